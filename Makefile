@@ -1,0 +1,46 @@
+# Two commands: `make demo` shows the guard at work, `make test` runs all tests. Both need Python 3.11+ and nothing else.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint opa clean
+
+demo: $(VENV)/.demo  ## the guided run; KEEP=1 leaves the guarded database running
+	@exec $(BIN)/readonly-guard demo $(if $(KEEP),--keep)
+
+test: $(VENV)/.dev  ## all tests; ARGS="-k wire -x" goes to pytest
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.dev  ## style, types, architecture
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+opa: .tools/opa  ## OPA, for the checks and tests that want the real one; needs Go
+	.tools/opa check --strict --schema policies/schema policies
+	.tools/opa fmt --list --fail policies
+	.tools/opa test --coverage --threshold 100 policies
+
+.tools/opa:
+	GOBIN=$(CURDIR)/.tools go install github.com/open-policy-agent/opa@v1.22.2
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "readonly-guard needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing readonly-guard into $(VENV) …"
+	@$(PIP) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing readonly-guard with its tools into $(VENV) …"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) .tools build dist *.egg-info src/*.egg-info

@@ -1,0 +1,1 @@
+"""The shipped Rego policies and their data, installed as package data and read by `readonly_guard.policy`."""

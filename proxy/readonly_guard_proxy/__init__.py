@@ -1,0 +1,5 @@
+"""The PostgreSQL proxy: every text is decided by a guard before it reaches the server.
+
+Four floors, each importing only downwards: `service` composes, `net` does all I/O, `session` is the machine that knows
+no I/O and no clock, `wire` knows bytes.
+"""

@@ -1,0 +1,253 @@
+"""A link: one client, one server connection, and the session machine between them.
+
+It turns what the transports tell into events, carries out the machine's commands, and asks the guard, one question at
+a time. Whatever goes wrong here ends the session: a decision that does not come back, a defect of our own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import structlog
+
+from readonly_guard.domain import Decision, Declared, Language, Session, StatementRequest, Subject
+from readonly_guard_proxy.net.closing import close_gently
+from readonly_guard_proxy.net.flow import Valve
+from readonly_guard_proxy.net.ports import DecisionMaker
+from readonly_guard_proxy.net.tasks import Tasks
+from readonly_guard_proxy.session.commands import (
+    Abort,
+    Command,
+    Completed,
+    Decide,
+    Finish,
+    Opened,
+    Refuse,
+    ToClient,
+    ToServer,
+)
+from readonly_guard_proxy.session.events import (
+    ClientData,
+    ClientLost,
+    Decided,
+    DrainRequested,
+    Event,
+    Failed,
+    ServerData,
+    ServerLost,
+)
+from readonly_guard_proxy.session.machine import Phase, SessionMachine
+
+__all__ = ["Link", "Who"]
+
+_log = structlog.get_logger(__name__)
+_EXECUTED: Final = frozenset({"query", "execute"})
+
+
+class Who(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is connected, from where, and what was declared at startup."""
+
+    subject: Subject
+    session: Session
+    initial: Declared
+    language: Language
+
+
+class Link(asyncio.Protocol):
+    """The client's side of a session; the server's side is :attr:`server_side`.
+
+    Args:
+        who: goes into every request for a decision.
+        machine: of this session.
+        guard: decides.
+        tasks: runs the questions.
+        opened: called with process id and cancel key once the server lets the client in.
+        closed: called once, when the session is over.
+    """
+
+    def __init__(
+        self,
+        *,
+        who: Who,
+        machine: SessionMachine,
+        guard: DecisionMaker,
+        tasks: Tasks,
+        opened: Callable[[int, bytes], None],
+        closed: Callable[[], None],
+    ) -> None:
+        self._who = who
+        self._machine = machine
+        self._guard = guard
+        self._tasks = tasks
+        self._opened = opened
+        self._closed = closed
+        self._declared = who.initial
+        self._released: dict[int, tuple[Decision, float]] = {}
+        self._is_joined = False
+        self._is_over = False
+        self._was_open = False
+        self._loop = asyncio.get_running_loop()
+        self.server_side = ServerSide(self)
+
+    def join(self, client: asyncio.Transport, server: asyncio.Transport) -> None:
+        """Take over both transports; from here on the machine has the word."""
+        self._client, self._server = client, server
+        self._client_valve, self._server_valve = Valve(client), Valve(server)
+        self._is_joined = True
+        client.set_protocol(self)
+
+    # ------------------------------------------------------------------ from the client's transport
+
+    def data_received(self, data: bytes) -> None:
+        """The client sent something."""
+        self.happened(ClientData(data=data))
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The client is gone; how makes no difference."""
+        self.happened(ClientLost())
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly."""
+        self._server_valve.set("client is slow", closed=True)
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self._server_valve.set("client is slow", closed=False)
+
+    # ------------------------------------------------------------------ from the server's transport
+
+    def server_lost(self) -> None:
+        """The server is gone; before the link stands, whoever makes it sees that for himself."""
+        if self._is_joined:
+            self.happened(ServerLost())
+
+    def server_is_slow(self, *, slow: bool) -> None:
+        """The server reads too slowly, or has caught up."""
+        self._client_valve.set("server is slow", closed=slow)
+
+    def happened(self, event: Event) -> None:
+        """Let the machine handle an event and carry out what it says; a defect of ours ends the session."""
+        try:
+            commands = self._machine.handle(event)
+            if self._machine.phase is Phase.READY:
+                self._client_valve.set("backlog", closed=self._machine.is_congested)
+        except Exception as error:  # noqa: BLE001  whatever it is, the answer is the same: fail closed
+            _log.error("session machine failed", session_id=self._session_id, error=type(error).__name__)
+            commands = [Abort(reason="internal error")]
+        for command in commands:
+            self._carry_out(command)
+
+    def drain(self, *, now: bool) -> None:
+        """The proxy stops: end when nothing is under way, or at once."""
+        self.happened(DrainRequested(now=now))
+
+    # ------------------------------------------------------------------ the machine's commands
+
+    def _carry_out(self, command: Command) -> None:
+        if self._is_over and not isinstance(command, Completed):
+            return
+        match command:
+            case ToServer(data=data):
+                if not self._server.is_closing():  # its connection_lost is on its way
+                    self._server.write(data)
+            case ToClient(data=data):
+                if not self._client.is_closing():
+                    self._client.write(data)
+            case Decide() | Refuse():
+                self._tasks.start(self._ask(command))
+            case Completed():
+                self._complete(command)
+            case Opened(pid=pid, key=key):
+                self._was_open = True
+                self._opened(pid, key)
+                self._guard.session_event("opened", self._who.session, self._who.subject.id)
+            case Finish():
+                self._end(reason="")
+                self._server.close()
+            case Abort(reason=reason):
+                _log.warning("session aborted", session_id=self._session_id, reason=reason)
+                self._end(reason=reason)
+                self._server.abort()
+
+    async def _ask(self, question: Decide | Refuse) -> None:
+        try:
+            decision = await self._decide(question)
+        except Exception as error:  # noqa: BLE001  no decision is a denial of everything
+            _log.error("no decision", session_id=self._session_id, error=type(error).__name__)
+            self.happened(Failed(what="no decision could be made"))
+            return
+        if decision.allowed:
+            self._released[question.token] = (decision, self._loop.time())
+            if question.phase in _EXECUTED:
+                self._declared = decision.declared
+        self.happened(Decided(token=question.token, decision=decision, language=self._language))
+
+    async def _decide(self, question: Decide | Refuse) -> Decision:
+        request = StatementRequest(
+            text=question.text if isinstance(question, Decide) else "",
+            subject=self._who.subject,
+            declared=self._declared,
+            initial=self._who.initial,
+            session=self._who.session,
+            phase=question.phase,
+        )
+        if isinstance(question, Decide):
+            return await self._guard.decide(request)
+        return await self._guard.refuse(request, question.code, question.what)
+
+    def _complete(self, command: Completed) -> None:
+        decision, since = self._released.pop(command.token)
+        self._guard.completed(
+            decision,
+            rows=command.rows,
+            bytes_sent=command.bytes_sent,
+            duration_us=round((self._loop.time() - since) * 1_000_000),
+            sqlstate=command.sqlstate,
+        )
+
+    def _end(self, *, reason: str) -> None:
+        self._is_over = True
+        close_gently(self._client)
+        event = "closed" if self._was_open else "refused"
+        self._guard.session_event(event, self._who.session, self._who.subject.id, detail=reason)
+        self._closed()
+
+    @property
+    def _language(self) -> Language:
+        match self._declared.language:
+            case "sv":
+                return "sv"
+            case "en":
+                return "en"
+            case _:
+                return self._who.language
+
+    @property
+    def _session_id(self) -> str:
+        return self._who.session.session_id
+
+
+class ServerSide(asyncio.Protocol):
+    """The server's side of a link."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def data_received(self, data: bytes) -> None:
+        """The server sent something."""
+        self._link.happened(ServerData(data=data))
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The server is gone."""
+        self._link.server_lost()
+
+    def pause_writing(self) -> None:
+        """The server reads too slowly."""
+        self._link.server_is_slow(slow=True)
+
+    def resume_writing(self) -> None:
+        """The server has caught up."""
+        self._link.server_is_slow(slow=False)

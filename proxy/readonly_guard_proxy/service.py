@@ -1,0 +1,120 @@
+"""The composition root: settings, a guard and an event loop become a running proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import signal
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import structlog
+
+from readonly_guard.errors import ConfigurationError
+from readonly_guard.settings import Settings
+from readonly_guard_proxy.net.listener import Listener
+from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
+
+__all__ = ["DRAIN_S", "OwnedGuard", "run", "serve"]
+
+_log = structlog.get_logger(__name__)
+
+DRAIN_S: Final = 10.0
+"""How long statements that are under way may take to end when the proxy stops."""
+
+
+class OwnedGuard(DecisionMaker, Protocol):
+    """A guard that is closed together with the proxy."""
+
+    async def aclose(self) -> None:
+        """Flush and close the log and the plugins."""
+        ...
+
+
+async def serve(
+    settings: Settings,
+    guard: DecisionMaker,
+    *,
+    judge: StartupJudge,
+    ready: Callable[[int], None],
+    stop: asyncio.Event,
+    drain_s: float = DRAIN_S,
+) -> None:
+    """Serve until told to stop, then let what is under way end.
+
+    Args:
+        settings: the proxy's.
+        guard: decides; the caller closes it.
+        judge: judges startup packets, for example :func:`readonly_guard.sql.judge_startup`.
+        ready: called with the port once clients can connect.
+        stop: set it to stop.
+        drain_s: how long statements under way may take to end.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on.
+    """
+    listener = Listener(settings, guard, judge)
+    ready(await listener.open())
+    try:
+        await stop.wait()
+    finally:
+        await listener.drain(drain_s)
+
+
+def run(
+    settings: Settings,
+    guard: OwnedGuard,
+    *,
+    judge: StartupJudge,
+    ready: Callable[[int], None],
+    reload: Callable[[], None],
+) -> None:
+    """Run the proxy in this thread until SIGTERM or SIGINT; on uvloop where there is one.
+
+    Args:
+        settings: the proxy's.
+        guard: decides; closed at the end.
+        judge: judges startup packets.
+        ready: called with the port once clients can connect.
+        reload: called at SIGHUP; a ConfigurationError of its is logged and what was in force stays in force.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_main(settings, guard, judge=judge, ready=ready, reload=reload))
+
+
+async def _main(
+    settings: Settings,
+    guard: OwnedGuard,
+    *,
+    judge: StartupJudge,
+    ready: Callable[[int], None],
+    reload: Callable[[], None],
+) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _reload, reload)
+    try:
+        await serve(settings, guard, judge=judge, ready=ready, stop=stop)
+    finally:
+        await guard.aclose()
+
+
+def _reload(reload: Callable[[], None]) -> None:
+    try:
+        reload()
+    except ConfigurationError as error:
+        _log.error("reload refused", reason=str(error))
+    else:
+        _log.info("reloaded")
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
+    except ImportError:
+        return None  # the standard loop: slower, otherwise the same
+    return factory

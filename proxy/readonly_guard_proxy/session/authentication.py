@@ -1,0 +1,88 @@
+"""The time before ReadyForQuery: whose turn it is to say what while the server authenticates the client.
+
+The guard passes the exchange through (SCRAM, MD5, clear text) and learns no secret. It only keeps the turns, and takes
+channel binding off the offer, which cannot span a proxy. A protocol minor version or option that the guard does not
+know may be asked for, but the server must then negotiate it away: what is not understood is not relayed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation
+from readonly_guard_proxy.wire.messages import (
+    Authentication,
+    authentication_code,
+    authentication_sasl,
+    negotiated_version,
+    sasl_mechanisms,
+)
+
+__all__ = ["NEWEST_VERSION", "PROTOCOL_OPTION_PREFIX", "Handshake"]
+
+NEWEST_VERSION: Final = 3 << 16 | 2
+"""Protocol 3.2 (PostgreSQL 18): longer cancel keys are all that is new in it."""
+
+PROTOCOL_OPTION_PREFIX: Final = "_pq_."
+"""Startup parameters with this prefix ask for protocol extensions, of which the guard knows none."""
+
+_CHANNEL_BINDING: Final = b"SCRAM-SHA-256-PLUS"
+_WANTS_ANSWER: Final = frozenset({
+    Authentication.CLEARTEXT,
+    Authentication.MD5,
+    Authentication.GSS,
+    Authentication.GSS_CONTINUE,
+    Authentication.SSPI,
+    Authentication.SASL,
+    Authentication.SASL_CONTINUE,
+})  # fmt: skip
+
+
+class Handshake:
+    """Keeps the turns of one authentication.
+
+    Args:
+        version: the protocol version the client asked for.
+        options: names of the protocol options it asked for.
+    """
+
+    def __init__(self, *, version: int, options: frozenset[str]) -> None:
+        self._open_options = options
+        self._open_version = version > NEWEST_VERSION
+        self._answers_due = 0
+        self.done = False
+
+    def negotiated(self, message: Frame) -> None:
+        """The server said what it does not know of what was asked for."""
+        version, unknown = negotiated_version(message)
+        self._open_version = self._open_version and version > NEWEST_VERSION
+        self._open_options -= unknown
+
+    def asked(self, message: Frame) -> bytes:
+        """The server asks for something or is content; gives the bytes to pass on.
+
+        Raises:
+            ProtocolViolation: it would go on under a protocol that the guard does not know.
+        """
+        if self._open_version or self._open_options:
+            raise ProtocolViolation("a protocol version or option that the guard does not know was not negotiated away")
+        code = authentication_code(message)
+        if code == Authentication.OK:
+            self.done = True
+        elif code in _WANTS_ANSWER:
+            self._answers_due += 1
+        elif code != Authentication.SASL_FINAL:
+            raise ProtocolViolation(f"unknown authentication request {code}")
+        if code == Authentication.SASL:
+            return authentication_sasl(name for name in sasl_mechanisms(message) if name != _CHANNEL_BINDING)
+        return message.data
+
+    def answered(self) -> None:
+        """The client sent a password message.
+
+        Raises:
+            ProtocolViolation: it was not asked for one.
+        """
+        if not self._answers_due:
+            raise ProtocolViolation("a password message that was not asked for")
+        self._answers_due -= 1

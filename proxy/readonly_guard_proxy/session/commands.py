@@ -1,0 +1,77 @@
+"""What the machine wants done. Imperative; whoever runs the machine carries them out in the order given."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Abort", "Command", "Completed", "Decide", "Finish", "Opened", "Refuse", "ToClient", "ToServer"]
+
+
+class _Command(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class ToServer(_Command, frozen=True, kw_only=True):
+    """Send to the server: only what was decided, or what carries no text."""
+
+    data: bytes
+
+
+class ToClient(_Command, frozen=True, kw_only=True):
+    """Send to the client."""
+
+    data: bytes
+
+
+class Decide(_Command, frozen=True, kw_only=True):
+    """Have this text decided and answer with `Decided`. ``phase`` as in `readonly_guard.domain.StatementRequest`."""
+
+    token: int
+    phase: str
+    text: str
+
+
+class Refuse(_Command, frozen=True, kw_only=True):
+    """Have a denial with this code recorded, without a text being read, and answer with `Decided`."""
+
+    token: int
+    phase: str
+    code: str
+    what: str
+
+
+class Opened(_Command, frozen=True, kw_only=True):
+    """The server let the client in. ``pid`` and ``key`` are what a cancel request will name; 0 and empty if none."""
+
+    pid: int
+    key: bytes
+
+
+class Completed(_Command, frozen=True, kw_only=True):
+    """An allowed decision has run its course: exactly one comes for each.
+
+    Args:
+        token: the decision's.
+        rows: what the server's command tags said, None when they said nothing.
+        bytes_sent: of replies to the client.
+        sqlstate: empty on success; of the error that ended it or made the server pass over it; 08006 when the
+            connection ended first.
+    """
+
+    token: int
+    rows: int | None
+    bytes_sent: int
+    sqlstate: str
+
+
+class Finish(_Command, frozen=True, kw_only=True):
+    """Close both sides in good order: what has been written is still sent."""
+
+
+class Abort(_Command, frozen=True, kw_only=True):
+    """Drop the server's side at once; close the client's once what it was told is sent. ``reason`` is for the log."""
+
+    reason: str
+
+
+Command = ToServer | ToClient | Decide | Refuse | Opened | Completed | Finish | Abort

@@ -1,0 +1,272 @@
+"""The session machine: the life of a session from its startup message to its end.
+
+States, and who may say what::
+
+    AUTHENTICATION   server: NegotiateProtocolVersion, Authentication; client: password messages, in turn
+    STARTUP          server: ParameterStatus, BackendKeyData, ReadyForQuery; client: nothing
+    READY            the two lanes, `request_lane` and `reply_lane`
+    CLOSED           nothing has any effect
+
+A denied text never leaves: a substitute that PostgreSQL itself refuses takes its place, its entry in the reply lane is
+marked, and the error that comes back is put into the guard's words. Order, the skipping until Sync and the transaction
+status are then right by construction. When guard and server no longer agree on what is going on, both sides are closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from typing import Any, ClassVar, Final
+
+from readonly_guard.domain import Language
+from readonly_guard_proxy.session.authentication import Handshake
+from readonly_guard_proxy.session.commands import Abort, Command, Finish, Opened
+from readonly_guard_proxy.session.denial import fatal, fatal_of_code
+from readonly_guard_proxy.session.events import (
+    ClientData,
+    ClientLost,
+    Decided,
+    DrainRequested,
+    Event,
+    Failed,
+    ServerData,
+    ServerLost,
+)
+from readonly_guard_proxy.session.outbox import Outbox
+from readonly_guard_proxy.session.replies import ASYNCHRONOUS
+from readonly_guard_proxy.session.reply_lane import ReplyLane
+from readonly_guard_proxy.session.reported import Distrust, Reported
+from readonly_guard_proxy.session.request_lane import RequestLane
+from readonly_guard_proxy.wire.framing import Frame, FrameReader, ProtocolViolation, frame
+from readonly_guard_proxy.wire.messages import (
+    BACKEND_KINDS,
+    FRONTEND_KINDS,
+    STREAMED_KINDS,
+    Backend,
+    Frontend,
+    backend_key,
+    parameter_status,
+    transaction_status,
+)
+
+__all__ = ["Phase", "SessionMachine"]
+
+_TERMINATE: Final = frame(Frontend.TERMINATE, b"")
+
+
+class Phase(Enum):
+    """Where a session is in its life."""
+
+    AUTHENTICATION = auto()
+    STARTUP = auto()
+    READY = auto()
+    CLOSED = auto()
+
+
+class SessionMachine:
+    """One session between a client and a server: feed it events with :meth:`handle`, carry out the commands.
+
+    Args:
+        user: the database user of the startup message.
+        version: the protocol version of the startup message.
+        options: names of the protocol options (``_pq_.``) in it.
+        message_bytes: the largest message from either side that is taken, streamed rows excepted.
+        language: of what is said when no decision is at hand.
+    """
+
+    def __init__(
+        self, *, user: str, version: int, options: frozenset[str], message_bytes: int, language: Language = "en"
+    ) -> None:
+        self._phase = Phase.AUTHENTICATION
+        self._language: Language = language
+        self._client = FrameReader(kinds=FRONTEND_KINDS, limit=message_bytes)
+        self._server = FrameReader(kinds=BACKEND_KINDS, limit=message_bytes, streamed=STREAMED_KINDS)
+        self._handshake = Handshake(version=version, options=options)
+        self._key = (0, b"")
+        self._draining = False
+        self._outbox = Outbox()
+        self._reported = Reported(user)
+        self._replies = ReplyLane(self._outbox)
+        self._requests = RequestLane(self._outbox, self._replies, self._reported)
+
+    @property
+    def phase(self) -> Phase:
+        """Where the session is in its life."""
+        return self._phase
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether the client should be read no further for now."""
+        return self._requests.is_congested
+
+    def handle(self, event: Event) -> list[Command]:
+        """What is to be done now that this has happened.
+
+        Raises:
+            AssertionError: a decision that was not asked for; the caller's mistake.
+        """
+        if self._phase is Phase.CLOSED and not isinstance(event, Decided):
+            return []
+        try:
+            self._EVENTS[type(event)](self, event)
+            if self._phase is Phase.READY:
+                self._requests.pump()
+                if self._requests.terminated:
+                    self._finish()
+                elif self._draining and self._requests.is_empty and self._replies.is_empty:
+                    self._farewell()
+        except ProtocolViolation as violation:
+            self._abort(self._fatal("08P01", f"protocol violation: {violation}"), f"protocol violation: {violation}")
+        return self._outbox.drain()
+
+    # ------------------------------------------------------------------ events
+
+    def _client_data(self, event: ClientData) -> None:
+        for message in self._client.feed(event.data):
+            match self._phase:
+                case Phase.READY:
+                    self._requests.put(message)
+                case Phase.CLOSED:
+                    return
+                case _:
+                    self._early_client(message)
+
+    def _server_data(self, event: ServerData) -> None:
+        for message in self._server.feed(event.data):
+            match self._phase:
+                case Phase.READY:
+                    self._reply(message)
+                case Phase.CLOSED:
+                    return
+                case _:
+                    self._early_server(message)
+
+    def _decided(self, event: Decided) -> None:
+        if not self._requests.decided(event):
+            self._failed(Failed(what="a refusal came back as an allowance"))
+
+    def _client_lost(self, _event: ClientLost) -> None:
+        self._finish()
+
+    def _server_lost(self, _event: ServerLost) -> None:
+        if self._replies.server_is_leaving:
+            self._finish()
+        else:
+            self._abort(self._fatal("08006", "the server closed the connection"), "the server closed the connection")
+
+    def _drain(self, event: DrainRequested) -> None:
+        self._draining = True
+        if event.now:
+            self._farewell()
+
+    def _failed(self, event: Failed) -> None:
+        self._abort(fatal_of_code("RG-SYS-001", event.what, self._language, codec=self._reported.codec), event.what)
+
+    _EVENTS: ClassVar[Mapping[type[Event], Callable[[SessionMachine, Any], None]]] = {
+        ClientData: _client_data,
+        ServerData: _server_data,
+        Decided: _decided,
+        ClientLost: _client_lost,
+        ServerLost: _server_lost,
+        DrainRequested: _drain,
+        Failed: _failed,
+    }
+
+    # ------------------------------------------------------------------ before ReadyForQuery
+
+    def _early_client(self, message: Frame) -> None:
+        if message.kind == Frontend.TERMINATE:
+            self._finish()
+        elif self._phase is Phase.AUTHENTICATION and message.kind == Frontend.PASSWORD:
+            self._handshake.answered()
+            self._outbox.to_server.append(message.data)
+        else:
+            raise ProtocolViolation("a message before the session was ready")
+
+    def _early_server(self, message: Frame) -> None:
+        kind = message.kind
+        if kind == Backend.ERROR:
+            self._replies.take(message, self._reported.codec)
+        elif kind == Backend.NOTICE:
+            self._outbox.to_client.append(message.data)
+        elif self._phase is Phase.AUTHENTICATION and kind == Backend.NEGOTIATE:
+            self._handshake.negotiated(message)
+            self._outbox.to_client.append(message.data)
+        elif self._phase is Phase.AUTHENTICATION and kind == Backend.AUTHENTICATION:
+            self._outbox.to_client.append(self._handshake.asked(message))
+            if self._handshake.done:
+                self._phase = Phase.STARTUP
+        elif self._phase is Phase.STARTUP and kind == Backend.PARAMETER_STATUS:
+            self._parameter(message)
+        elif self._phase is Phase.STARTUP and kind == Backend.BACKEND_KEY_DATA:
+            self._key = backend_key(message)
+            self._outbox.to_client.append(message.data)
+        elif self._phase is Phase.STARTUP and kind == Backend.READY:
+            self._open(message)
+        else:
+            raise ProtocolViolation(f"message type {kind!r} from the server before the session was ready")
+
+    def _open(self, message: Frame) -> None:
+        if (distrust := self._reported.missing()) is not None:
+            self._distrust(distrust)
+            return
+        self._phase = Phase.READY
+        self._outbox.commands.append(Opened(pid=self._key[0], key=self._key[1]))
+        self._outbox.to_client.append(message.data)
+
+    # ------------------------------------------------------------------ ready
+
+    def _reply(self, message: Frame) -> None:
+        if message.kind == Backend.PARAMETER_STATUS:
+            self._parameter(message)
+        elif message.kind in ASYNCHRONOUS:
+            self._outbox.to_client.append(message.data)
+        else:
+            self._replies.take(message, self._reported.codec)
+            if message.kind == Backend.READY and self._replies.is_empty:
+                self._reported.ready(transaction_status(message))
+
+    def _parameter(self, message: Frame) -> None:
+        distrust = self._reported.take(*parameter_status(message))
+        if distrust is None:
+            self._outbox.to_client.append(message.data)
+        else:
+            self._distrust(distrust)
+
+    # ------------------------------------------------------------------ the end
+
+    def _distrust(self, distrust: Distrust) -> None:
+        error = fatal_of_code(distrust.code, distrust.what, self._language, codec=self._reported.codec)
+        self._abort(error, f"{distrust.code}: {distrust.what}")
+
+    def _farewell(self) -> None:
+        """The proxy stops."""
+        self._tell(self._fatal("57P01", "the guard is shutting down"))
+        self._finish()
+
+    def _finish(self) -> None:
+        """The session ends in good order."""
+        if self._phase is Phase.READY and not self._replies.server_is_leaving:
+            self._outbox.to_server.append(_TERMINATE)
+        self._end(Finish())
+
+    def _abort(self, error: bytes, reason: str) -> None:
+        """The session cannot go on: nothing more reaches the server, and the client is told why."""
+        self._outbox.to_server.clear()
+        self._tell(error)
+        self._end(Abort(reason=reason))
+
+    def _fatal(self, sqlstate: str, message: str) -> bytes:
+        return fatal(sqlstate, message, codec=self._reported.codec)
+
+    def _tell(self, error: bytes) -> None:
+        if self._phase is not Phase.CLOSED and not self._server.inside_run:  # never into the middle of a row
+            self._outbox.to_client.append(error)
+
+    def _end(self, command: Command) -> None:
+        if self._phase is Phase.CLOSED:
+            return
+        self._phase = Phase.CLOSED
+        self._requests.clear()
+        self._replies.end()
+        self._outbox.commands.append(command)

@@ -1,0 +1,126 @@
+"""Which text stands behind a prepared statement or a portal, correct by construction.
+
+A name changes only when the server says so: ParseComplete, BindComplete and CloseComplete commit a change, an error
+drops it. Between being sent and being answered a change is in flight; it is visible to look-ups together with its
+number in the reply lane, so that the machine can tell whether it is certain yet.
+
+A name that is forgotten is unknown, and an Execute on an unknown name is refused. So forgetting is always safe, and the
+table may be bounded; only believing another text than the server's would not be.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import Final, Literal
+
+import msgspec
+
+__all__ = ["MAX_NAME_BYTES", "Change", "NameTable", "is_followed"]
+
+MAX_NAME_BYTES: Final = 63
+"""PostgreSQL compares longer names by their first 63 bytes (NAMEDATALEN - 1), silently."""
+
+_MAX_NAMES: Final = 4_096
+_MAX_CHARACTERS: Final = 8 * 1024 * 1024
+
+Kind = Literal["statement", "portal"]
+
+
+def is_followed(name: bytes) -> bool:
+    """Whether a name means to the server what its bytes say.
+
+    A longer name is cut, and one beyond ASCII is converted to the server's encoding: two names could be one.
+    """
+    return len(name) <= MAX_NAME_BYTES and name.isascii()
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A name gets a text, or, with None, loses it. ``number`` is the request's place in the reply lane."""
+
+    kind: Kind
+    name: bytes
+    text: str | None
+    number: int
+
+
+class _Shelf:
+    """Names of one kind: what is committed, bounded by dropping what was used longest ago, and what is in flight."""
+
+    def __init__(self) -> None:
+        self._texts: OrderedDict[bytes, str] = OrderedDict()
+        self._characters = 0
+        self.in_flight: dict[bytes, deque[Change]] = {}
+
+    def get(self, name: bytes) -> str | None:
+        text = self._texts.get(name)
+        if text is not None:
+            self._texts.move_to_end(name)
+        return text
+
+    def put(self, name: bytes, text: str | None) -> None:
+        self._characters -= len(self._texts.pop(name, ""))
+        if text is None or not is_followed(name):
+            return
+        self._texts[name] = text
+        self._characters += len(text)
+        while self._characters > _MAX_CHARACTERS or len(self._texts) > _MAX_NAMES:
+            _, dropped = self._texts.popitem(last=False)
+            self._characters -= len(dropped)
+
+    def clear(self, *, but: bytes | None = None) -> None:
+        kept = None if but is None else self._texts.get(but)
+        self._texts.clear()
+        self._characters = 0
+        if but is not None:
+            self.put(but, kept)
+
+    def settle(self, change: Change) -> None:
+        """Take a change out of flight; changes are answered in the order they were sent."""
+        waiting = self.in_flight[change.name]
+        waiting.popleft()
+        if not waiting:
+            del self.in_flight[change.name]
+
+
+class NameTable:
+    """The prepared statements and portals of one session."""
+
+    def __init__(self) -> None:
+        self._shelves: Final[dict[Kind, _Shelf]] = {"statement": _Shelf(), "portal": _Shelf()}
+
+    def send(self, change: Change) -> None:
+        """A request that would make this change is on its way to the server."""
+        self._shelves[change.kind].in_flight.setdefault(change.name, deque()).append(change)
+
+    def commit(self, change: Change) -> None:
+        """The server made the change."""
+        shelf = self._shelves[change.kind]
+        shelf.settle(change)
+        shelf.put(change.name, change.text)
+
+    def drop(self, change: Change) -> None:
+        """The server did not make the change, nor will it."""
+        self._shelves[change.kind].settle(change)
+
+    def look_up(self, kind: Kind, name: bytes) -> tuple[str | None, int | None]:
+        """The text behind a name, None when unknown; and the number of the change in flight it rests on, if any."""
+        shelf = self._shelves[kind]
+        if waiting := shelf.in_flight.get(name):
+            return waiting[-1].text, waiting[-1].number
+        return shelf.get(name), None
+
+    def learn(self, name: str, text: str) -> None:
+        """A PREPARE in SQL succeeded; ``name`` as PostgreSQL folded it."""
+        raw = name.encode()
+        if is_followed(raw):
+            self._shelves["statement"].put(raw, text)
+        else:
+            self.forget_statements()  # it may be one of ours under its cut name
+
+    def forget_statements(self) -> None:
+        """No committed statement is known any longer."""
+        self._shelves["statement"].clear()
+
+    def forget_portals(self, *, named_only: bool = False) -> None:
+        """No committed portal is known any longer; with ``named_only`` the unnamed one, which SQL cannot reach, is."""
+        self._shelves["portal"].clear(but=b"" if named_only else None)

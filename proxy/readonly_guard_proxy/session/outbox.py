@@ -1,0 +1,29 @@
+"""What one event has led to so far: bytes for either side, gathered so that each side is written to once."""
+
+from __future__ import annotations
+
+from readonly_guard_proxy.session.commands import Command, ToClient, ToServer
+
+__all__ = ["Outbox"]
+
+
+class Outbox:
+    """Collects while an event is handled; the parts share one."""
+
+    def __init__(self) -> None:
+        self.to_client: list[bytes] = []
+        self.to_server: list[bytes] = []
+        self.commands: list[Command] = []
+
+    def drain(self) -> list[Command]:
+        """Everything collected, as commands: bytes first, so that a closing command closes behind them."""
+        commands: list[Command] = []
+        if self.to_server:
+            commands.append(ToServer(data=b"".join(self.to_server)))
+            self.to_server.clear()
+        if self.to_client:
+            commands.append(ToClient(data=b"".join(self.to_client)))
+            self.to_client.clear()
+        commands.extend(self.commands)
+        self.commands.clear()
+        return commands

@@ -1,0 +1,215 @@
+"""The reply lane: the requests that are under way, and what each reply of the server does to them.
+
+It knows what the server knows: which names mean which text, and whether the server is passing over what comes before
+the next Sync. What it has learned from the real server:
+
+* After an error in Parse, Bind, Describe, Execute or Close the server passes over everything until Sync. If the Sync
+  has been sent, what stood before it is struck from the lane; if not, the lane says `skipping`.
+* A substitute is answered with a syntax error unless something else goes wrong first; only that error is exchanged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from readonly_guard.domain import Decision, Language
+from readonly_guard_proxy.session.commands import Completed
+from readonly_guard_proxy.session.consequences import Consequences
+from readonly_guard_proxy.session.denial import SYNTAX_ERROR, denial_response, substitute
+from readonly_guard_proxy.session.names import Change, Kind, NameTable
+from readonly_guard_proxy.session.outbox import Outbox
+from readonly_guard_proxy.session.replies import SKIPS_UNTIL_SYNC, Entry, Outcome, outcome
+from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation
+from readonly_guard_proxy.wire.messages import (
+    Backend,
+    Frontend,
+    command_tag,
+    error_fields,
+    rows_of,
+    transaction_status,
+)
+
+__all__ = ["ReplyLane"]
+
+_LIMIT: Final = 4_096
+_LOST: Final = "08006"  # connection_failure
+
+
+class ReplyLane:
+    """What is owed by the server, oldest first.
+
+    Args:
+        outbox: takes what is to be sent and the completions.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._entries: deque[Entry] = deque()
+        self._names = NameTable()
+        self._number = 0
+        self._sync_at = 0  # number of the last Sync sent
+        self._names_altered_at = 0  # number of the last request sent that may alter names by SQL
+        self.skipping = False
+        self.skip_cause = ""
+        self.server_is_leaving = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._entries
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is under way that the client must wait for replies."""
+        return len(self._entries) >= _LIMIT
+
+    # ------------------------------------------------------------------ what is sent
+
+    def send(self, message: Frame) -> None:
+        """Send a request that runs no text and changes no name."""
+        self._append(Entry(kind=message.kind, number=self._next()), message.data)
+
+    def send_sync(self, message: Frame) -> None:
+        """Send a Sync: the server stops passing over."""
+        self.skipping = False
+        self.send(message)
+        self._sync_at = self._number
+
+    def send_change(
+        self, message: Frame, kind: Kind, name: bytes, text: str | None, *, token: int | None = None
+    ) -> None:
+        """Send a request that, when it succeeds, gives a name this text, or with None takes it away."""
+        change = Change(kind=kind, name=name, text=text, number=self._next())
+        self._names.send(change)
+        self._append(Entry(kind=message.kind, number=change.number, token=token, change=change), message.data)
+
+    def send_released(self, message: Frame, token: int, text: str, after: Consequences) -> None:
+        """Send a request that runs a text which was allowed."""
+        number = self._next()
+        if after.names:
+            self._names_altered_at = number
+        entry = Entry(kind=message.kind, number=number, token=token, text=text, prepares=after.prepares)
+        self._append(entry, message.data)
+
+    def send_substitute(self, message: Frame, name: bytes, decision: Decision, language: Language) -> None:
+        """Send what stands in for a denied request; ``name`` is a denied Parse's statement name."""
+        kind, data = substitute(message.kind, name, decision.decision_id)
+        self._append(Entry(kind=kind, number=self._next(), denial=decision, language=language), data)
+
+    def look_up(self, kind: Kind, name: bytes) -> tuple[bool, str | None]:
+        """Whether a name's text is certain by now, and the text, None when it is unknown.
+
+        A change in flight is certain when no Sync and nothing that alters names by SQL was sent since: then what comes
+        next cannot run unless it succeeded. What is committed is certain when nothing in flight alters names by SQL.
+        An empty lane makes everything certain.
+        """
+        text, number = self._names.look_up(kind, name)
+        if number is not None:
+            return number > max(self._sync_at, self._names_altered_at), text
+        return not self._entries or self._names_altered_at < self._entries[0].number, text
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _append(self, entry: Entry, data: bytes) -> None:
+        self._entries.append(entry)
+        self._outbox.to_server.append(data)
+
+    # ------------------------------------------------------------------ what comes back
+
+    def take(self, message: Frame, codec: str) -> None:
+        """Take a reply of the server that is not asynchronous.
+
+        Args:
+            message: the reply.
+            codec: of the client's encoding, for an error in the guard's words.
+
+        Raises:
+            ProtocolViolation: it cannot be a reply to the oldest request, or there is none.
+        """
+        if message.kind == Backend.ERROR:
+            self._error(message, codec)
+        elif self._entries:
+            self._success(message, self._entries[0])
+        else:
+            raise ProtocolViolation(f"message type {message.kind!r} from the server in reply to nothing")
+
+    def _success(self, message: Frame, entry: Entry) -> None:
+        result = outcome(entry, message.kind)
+        if result is Outcome.BROKEN:
+            what = "a denied message" if entry.denial is not None else f"message type {entry.kind!r}"
+            raise ProtocolViolation(f"message type {message.kind!r} from the server in reply to {what}")
+        if message.kind == Backend.COMMAND_COMPLETE:
+            self._command_complete(command_tag(message), entry)
+        elif message.kind == Backend.READY and transaction_status(message) == b"I":
+            self._names.forget_portals()
+        self._pass_on(message.data, entry)
+        if result is Outcome.ENDS:
+            self._entries.popleft()
+            if entry.change is not None:
+                self._names.commit(entry.change)
+            self._complete(entry)
+
+    def _command_complete(self, tag: bytes, entry: Entry) -> None:
+        rows = rows_of(tag)
+        if rows is not None:
+            entry.rows = rows + (entry.rows or 0)
+        if tag == b"PREPARE":
+            if entry.prepares:
+                self._names.learn(entry.prepares.pop(), entry.text)
+            else:
+                self._names.forget_statements()  # which name it gave is not known
+        elif tag == b"DECLARE CURSOR":
+            self._names.forget_portals(named_only=True)  # a cursor may now stand where a portal did
+        elif tag in {b"DEALLOCATE ALL", b"DISCARD ALL"}:
+            self._names.forget_statements()
+
+    def _error(self, message: Frame, codec: str) -> None:
+        fields = error_fields(message)
+        is_fatal = fields.get("V", fields.get("S")) != b"ERROR"
+        self.server_is_leaving = self.server_is_leaving or is_fatal
+        if not self._entries:
+            if not is_fatal:
+                raise ProtocolViolation("an error from the server in reply to nothing")
+            self._outbox.to_client.append(message.data)
+            return
+        entry = self._entries[0]
+        entry.sqlstate = fields.get("C", b"").decode(errors="replace")
+        if entry.denial is not None and entry.sqlstate == SYNTAX_ERROR and not is_fatal:
+            self._pass_on(denial_response(entry.denial, entry.language, codec), entry)
+        else:
+            self._pass_on(message.data, entry)
+        if entry.kind in SKIPS_UNTIL_SYNC and not is_fatal:
+            self._pass_over(entry.sqlstate)
+
+    def _pass_over(self, sqlstate: str) -> None:
+        """The oldest request failed: it and all behind it until Sync get no further reply."""
+        while self._entries and self._entries[0].kind != Frontend.SYNC:
+            entry = self._entries.popleft()
+            entry.sqlstate = sqlstate
+            if entry.change is not None:
+                self._names.drop(entry.change)
+            self._complete(entry)
+        self.skipping = not self._entries
+        self.skip_cause = sqlstate
+
+    def _pass_on(self, data: bytes, entry: Entry) -> None:
+        entry.bytes_sent += len(data)
+        self._outbox.to_client.append(data)
+
+    def _complete(self, entry: Entry) -> None:
+        if entry.token is not None:
+            self._outbox.commands.append(
+                Completed(token=entry.token, rows=entry.rows, bytes_sent=entry.bytes_sent, sqlstate=entry.sqlstate)
+            )
+
+    def end(self) -> None:
+        """The connection ended: nothing more will be answered."""
+        for entry in self._entries:
+            entry.sqlstate = entry.sqlstate or _LOST
+            self._complete(entry)
+        self._entries.clear()
+        self.skipping = True
+        self.skip_cause = _LOST

@@ -1,0 +1,239 @@
+"""The request lane: what the client sent and has not been dealt with, first in, first out, one decision in flight.
+
+Each kind of message has one method. It deals with the message, or says that it must wait: when the text behind a name,
+or the encoding of a text, depends on a request that is still under way. The lane then waits for the reply lane to
+empty, and sends a Flush, without which the server may hold its replies back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final
+
+import msgspec
+
+from readonly_guard_proxy.session.commands import Completed, Decide, Refuse
+from readonly_guard_proxy.session.consequences import consequences
+from readonly_guard_proxy.session.events import Decided
+from readonly_guard_proxy.session.names import Kind, is_followed
+from readonly_guard_proxy.session.outbox import Outbox
+from readonly_guard_proxy.session.reply_lane import ReplyLane
+from readonly_guard_proxy.session.reported import Reported
+from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation, frame
+from readonly_guard_proxy.wire.messages import Frontend, bind_names, execute_portal, query_text, read_parse, target
+
+__all__ = ["RequestLane"]
+
+_BACKLOG_BYTES: Final = 128 * 1024
+_BACKLOG_MESSAGES: Final = 1_024
+_FLUSH: Final = frame(Frontend.FLUSH, b"")
+_KINDS: Final[dict[bytes, Kind]] = {b"S": "statement", b"P": "portal"}
+_HEARD_WHILE_SKIPPING: Final = frozenset({Frontend.SYNC, Frontend.TERMINATE})
+
+
+class _Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """The one message that is being decided."""
+
+    token: int
+    message: Frame
+    phase: str
+    text: str
+    name: bytes
+    may_be_allowed: bool
+
+
+class RequestLane:
+    """The requests of one session.
+
+    Args:
+        outbox: takes what is to be sent and what is to be decided.
+        replies: the other lane.
+        reported: knows the client's encoding.
+    """
+
+    def __init__(self, outbox: Outbox, replies: ReplyLane, reported: Reported) -> None:
+        self._outbox = outbox
+        self._replies = replies
+        self._reported = reported
+        self._waiting: deque[Frame] = deque()
+        self._waiting_bytes = 0
+        self._pending: _Pending | None = None
+        self._token = 0
+        self._stalled = False
+        self.terminated = False
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether so much waits that the client should be read no further for now."""
+        return self._waiting_bytes > _BACKLOG_BYTES or len(self._waiting) > _BACKLOG_MESSAGES
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits and nothing is being decided."""
+        return not self._waiting and self._pending is None
+
+    def put(self, message: Frame) -> None:
+        """Take a message of the client."""
+        self._waiting.append(message)
+        self._waiting_bytes += len(message.data)
+
+    def clear(self) -> None:
+        """Nothing that waits will be dealt with."""
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+    def pump(self) -> None:
+        """Deal with what waits, as far as that is possible now.
+
+        Raises:
+            ProtocolViolation: a message is malformed or out of turn.
+        """
+        if self._stalled and not self._replies.is_empty:
+            return
+        self._stalled = False
+        while self._waiting and self._pending is None and not self.terminated:
+            message = self._waiting[0]
+            if (not self._replies.skipping or message.kind in _HEARD_WHILE_SKIPPING) and not (
+                not self._replies.is_full and self._MESSAGES[message.kind](self, message)
+            ):
+                self._stalled = True
+                self._outbox.to_server.append(_FLUSH)
+                return
+            self._waiting.popleft()
+            self._waiting_bytes -= len(message.data)
+
+    def decided(self, event: Decided) -> bool:
+        """Release the message that was being decided, or send its substitute.
+
+        A decision that comes back when the server already passes over, or the session has ended, releases nothing.
+
+        Returns:
+            False when a refusal came back as an allowance: nothing was sent, and the session cannot go on.
+        """
+        pending, decision = self._pending, event.decision
+        if pending is None or pending.token != event.token:
+            raise AssertionError("a decision that was not asked for")
+        self._pending = None
+        if self._replies.skipping:
+            if decision.allowed:  # the log is told that it came to nothing
+                cause = self._replies.skip_cause
+                self._outbox.commands.append(Completed(token=event.token, rows=None, bytes_sent=0, sqlstate=cause))
+        elif not decision.allowed:
+            self._replies.send_substitute(pending.message, pending.name, decision, event.language)
+        elif not pending.may_be_allowed:
+            return False
+        elif pending.phase == "parse":
+            self._replies.send_change(pending.message, "statement", pending.name, pending.text, token=event.token)
+        else:
+            after = consequences(decision.analysis)
+            self._reported.released(after)
+            self._replies.send_released(pending.message, event.token, pending.text, after)
+        return True
+
+    # ------------------------------------------------------------------ one method a message; False: it must wait
+
+    def _query(self, message: Frame) -> bool:
+        return self._read(message, "query", query_text(message))
+
+    def _parse(self, message: Frame) -> bool:
+        name, text = read_parse(message)
+        if is_followed(name):
+            return self._read(message, "parse", text, name)
+        self._refuse(message, "parse", "RG-T05", "a statement name that is not ASCII of at most 63 characters", name)
+        return True
+
+    def _bind(self, message: Frame) -> bool:
+        portal, statement = bind_names(message)
+        certain, text = self._replies.look_up("statement", statement)
+        if certain:
+            self._replies.send_change(message, "portal", portal, text)
+        return certain
+
+    def _close(self, message: Frame) -> bool:
+        about = target(message)
+        self._replies.send_change(message, _KINDS[about.kind], about.name, None)
+        return True
+
+    def _describe(self, message: Frame) -> bool:
+        target(message)  # only its form matters: to describe runs nothing
+        self._replies.send(message)
+        return True
+
+    def _execute(self, message: Frame) -> bool:
+        certain, text = self._replies.look_up("portal", execute_portal(message))
+        if certain and text is None:
+            self._refuse(message, "execute", "RG-T05", "portal not bound by protocol")
+        elif certain and text is not None:
+            self._decide(message, "execute", text)
+        return certain
+
+    def _function_call(self, message: Frame) -> bool:
+        self._refuse(message, "fastpath", "RG-T05", "function call by protocol")
+        return True
+
+    def _sync(self, message: Frame) -> bool:
+        self._replies.send_sync(message)
+        return True
+
+    def _flush(self, message: Frame) -> bool:
+        self._outbox.to_server.append(message.data)
+        return True
+
+    def _terminate(self, _message: Frame) -> bool:
+        self.terminated = True
+        return True
+
+    def _copy(self, _message: Frame) -> bool:
+        return True  # outside COPY IN, which never is, PostgreSQL passes over these too
+
+    def _password(self, _message: Frame) -> bool:
+        raise ProtocolViolation("a password message that was not asked for")
+
+    _MESSAGES: ClassVar[Mapping[bytes, Callable[[RequestLane, Frame], bool]]] = {
+        Frontend.QUERY: _query,
+        Frontend.PARSE: _parse,
+        Frontend.BIND: _bind,
+        Frontend.DESCRIBE: _describe,
+        Frontend.EXECUTE: _execute,
+        Frontend.CLOSE: _close,
+        Frontend.FUNCTION_CALL: _function_call,
+        Frontend.SYNC: _sync,
+        Frontend.FLUSH: _flush,
+        Frontend.TERMINATE: _terminate,
+        Frontend.PASSWORD: _password,
+        Frontend.COPY_DATA: _copy,
+        Frontend.COPY_DONE: _copy,
+        Frontend.COPY_FAIL: _copy,
+    }
+
+    # ------------------------------------------------------------------ what they share
+
+    def _read(self, message: Frame, phase: str, raw: bytes, name: bytes = b"") -> bool:
+        """Have a text decided that came with this message."""
+        if self._reported.in_doubt and not raw.isascii():
+            if not self._replies.is_empty:
+                return False
+            self._refuse(message, phase, "RG-T07", "client_encoding may have changed and no Sync has been sent", name)
+            return True
+        try:
+            text = raw.decode(self._reported.codec)
+        except UnicodeDecodeError:
+            self._refuse(message, phase, "RG-T07", f"text that is not {self._reported.codec}", name)
+        else:
+            self._decide(message, phase, text, name)
+        return True
+
+    def _decide(self, message: Frame, phase: str, text: str, name: bytes = b"") -> None:
+        self._pend(message, phase, text, name, may_be_allowed=True)
+        self._outbox.commands.append(Decide(token=self._token, phase=phase, text=text))
+
+    def _refuse(self, message: Frame, phase: str, code: str, what: str, name: bytes = b"") -> None:
+        self._pend(message, phase, "", name, may_be_allowed=False)
+        self._outbox.commands.append(Refuse(token=self._token, phase=phase, code=code, what=what))
+
+    def _pend(self, message: Frame, phase: str, text: str, name: bytes, *, may_be_allowed: bool) -> None:
+        self._token += 1
+        self._pending = _Pending(
+            token=self._token, message=message, phase=phase, text=text, name=name, may_be_allowed=may_be_allowed
+        )

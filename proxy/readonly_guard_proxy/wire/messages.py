@@ -1,0 +1,259 @@
+"""Codecs of the messages that the guard looks into; all others are forwarded unread.
+
+Layouts are those of the PostgreSQL documentation, "Message Formats", written in each function's docstring. ``String``
+is bytes up to a NUL. Whatever a layout does not allow is a `ProtocolViolation`: guard and server must not read one
+message in two ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from struct import Struct
+from typing import Final, NamedTuple
+
+from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation, frame
+
+__all__ = [
+    "BACKEND_KINDS",
+    "FRONTEND_KINDS",
+    "STREAMED_KINDS",
+    "Authentication",
+    "Backend",
+    "Frontend",
+    "ParseMessage",
+    "Target",
+    "authentication_code",
+    "authentication_sasl",
+    "backend_key",
+    "bind_names",
+    "command_tag",
+    "error_fields",
+    "error_response",
+    "execute_portal",
+    "negotiated_version",
+    "parameter_status",
+    "parse_message",
+    "query_message",
+    "query_text",
+    "read_parse",
+    "rows_of",
+    "sasl_mechanisms",
+    "target",
+    "transaction_status",
+]
+
+_INT16: Final = Struct("!H")
+_INT32: Final = Struct("!I")
+_PID: Final = Struct("!i")
+
+
+class Frontend:
+    """Type bytes of what a client sends."""
+
+    BIND: Final = b"B"
+    CLOSE: Final = b"C"
+    COPY_DATA: Final = b"d"
+    COPY_DONE: Final = b"c"
+    COPY_FAIL: Final = b"f"
+    DESCRIBE: Final = b"D"
+    EXECUTE: Final = b"E"
+    FLUSH: Final = b"H"
+    FUNCTION_CALL: Final = b"F"
+    PARSE: Final = b"P"
+    PASSWORD: Final = b"p"
+    QUERY: Final = b"Q"
+    SYNC: Final = b"S"
+    TERMINATE: Final = b"X"
+
+
+class Backend:
+    """Type bytes of what a server sends."""
+
+    AUTHENTICATION: Final = b"R"
+    BACKEND_KEY_DATA: Final = b"K"
+    BIND_COMPLETE: Final = b"2"
+    CLOSE_COMPLETE: Final = b"3"
+    COMMAND_COMPLETE: Final = b"C"
+    COPY_BOTH: Final = b"W"
+    COPY_DATA: Final = b"d"
+    COPY_DONE: Final = b"c"
+    COPY_IN: Final = b"G"
+    COPY_OUT: Final = b"H"
+    DATA_ROW: Final = b"D"
+    EMPTY_QUERY: Final = b"I"
+    ERROR: Final = b"E"
+    FUNCTION_CALL: Final = b"V"
+    NEGOTIATE: Final = b"v"
+    NO_DATA: Final = b"n"
+    NOTICE: Final = b"N"
+    NOTIFICATION: Final = b"A"
+    PARAMETER_DESCRIPTION: Final = b"t"
+    PARAMETER_STATUS: Final = b"S"
+    PARSE_COMPLETE: Final = b"1"
+    PORTAL_SUSPENDED: Final = b"s"
+    READY: Final = b"Z"
+    ROW_DESCRIPTION: Final = b"T"
+
+
+FRONTEND_KINDS: Final = b"BCDEFHPQSXcdfp"
+BACKEND_KINDS: Final = b"123ACDEGHIKNRSTVWZcdnstv"
+STREAMED_KINDS: Final = Backend.DATA_ROW + Backend.COPY_DATA
+
+
+class Authentication:
+    """What an Authentication message asks for; the codes of the documentation."""
+
+    OK: Final = 0
+    CLEARTEXT: Final = 3
+    MD5: Final = 5
+    GSS: Final = 7
+    GSS_CONTINUE: Final = 8
+    SSPI: Final = 9
+    SASL: Final = 10
+    SASL_CONTINUE: Final = 11
+    SASL_FINAL: Final = 12
+
+
+class ParseMessage(NamedTuple):
+    """The parts of a Parse; ``name`` is empty for the unnamed statement."""
+
+    name: bytes
+    text: bytes
+
+
+class Target(NamedTuple):
+    """What a Close or Describe is about: kind ``b"S"`` (statement) or ``b"P"`` (portal), and its name."""
+
+    kind: bytes
+    name: bytes
+
+
+def query_text(message: Frame) -> bytes:
+    """The text of a Query: ``String text``. Bytes behind the NUL are refused: no other reader would see them."""
+    text, _, rest = message.body.partition(b"\0")
+    if rest or not message.data.endswith(b"\0"):
+        raise ProtocolViolation("Query whose text does not end with its only NUL")
+    return text
+
+
+def query_message(text: bytes) -> bytes:
+    """A Query."""
+    return frame(Frontend.QUERY, text + b"\0")
+
+
+def read_parse(message: Frame) -> ParseMessage:
+    """The parts of a Parse: ``String name, String text, Int16 n, Int32 type × n``."""
+    parts = message.body.split(b"\0", 2)
+    if len(parts) != 3 or len(parts[2]) < _INT16.size:  # noqa: PLR2004  name, text, types
+        raise ProtocolViolation("Parse that is cut short")
+    name, text, types = parts
+    if len(types) != _INT16.size + _INT32.size * _INT16.unpack_from(types)[0]:
+        raise ProtocolViolation("Parse whose number of parameter types does not fit")
+    return ParseMessage(name, text)
+
+
+def parse_message(name: bytes, text: bytes) -> bytes:
+    """A Parse without parameter types."""
+    return frame(Frontend.PARSE, name + b"\0" + text + b"\0" + _INT16.pack(0))
+
+
+def bind_names(message: Frame) -> tuple[bytes, bytes]:
+    """Portal and statement of a Bind: ``String portal, String statement`` and values that only the server reads."""
+    parts = message.body.split(b"\0", 2)
+    if len(parts) != 3:  # noqa: PLR2004  portal, statement, values
+        raise ProtocolViolation("Bind that is cut short")
+    return parts[0], parts[1]
+
+
+def execute_portal(message: Frame) -> bytes:
+    """The portal of an Execute: ``String portal, Int32 row limit``."""
+    portal, _, rest = message.body.partition(b"\0")
+    if len(rest) != _INT32.size:
+        raise ProtocolViolation("Execute of the wrong length")
+    return portal
+
+
+def target(message: Frame) -> Target:
+    """What a Close or Describe is about: ``Byte1 kind, String name``."""
+    body = message.body
+    kind, (name, _, rest) = body[:1], body[1:].partition(b"\0")
+    if kind not in {b"S", b"P"} or rest or not body.endswith(b"\0"):
+        raise ProtocolViolation("Close or Describe that is neither of a statement nor of a portal")
+    return Target(kind, name)
+
+
+def error_fields(message: Frame) -> dict[str, bytes]:
+    """The fields of an ErrorResponse or NoticeResponse, ``(Byte1 code, String value) … NUL``, by code."""
+    return {part[:1].decode("latin-1"): part[1:] for part in message.body.split(b"\0") if part}
+
+
+def error_response(fields: Mapping[str, bytes]) -> bytes:
+    """An ErrorResponse; empty fields are left out, NULs inside a value are dropped."""
+    body = b"".join(code.encode("ascii") + value.replace(b"\0", b"") + b"\0" for code, value in fields.items() if value)
+    return frame(Backend.ERROR, body + b"\0")
+
+
+def parameter_status(message: Frame) -> tuple[str, str]:
+    """Name and value of a ParameterStatus: ``String name, String value``."""
+    parts = message.body.split(b"\0")
+    if len(parts) != 3 or parts[2]:  # noqa: PLR2004  name, value and what must be nothing
+        raise ProtocolViolation("ParameterStatus that is not a pair")
+    return parts[0].decode(errors="replace"), parts[1].decode(errors="replace")
+
+
+def backend_key(message: Frame) -> tuple[int, bytes]:
+    """Process id and secret key of a BackendKeyData: ``Int32 pid, Byte key × 4 … 256``."""
+    body = message.body
+    if len(body) <= _PID.size:
+        raise ProtocolViolation("BackendKeyData that is cut short")
+    return _PID.unpack_from(body)[0], body[_PID.size :]
+
+
+def command_tag(message: Frame) -> bytes:
+    """The tag of a CommandComplete: ``String tag``."""
+    return message.body.rstrip(b"\0")
+
+
+def rows_of(tag: bytes) -> int | None:
+    """How many rows a command tag tells of (``SELECT 3``, ``FETCH 1``, ``COPY 7``), None when it tells none."""
+    last = tag.rpartition(b" ")[2]
+    return int(last) if last.isdigit() else None
+
+
+def transaction_status(message: Frame) -> bytes:
+    """The status of a ReadyForQuery: ``I`` idle, ``T`` in a transaction, ``E`` in a failed one."""
+    status = message.body
+    if status not in {b"I", b"T", b"E"}:
+        raise ProtocolViolation("ReadyForQuery without a transaction status")
+    return status
+
+
+def authentication_code(message: Frame) -> int:
+    """What an Authentication message asks for: ``Int32 code``."""
+    body = message.body
+    if len(body) < _INT32.size:
+        raise ProtocolViolation("Authentication that is cut short")
+    code: int = _INT32.unpack_from(body)[0]
+    return code
+
+
+def sasl_mechanisms(message: Frame) -> list[bytes]:
+    """The mechanisms an AuthenticationSASL offers: ``Int32 10, String mechanism …, NUL``."""
+    return [name for name in message.body[_INT32.size :].split(b"\0") if name]
+
+
+def authentication_sasl(mechanisms: Iterable[bytes]) -> bytes:
+    """An AuthenticationSASL."""
+    offer = b"".join(name + b"\0" for name in mechanisms) + b"\0"
+    return frame(Backend.AUTHENTICATION, _INT32.pack(Authentication.SASL) + offer)
+
+
+def negotiated_version(message: Frame) -> tuple[int, frozenset[str]]:
+    """A NegotiateProtocolVersion: ``Int32 newest version, Int32 n, String unknown option × n``."""
+    body = message.body
+    if len(body) < 2 * _INT32.size:
+        raise ProtocolViolation("NegotiateProtocolVersion that is cut short")
+    names = body[2 * _INT32.size :].split(b"\0")
+    if len(names) - 1 != _INT32.unpack_from(body, _INT32.size)[0] or names[-1]:
+        raise ProtocolViolation("NegotiateProtocolVersion whose number of options does not fit")
+    return _INT32.unpack_from(body)[0], frozenset(name.decode(errors="replace") for name in names[:-1])

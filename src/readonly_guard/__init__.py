@@ -1,0 +1,49 @@
+"""readonly-guard: the technical control behind read mode, as a library.
+
+>>> from readonly_guard import Guard
+>>> with Guard.open(journal="journal", data=["roster.json"]) as guard:
+...     decision = guard.check("DELETE FROM person", subject="alind", purpose="TREAT")
+>>> decision.allowed, decision.codes
+(False, ('RG-W05',))
+
+Here is what tool builders need; the floors below are in `readonly_guard.domain` (values), `readonly_guard.sql`
+(readings), `readonly_guard.policy`, `readonly_guard.hooks`, `readonly_guard.audit`.
+"""
+
+from readonly_guard.domain import (
+    Analysis,
+    Decision,
+    Declared,
+    Effect,
+    Reading,
+    Reason,
+    Session,
+    StatementRequest,
+    Subject,
+    Verdict,
+)
+from readonly_guard.errors import ConfigurationError, GuardError
+from readonly_guard.guard import Guard
+from readonly_guard.hooks import hookimpl
+from readonly_guard.settings import Settings, load_settings
+from readonly_guard.sql import Analyzer
+
+__all__ = [
+    "Analysis",
+    "Analyzer",
+    "ConfigurationError",
+    "Decision",
+    "Declared",
+    "Effect",
+    "Guard",
+    "GuardError",
+    "Reading",
+    "Reason",
+    "Session",
+    "Settings",
+    "StatementRequest",
+    "Subject",
+    "Verdict",
+    "hookimpl",
+    "load_settings",
+]

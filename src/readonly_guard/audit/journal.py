@@ -1,0 +1,329 @@
+"""The journal: records appended to a buffer, written and made durable together, or not at all.
+
+What :meth:`Journal.commit` has returned for is on disk and stays there. What it has raised for is on disk nowhere: the
+file is cut back to what was durable before, so that the log never shows as allowed what its caller was told could not
+be logged. One process writes a journal; no time, no event loop and no plugin is known here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, NamedTuple, Self
+
+from readonly_guard.audit.chain import MAX_LINE_BYTES, Head, Line, canonical, seal
+from readonly_guard.audit.recovery import Recovery, recover
+from readonly_guard.audit.segments import create_segment, sync_directory
+from readonly_guard.domain import LogRecord
+from readonly_guard.errors import ConfigurationError, LogUnavailable
+
+__all__ = ["Durability", "Journal"]
+
+Durability = Literal["fsync", "buffered"]
+"""``fsync`` survives power loss; ``buffered`` survives a crash of the guard, not of the machine."""
+
+_SEGMENT_BYTES: Final = 256 * 1024 * 1024
+_LOCK: Final = "journal.lock"
+
+
+def _sync_data(descriptor: int) -> None:
+    """Have what was written survive power loss: the data and the size of a file, not its times."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # fsync there stops at the drive's cache (fsync(2) of macOS)
+    else:
+        os.fdatasync(descriptor)
+
+
+class _Place(NamedTuple):
+    """Where the durable part ends: the last record, the length of the segment up to its end, and its line."""
+
+    seq: int
+    hash: str
+    size: int
+    tail: bytes
+
+
+class Journal:
+    """An open journal. Make one with :meth:`open`. Not for several threads at once.
+
+    Attributes:
+        recovery: what was found when it was opened.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: Path,
+        lock: int,
+        segment: Path,
+        descriptor: int,
+        place: _Place,
+        recovery: Recovery,
+        durability: Durability,
+        segment_bytes: int,
+        sync: Callable[[int], None],
+    ) -> None:
+        self.recovery = recovery
+        self._directory = directory
+        self._lock = lock
+        self._durability = durability
+        self._segment_bytes = segment_bytes
+        self._sync = sync
+        self._owner = os.getpid()
+        self._durable = place
+        self._pending: list[Line] = []
+        self._is_closed = False
+        self._is_full = False  # a rotation was begun and has to be finished before anything else is written
+        self._is_suspect = False  # the file may hold more than what is durable
+        self._segment = segment
+        self._descriptor = descriptor
+        self._identity = _identity(descriptor)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        durability: Durability = "fsync",
+        segment_bytes: int = _SEGMENT_BYTES,
+        sync: Callable[[int], None] = _sync_data,
+    ) -> Self:
+        """Open a journal, or begin one; a torn tail is set aside first (see :attr:`recovery`).
+
+        Args:
+            path: its directory, made with mode 0700 if missing.
+            durability: see :data:`Durability`.
+            segment_bytes: a segment that would become longer is closed and the next begun; one commit is never split,
+                so a segment can be longer by itself.
+            sync: makes a file descriptor durable, raising OSError when it cannot.
+
+        Raises:
+            ConfigurationError: another process has it open, it cannot be written, or its chain is broken by more
+                than a torn tail.
+        """
+        try:
+            with ExitStack() as opened:
+                _make_directory(path)
+                lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+                opened.callback(os.close, lock)
+                _take(lock, path)
+                recovery, last, found = recover(path)
+                if last is None:
+                    segment, descriptor = create_segment(path, found.head.seq + 1)
+                else:
+                    segment, descriptor = last.path, _open_segment(last.path)
+                opened.callback(os.close, descriptor)
+                # a crash of the guard leaves whole lines that nobody has synced; from here on they count as durable
+                os.fsync(descriptor)
+                opened.pop_all()
+        except OSError as error:
+            raise ConfigurationError(_not_writable(path, error)) from error
+        return cls(
+            directory=path,
+            lock=lock,
+            segment=segment,
+            descriptor=descriptor,
+            place=_Place(found.head.seq, found.head.hash, found.size, found.tail),
+            recovery=recovery,
+            durability=durability,
+            segment_bytes=segment_bytes,
+            sync=sync,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def head(self) -> Head:
+        """The last durable record; what an auditor keeps to find a log that was cut off later."""
+        return Head(seq=self._durable.seq, hash=self._durable.hash)
+
+    @property
+    def pending(self) -> int:
+        """How many records the next commit will write."""
+        return len(self._pending)
+
+    def append(self, record: LogRecord) -> int:
+        """Put a record into the buffer; it counts when :meth:`commit` returns.
+
+        Returns:
+            Its number, which another record gets if the commit fails.
+
+        Raises:
+            LogUnavailable: the journal is closed, another process's, or could not be repaired after a failure; or the
+                record is no UTF-8 text or longer than a line may be.
+        """
+        self._check_ours()
+        if self._is_suspect:
+            self._restore()
+        before = self._pending[-1] if self._pending else self._durable
+        try:
+            line = seal(before.seq + 1, before.hash, canonical(record))
+        except (ValueError, TypeError) as error:
+            # from None: the text of the error shows a piece of the record
+            raise LogUnavailable(f"the record cannot be written as JSON ({type(error).__name__})") from None
+        if len(line.data) > MAX_LINE_BYTES:
+            raise LogUnavailable(f"the record is longer than {MAX_LINE_BYTES} bytes")
+        self._pending.append(line)  # one step: an interrupt leaves the chain with the record or without it
+        return line.seq
+
+    def commit(self) -> None:
+        """Write all that is in the buffer and make it durable.
+
+        Raises:
+            LogUnavailable: it could not be; the records are dropped and their numbers free again. The next append tries
+                anew.
+        """
+        batch, self._pending = self._pending, []
+        if not batch:
+            return
+        self._check_ours()
+        data = b"".join([line.data for line in batch])
+        try:
+            self._check_in_place()
+            if self._is_full or (self._durable.size and self._durable.size + len(data) > self._segment_bytes):
+                self._rotate()
+            self._is_suspect = True
+            _write(self._descriptor, data)
+            if self._durability == "fsync":
+                self._sync(self._descriptor)
+            seq, digest, tail = batch[-1]
+            self._durable = _Place(seq, digest, self._durable.size + len(data), tail)
+            self._is_suspect = False
+        except OSError as error:
+            self._undo()
+            raise self._unavailable(error) from error
+        except BaseException:  # an interrupt between two steps
+            self._undo()
+            raise
+
+    def close(self) -> None:
+        """Commit and let go of the files; further calls do nothing.
+
+        Raises:
+            LogUnavailable: the last commit failed; the files are closed all the same.
+        """
+        if self._is_closed:
+            return
+        try:
+            self.commit()
+        finally:
+            self._is_closed = True
+            for descriptor in (self._descriptor, self._lock):
+                with suppress(OSError):
+                    os.close(descriptor)
+
+    def _check_ours(self) -> None:
+        if self._is_closed:
+            raise LogUnavailable("the journal is closed")
+        if self._owner != os.getpid():
+            raise LogUnavailable("the journal belongs to the process that opened it, not to one forked from it")
+
+    def _check_in_place(self) -> None:
+        """See that the segment is still the file that was opened, of the length it was left with.
+
+        A log that was deleted, moved or replaced goes on swallowing records through its descriptor and keeps none of
+        them; one that is longer or shorter has a second writer (a log rotation with copy and truncate, say).
+        """
+        try:
+            status = self._segment.stat(follow_symlinks=False)
+        except OSError as error:
+            raise LogUnavailable(f"{self._segment.name} is gone ({error.strerror}); put it back") from error
+        if (status.st_dev, status.st_ino) != self._identity:
+            raise LogUnavailable(f"{self._segment.name} was replaced by another file; put it back")
+        if status.st_size != self._durable.size:
+            raise LogUnavailable(f"{self._segment.name} was changed by another program; stop it, verify, and restart")
+
+    def _rotate(self) -> None:
+        self._is_full = True  # kept when this fails: a later, smaller commit must not be written behind the new name
+        os.fsync(self._descriptor)  # buffered too: a start after power loss repairs the last segment only
+        segment, descriptor = create_segment(self._directory, self._durable.seq + 1)
+        old, self._descriptor = self._descriptor, descriptor
+        self._segment, self._identity = segment, _identity(descriptor)
+        self._durable = self._durable._replace(size=0, tail=b"")
+        self._is_full = False
+        os.close(old)
+
+    def _undo(self) -> None:
+        """Take back at once what a failed commit may have left; if that fails too, the next append has to."""
+        if self._is_suspect:
+            with suppress(LogUnavailable):
+                self._restore()
+
+    def _restore(self) -> None:
+        """Open the segment anew and cut it back to what is durable.
+
+        After a failed fsync the kernel has marked the lost pages clean, and a second fsync on them succeeds without
+        writing anything (the PostgreSQL project's "fsyncgate" of 2018; Rebello et al., USENIX ATC 2020). So it is not
+        tried again: the descriptor is given up, all that was not durable goes, the end of what was durable is compared
+        with what we know, and whatever is written next dirties its pages anew.
+
+        Raises:
+            LogUnavailable: it did not work; to be tried again.
+        """
+        with suppress(OSError):
+            os.close(self._descriptor)
+        self._descriptor = -1
+        place = self._durable
+        try:
+            self._descriptor = descriptor = _open_segment(self._segment)
+            end = os.pread(descriptor, len(place.tail), place.size - len(place.tail))
+            if end == place.tail and _identity(descriptor) == self._identity:
+                os.ftruncate(descriptor, place.size)
+                os.fsync(descriptor)
+                self._is_suspect = False
+        except OSError as error:
+            raise self._unavailable(error) from error
+        if self._is_suspect:
+            raise LogUnavailable(f"{self._segment.name} does not end with its last record; verify, and restart")
+
+    def _unavailable(self, error: OSError) -> LogUnavailable:
+        # shown to the client: the name of the segment, not where the log is
+        return LogUnavailable(f"{self._segment.name}: {error.strerror or type(error).__name__}")
+
+
+def _open_segment(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW)
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write all of it; a write may stop short, and the next one then says why."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _make_directory(path: Path) -> None:
+    if not path.exists():
+        path.mkdir(mode=0o700, parents=True)
+        sync_directory(path.parent)
+
+
+def _take(lock: int, path: Path) -> None:
+    """Hold the journal against other processes; the lock goes with the process, whatever ends it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigurationError(
+            f"journal.path: {path} is being written by another guard; stop that one, or give each its own directory"
+        ) from None
+
+
+def _not_writable(path: Path, error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"journal.path: {path} cannot be written ({reason}); name a directory that this user may write"

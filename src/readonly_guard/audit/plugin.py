@@ -1,0 +1,150 @@
+"""The journal as a plugin: decisions get a receipt, and all who wait at once share one commit.
+
+The commit runs inside the event loop: handing fdatasync to a thread costs more than it saves, while the next batch
+builds up in the sockets meanwhile. What is durable and how is the journal's business; this is about who waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Any, Final
+
+from readonly_guard.audit.journal import Journal
+from readonly_guard.domain import DecisionRecord, LogRecord
+from readonly_guard.errors import LogUnavailable
+from readonly_guard.hooks import Receipt, hookimpl
+
+__all__ = ["JournalPlugin"]
+
+_LINGER_S: Final = 0.05
+_LINGER_RECORDS: Final = 1_000
+
+
+class _Batch:
+    """The records that will become durable together. It is the receipt of each of its decisions."""
+
+    __slots__ = ("_commit", "_failure", "_is_settled", "_loop", "_waiters")
+
+    def __init__(self, commit: Callable[[], None]) -> None:
+        self._commit = commit
+        self._is_settled = False
+        self._failure: LogUnavailable | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def wait(self) -> None:
+        """Commit now, unless that has happened.
+
+        Raises:
+            LogUnavailable: the records could not be made durable.
+        """
+        if not self._is_settled:
+            self._commit()
+        self._raise_failure()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait for the commit at the end of this iteration of the event loop; raises as :meth:`wait`."""
+        if not self._is_settled:
+            loop = asyncio.get_running_loop()
+            if self._loop is not loop:  # the first to wait, or the loop of the first has ended before its commit
+                self._loop = loop
+                loop.call_soon(self._commit)
+            waiter = loop.create_future()  # one for each: cancelling a task cancels the future it waits for
+            self._waiters.append(waiter)
+            yield from waiter
+        self._raise_failure()
+
+    def settle(self, failure: LogUnavailable | None) -> None:
+        """Tell everyone who waits that it is done, or why not."""
+        self._failure, self._is_settled = failure, True
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                with suppress(RuntimeError):  # a loop that was closed: nobody waits there, the others still do
+                    waiter.set_result(None)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            # a new one for each: a shared exception would gather the traceback of everyone who waited
+            raise LogUnavailable(str(self._failure)) from self._failure
+
+
+class JournalPlugin:
+    """Writes decisions, completions and session events to a journal, which is its own from now on.
+
+    Args:
+        journal: committed and closed by this plugin only.
+        linger_s: how long a record that nobody waits for may stay in the buffer while an event loop runs. Without one
+            it stays until the next decision, 1,000 such records, or the end.
+    """
+
+    def __init__(self, journal: Journal, *, linger_s: float = _LINGER_S) -> None:
+        self._journal = journal
+        self._linger_s = linger_s
+        self._lingering_on: asyncio.AbstractEventLoop | None = None
+        self._batch = _Batch(self._commit)
+
+    @hookimpl
+    def decision_made(self, record: DecisionRecord) -> Receipt:
+        """Put a decision into the buffer; its receipt commits.
+
+        Raises:
+            LogUnavailable: the journal takes no records.
+        """
+        self._journal.append(record)
+        return self._batch
+
+    @hookimpl
+    def record_made(self, record: LogRecord) -> None:
+        """Put another record into the buffer, to ride along with the next commit.
+
+        If that commit fails, the record is lost with the decisions beside it: nothing was released on it.
+
+        Raises:
+            LogUnavailable: the journal takes no records.
+        """
+        self._journal.append(record)
+        if self._journal.pending >= _LINGER_RECORDS:
+            self._batch.wait()
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if self._lingering_on is not loop:
+            self._lingering_on = loop
+            loop.call_later(self._linger_s, self._linger_is_over)
+
+    @hookimpl
+    def guard_shutdown(self) -> None:
+        """Commit what is in the buffer and close the journal; done when it returns, in either world.
+
+        Raises:
+            LogUnavailable: the last records could not be made durable.
+        """
+        batch = self._batch
+        try:
+            batch.wait()
+        finally:
+            self._journal.close()
+
+    def _linger_is_over(self) -> None:
+        self._lingering_on = None
+        self._commit()
+
+    def _commit(self) -> None:
+        """Commit; everyone who waits learns how it went from the receipt."""
+        batch = self._batch
+        try:
+            self._batch = _Batch(self._commit)
+            self._journal.commit()
+        except LogUnavailable as error:
+            batch.settle(error)
+        except BaseException as error:
+            # whatever this is, an interrupt above all: nothing is durable, and nobody may be left waiting
+            batch.settle(LogUnavailable(f"the commit was interrupted ({type(error).__name__})"))
+            raise
+        else:
+            batch.settle(None)

@@ -1,0 +1,43 @@
+"""Frozen values that every floor shares: statements, access requests, decisions, records. No behaviour beyond them."""
+
+from readonly_guard.domain.access import (
+    DECLARED_PREFIX,
+    AccessRequest,
+    Action,
+    Declared,
+    Resource,
+    Session,
+    StatementRequest,
+    Subject,
+)
+from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
+from readonly_guard.domain.reasons import core_reason
+from readonly_guard.domain.record import CompletionRecord, DecisionRecord, LogRecord, SessionRecord
+from readonly_guard.domain.statement import SYSTEM_SCHEMAS, Analysis, Effect, Name, Reading, Reason, SettingChange
+
+__all__ = [
+    "DECLARED_PREFIX",
+    "SYSTEM_SCHEMAS",
+    "AccessRequest",
+    "Action",
+    "Analysis",
+    "Answer",
+    "CompletionRecord",
+    "Decision",
+    "DecisionRecord",
+    "Declared",
+    "Effect",
+    "Language",
+    "LogRecord",
+    "Name",
+    "Reading",
+    "Reason",
+    "Resource",
+    "Session",
+    "SessionRecord",
+    "SettingChange",
+    "StatementRequest",
+    "Subject",
+    "Verdict",
+    "core_reason",
+]

@@ -1,0 +1,127 @@
+"""Who asks for what and why: the request as it comes in, and the question that goes to the policy.
+
+The words are AuthZEN's: subject, action, resource, context. `StatementRequest` is what a caller hands to the guard,
+`AccessRequest` is the input document that a Rego author sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from readonly_guard.domain.statement import SettingChange
+
+__all__ = [
+    "DECLARED_PREFIX",
+    "AccessRequest",
+    "Action",
+    "Declared",
+    "Resource",
+    "Session",
+    "StatementRequest",
+    "Subject",
+]
+
+DECLARED_PREFIX: Final = "readonly_guard."
+"""Settings with this prefix are declarations to the guard (PostgreSQL accepts prefixed custom settings as they are)."""
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was authenticated. ``id`` is the database user unless an identity plugin says otherwise."""
+
+    id: str
+    type: str = "user"
+    properties: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """What the session has declared with ``readonly_guard.*`` settings, at startup or by SET.
+
+    A declaration is a claim, recorded and judged by policy; it is never identity.
+    """
+
+    purpose: str | None = None
+    case_reference: str | None = None
+    print_reason: str | None = None
+    justification: str | None = None
+    language: str | None = None
+
+    def after(self, changes: Iterable[SettingChange], initial: Declared) -> Declared:
+        """What is declared once these settings have changed; RESET returns to ``initial``.
+
+        A declaration takes effect when it is released to the server and is not undone by ROLLBACK: it is a message to
+        the guard, carried as a setting.
+        """
+        current = self
+        for change in changes:
+            if change.scope == "all":
+                current = initial
+            elif change.name.startswith(DECLARED_PREFIX):
+                field = change.name.removeprefix(DECLARED_PREFIX)
+                value = getattr(initial, field) if change.value is None else (change.value or None)
+                current = msgspec.structs.replace(current, **{field: value})
+        return current
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the request came from."""
+
+    session_id: str = ""
+    database: str = ""
+    client_address: str = ""
+    application_name: str = ""
+    listener: str = "library"
+
+
+class StatementRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Text, who and why: what the guard decides about.
+
+    ``phase`` says where in the protocol the text stands: ``query``, ``parse``, ``execute`` or ``fastpath``.
+    ``declared`` is what the session has declared so far, ``initial`` what it declared at startup (RESET returns to it).
+    """
+
+    text: str
+    subject: Subject
+    declared: Declared = Declared()
+    initial: Declared = Declared()
+    session: Session = Session()
+    phase: str = "query"
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for: ``read``, ``search``, ``print``, ``catalog``, ``session`` or ``write``.
+
+    * ``read``: data of patients named by a predicate on a configured patient key.
+    * ``search``: data without such a predicate.
+    * ``print``: COPY … TO STDOUT, or any read while a print reason is declared (rule S23).
+    * ``catalog``: only the system catalogs, or no relation at all.
+    * ``session``: settings, transactions, cursors, prepared statements.
+    * ``write``: whatever the write lock refuses; asked so that the log knows who and where.
+    """
+
+    name: str
+    properties: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    """A relation that the statement touches, as written (unqualified when the text does not qualify it)."""
+
+    id: str
+    type: str = "relation"
+
+
+class AccessRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy's input document.
+
+    ``context`` holds ``time`` (RFC 3339, UTC), ``purpose``, ``case_reference``, ``print_reason``, ``justification``
+    (null where not declared), ``database``, ``client_address``, ``application_name``, ``listener`` and whatever the
+    ``gather_context`` hooks add.
+    """
+
+    request_id: str
+    subject: Subject
+    action: Action
+    resources: tuple[Resource, ...]
+    context: dict[str, Any]

@@ -1,0 +1,76 @@
+"""What the log keeps. Identifiers and names only, never a literal and never clinical content (ISO 27789).
+
+HSLF-FS 2016:40 4 kap. 9 § asks for the action taken, the care unit, the time, and the user's and patient's identity.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["CompletionRecord", "DecisionRecord", "LogRecord", "SessionRecord"]
+
+
+class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="decision", tag_field="type"):
+    """A decision, written before its statement is released.
+
+    ``activity`` is Inera's word (Läsa, Utskrift, Sök, Nekad …); ``time`` is RFC 3339 in UTC with microseconds.
+    """
+
+    decision_id: str
+    time: str
+    session_id: str
+    subject: str
+    hsa_id: str
+    care_unit: str
+    purpose: str
+    case_reference: str
+    print_reason: str
+    justification: str
+    action: str
+    activity: str
+    phase: str
+    kinds: tuple[str, ...]
+    relations: tuple[str, ...]
+    functions: tuple[str, ...]
+    patients: tuple[str, ...]
+    statement: str
+    fingerprint: str
+    verdict: str
+    codes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    obligations: tuple[str, ...]
+    policy_revision: str
+    routine: str
+    database: str
+    client_address: str
+    application_name: str
+    listener: str
+
+
+class CompletionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="completion", tag_field="type"):
+    """How a released statement ended. ``rows`` is None where the server did not say, ``sqlstate`` empty on success."""
+
+    decision_id: str
+    time: str
+    rows: int | None
+    bytes: int
+    duration_us: int
+    sqlstate: str
+
+
+class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="session", tag_field="type"):
+    """A session opened, closed, or was refused before it opened. ``event`` is ``opened``, ``closed`` or ``refused``."""
+
+    session_id: str
+    time: str
+    event: str
+    subject: str
+    database: str
+    client_address: str
+    application_name: str
+    listener: str
+    codes: tuple[str, ...] = ()
+    detail: str = ""
+
+
+LogRecord = DecisionRecord | CompletionRecord | SessionRecord

@@ -1,0 +1,112 @@
+"""What a text was read as: effects, names, readings and the analysis of a whole text.
+
+Values only. Nothing here parses; `readonly_guard.sql` makes these, everything above judges and records them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+__all__ = ["SYSTEM_SCHEMAS", "Analysis", "Effect", "Name", "Reading", "Reason", "SettingChange"]
+
+SYSTEM_SCHEMAS: Final = frozenset({"pg_catalog", "information_schema"})
+
+
+class Effect(StrEnum):
+    """What running a statement can do. Only READ, SESSION and TRANSACTION can ever be let through."""
+
+    READ = "read"
+    WRITE = "write"  # rows
+    SCHEMA = "schema"  # definitions
+    PRIVILEGE = "privilege"  # roles and grants
+    SESSION = "session"  # settings, cursors, prepared statements of this session
+    TRANSACTION = "transaction"
+    LOCK = "lock"
+    EXTERNAL = "external"  # files, other servers, other sessions
+    UNKNOWN = "unknown"
+
+
+class Name(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A possibly schema-qualified name, folded as PostgreSQL folds it (quotes removed)."""
+
+    name: str
+    schema: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
+
+class SettingChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting that a statement changes. ``value`` is None for RESET (and for SET … TO DEFAULT).
+
+    ``scope`` is ``session``, ``local`` or ``all`` (RESET ALL, DISCARD ALL; then ``name`` is ``"*"``).
+    """
+
+    name: str
+    value: str | None
+    scope: str = "session"
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """One statement as one key read it, or, in an :class:`Analysis`, as both together did.
+
+    ``kind`` is a word of ours (``select``, ``explain``, ``show``, ``copy_to``, ``begin``, ``set`` …, or PostgreSQL's
+    node name in lower case for what is never let through). ``has_patient_predicate`` says that a configured
+    patient-key column is compared for equality with a literal or a parameter.
+    """
+
+    kind: str
+    effects: frozenset[Effect]
+    relations: tuple[Name, ...] = ()
+    functions: tuple[Name, ...] = ()
+    operators: tuple[Name, ...] = ()
+    casts: tuple[Name, ...] = ()
+    settings: tuple[SettingChange, ...] = ()
+    has_patient_predicate: bool = False
+    prepares: str | None = None
+    """The name that SQL-level PREPARE gives, so that a protocol Bind to it is known."""
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why something was denied or warned about.
+
+    Args:
+        code: a stable reason code, for example ``RG-W02``.
+        rule: the rule or policy package that decided.
+        sv: the message in Swedish.
+        en: the message in English.
+        what: what it is about, in names only, never a literal (``function nextval``).
+        hint_sv: what to do, in Swedish.
+        hint_en: what to do, in English.
+        position: 1-based character position in the client's text, or None.
+    """
+
+    code: str
+    rule: str
+    sv: str
+    en: str
+    what: str = ""
+    hint_sv: str = ""
+    hint_en: str = ""
+    position: int | None = None
+
+
+class Analysis(msgspec.Struct, frozen=True, kw_only=True):
+    """What a whole text (one protocol Query or Parse) is.
+
+    ``normalised`` is the text without literals and ``fingerprint`` its libpg_query fingerprint: what the log keeps.
+    Both are empty when the text could not be read.
+    """
+
+    readings: tuple[Reading, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    normalised: str = ""
+    fingerprint: str = ""
+
+    @property
+    def is_read(self) -> bool:
+        """True when nothing speaks against letting the text through the write lock."""
+        return not self.reasons

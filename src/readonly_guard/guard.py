@@ -1,0 +1,469 @@
+"""Guard: text, who and why in; a decision out. The one place where it is decided.
+
+The order is fixed and nothing in it can be skipped: read the text with both keys, ask the policy, let plugins object,
+combine (a denial from anyone is a denial), record, wait until the record is durable, answer. Whatever fails on the way
+is a denial with its own code.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, cast
+
+from readonly_guard.audit import Journal, JournalPlugin
+from readonly_guard.domain import (
+    SYSTEM_SCHEMAS,
+    AccessRequest,
+    Action,
+    Analysis,
+    Answer,
+    CompletionRecord,
+    Decision,
+    DecisionRecord,
+    Declared,
+    Effect,
+    Name,
+    Reading,
+    Resource,
+    Session,
+    SessionRecord,
+    StatementRequest,
+    Subject,
+    Verdict,
+    core_reason,
+)
+from readonly_guard.errors import ConfigurationError, DecisionUnavailable, PolicyUnavailable
+from readonly_guard.hooks import Hooks, Receipt
+from readonly_guard.policy import EmbeddedEngine, PolicyDecisionPoint, SyncPolicyDecisionPoint, load_policies
+from readonly_guard.settings import JournalSettings, PolicySettings, ReadingSettings, Settings
+from readonly_guard.sql import RELATIONS, Analyzer, Bounds
+
+__all__ = ["Guard"]
+
+_ACTIVITY: Final = {
+    "read": "Läsa",
+    "search": "Sök",
+    "print": "Utskrift",
+    "catalog": "Systemkatalog",
+    "session": "Session",
+    "write": "Skrivning",
+}
+_DENIED_ACTIVITY: Final = {
+    "Läsa": "Nekad läsning",
+    "Sök": "Nekad sökning",
+    "Utskrift": "Nekad utskrift",
+    "Skrivning": "Nekad skrivning",
+}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+class Guard:
+    """Decides whether a statement may be released, and records that before it says so.
+
+    Make one with :meth:`open`; construct directly only to bring your own policy decision point, hooks, clock or ids.
+    Not for use from several threads at once; many tasks of one event loop are fine.
+    """
+
+    def __init__(
+        self,
+        *,
+        analyzer: Analyzer,
+        pdp: PolicyDecisionPoint,
+        hooks: Hooks,
+        clock: Callable[[], datetime] = _utc_now,
+        new_id: Callable[[], str] = _new_id,
+    ) -> None:
+        self._analyzer = analyzer
+        self._pdp = pdp
+        self._hooks = hooks
+        self._clock = clock
+        self._new_id = new_id
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        journal: str | Path | None,
+        policies: str | Path | None = None,
+        data: Iterable[str | Path] = (),
+        durability: str = "fsync",
+        reading: ReadingSettings | None = None,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> Self:
+        """A guard with the embedded policy engine.
+
+        Args:
+            journal: directory of the log; made when missing. None records nothing: for rehearsals only, nothing may
+                be released on such a decision.
+            policies: a directory of Rego; None for the shipped policies.
+            data: JSON files or directories laid over the policies' data (roster, routine …).
+            durability: ``fsync`` or ``buffered``, see :class:`readonly_guard.settings.JournalSettings`.
+            reading: table classes, patient keys and the like of the database; None for the synthetic one's.
+            clock: gives the time of a decision, timezone-aware.
+
+        Raises:
+            ConfigurationError: a policy, data document or the journal cannot be opened.
+        """
+        if durability not in {"fsync", "buffered"}:
+            raise ConfigurationError(f"durability is {durability!r}; it is 'fsync' or 'buffered'")
+        return cls._assemble(
+            policy=PolicySettings(
+                source=None if policies is None else str(policies), data=tuple(str(item) for item in data)
+            ),
+            journal=None if journal is None else JournalSettings(path=str(journal), durability=durability),  # type: ignore[arg-type]
+            reading=reading or ReadingSettings(),
+            bounds=Bounds(),
+            plugins=(),
+            clock=clock,
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, clock: Callable[[], datetime] = _utc_now) -> Self:
+        """A guard as a guard.toml describes it.
+
+        Raises:
+            ConfigurationError: a policy, data document, plugin or the journal cannot be opened.
+        """
+        return cls._assemble(
+            policy=settings.policy,
+            journal=settings.journal,
+            reading=settings.reading,
+            bounds=Bounds(statement_bytes=settings.limits.statement_bytes, tokens=settings.limits.tokens),
+            plugins=settings.plugins.load,
+            clock=clock,
+        )
+
+    @classmethod
+    def _assemble(
+        cls,
+        *,
+        policy: PolicySettings,
+        journal: JournalSettings | None,
+        reading: ReadingSettings,
+        bounds: Bounds,
+        plugins: Iterable[str],
+        clock: Callable[[], datetime],
+    ) -> Self:
+        pdp = EmbeddedEngine(load_policies(policy.source, policy.data))
+        hooks = Hooks()
+        hooks.load(plugins)
+        if journal is not None:
+            hooks.register(JournalPlugin(Journal.open(Path(journal.path), durability=journal.durability)), "journal")
+        return cls(analyzer=Analyzer(reading, bounds), pdp=pdp, hooks=hooks, clock=clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Flush and close the plugins, the journal among them."""
+        for pending in self._hooks.shutdown():
+            close = getattr(pending, "close", None)  # an awaitable cannot be awaited here: the proxy uses aclose()
+            if close is not None:
+                close()
+
+    async def aclose(self) -> None:
+        """As :meth:`close`, for a running event loop."""
+        for pending in self._hooks.shutdown():
+            await pending
+
+    @property
+    def policy_revision(self) -> str:
+        """Which policies and data are in force."""
+        return self._pdp.revision
+
+    def replace_policies(self, pdp: PolicyDecisionPoint) -> None:
+        """Decide with another policy decision point from the next decision on (reload)."""
+        self._pdp = pdp
+
+    def check(
+        self,
+        sql: str,
+        *,
+        subject: str | Subject,
+        purpose: str | None = None,
+        case_reference: str | None = None,
+        print_reason: str | None = None,
+        justification: str | None = None,
+        session: Session | None = None,
+    ) -> Decision:
+        """Decide now, without an event loop.
+
+        Args:
+            sql: the whole text that would be sent, one or several statements.
+            subject: the authenticated user, by name or whole.
+            purpose: why, an HL7 v3 ActReason code (``TREAT``); what is needed is the policy's to say.
+            case_reference: for purposes that want one.
+            print_reason: ``MEDICAL_NEED`` or ``PATIENT_REQUEST``; declares that what is read is printed.
+            justification: why emergency access is needed.
+            session: where the request came from.
+
+        Returns:
+            The decision, already recorded. It never raises for what the text, policy or log does: that is a denial.
+
+        Raises:
+            ConfigurationError: the policy decision point needs an event loop; use :meth:`decide`.
+        """
+        declared = Declared(
+            purpose=purpose, case_reference=case_reference, print_reason=print_reason, justification=justification
+        )
+        request = StatementRequest(
+            text=sql,
+            subject=Subject(id=subject) if isinstance(subject, str) else subject,
+            declared=declared,
+            initial=declared,
+            session=session or Session(),
+        )
+        if not hasattr(self._pdp, "decide_now"):
+            raise ConfigurationError("this policy decision point needs an event loop: use `await guard.decide(...)`")
+        pdp = cast("SyncPolicyDecisionPoint", self._pdp)
+        case = _Case(request, self._analyzer.analyse(request.text), self._new_id(), self._clock())
+        try:
+            answer = pdp.decide_now(case.question)
+        except DecisionUnavailable as error:
+            answer = _no_answer(error)
+        decision, receipts = self._conclude(case, answer)
+        try:
+            for receipt in receipts:
+                receipt.wait()
+        except DecisionUnavailable as error:
+            return _unrecorded(decision, error)
+        return decision
+
+    async def decide(self, request: StatementRequest) -> Decision:
+        """Decide, with either policy engine; returns when the record is durable. See :meth:`check`."""
+        return await self._decide(request, self._analyzer.analyse(request.text))
+
+    async def refuse(self, request: StatementRequest, code: str, what: str) -> Decision:
+        """Deny without reading, and record it: a protocol feature, an undecodable text.
+
+        Args:
+            request: as for :meth:`decide`; the text is not looked at.
+            code: one of :data:`readonly_guard.codes.CORE_CODES`.
+            what: what it is about, in names only.
+        """
+        return await self._decide(request, Analysis(reasons=(core_reason(code, what),)))
+
+    async def _decide(self, request: StatementRequest, analysis: Analysis) -> Decision:
+        case = _Case(request, analysis, self._new_id(), self._clock())
+        try:
+            answer = await self._pdp.decide(case.question)
+        except DecisionUnavailable as error:
+            answer = _no_answer(error)
+        decision, receipts = self._conclude(case, answer)
+        try:
+            for receipt in receipts:
+                await receipt
+        except DecisionUnavailable as error:
+            return _unrecorded(decision, error)
+        return decision
+
+    def completed(
+        self, decision: Decision, *, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str = ""
+    ) -> None:
+        """Record how a released statement ended. Not waited for; a log that fails shows at the next decision."""
+        self._note(
+            CompletionRecord(
+                decision_id=decision.decision_id,
+                time=_rfc3339(self._clock()),
+                rows=rows,
+                bytes=bytes_sent,
+                duration_us=duration_us,
+                sqlstate=sqlstate,
+            )
+        )
+
+    def session_event(
+        self, event: str, session: Session, subject: str, *, codes: tuple[str, ...] = (), detail: str = ""
+    ) -> None:
+        """Record that a session ``opened``, ``closed`` or was ``refused``. Not waited for, as :meth:`completed`."""
+        self._note(
+            SessionRecord(
+                session_id=session.session_id,
+                time=_rfc3339(self._clock()),
+                event=event,
+                subject=subject,
+                database=session.database,
+                client_address=session.client_address,
+                application_name=session.application_name,
+                listener=session.listener,
+                codes=codes,
+                detail=detail,
+            )
+        )
+
+    def _note(self, record: CompletionRecord | SessionRecord) -> None:
+        try:
+            self._hooks.recorded(record)
+        except DecisionUnavailable:
+            return  # nothing is released on this record, and the next decision meets the same fault and denies
+
+    def _conclude(self, case: _Case, answer: Answer) -> tuple[Decision, list[Receipt]]:
+        reasons = [*case.analysis.reasons, *answer.deny]
+        try:
+            reasons.extend(self._hooks.review(case.analysis, case.question))
+        except DecisionUnavailable as error:
+            reasons.append(core_reason(error.code, str(error)))
+        if not reasons and not answer.allow:
+            # deny overrides, and ALLOW needs an explicit allow: an answer with neither is no answer
+            reasons.append(core_reason(PolicyUnavailable.code, "the policy neither allowed nor gave a reason"))
+        decision = Decision(
+            decision_id=case.question.request_id,
+            verdict=Verdict.DENY if reasons else Verdict.ALLOW,
+            analysis=case.analysis,
+            action=case.question.action.name,
+            reasons=tuple(reasons),
+            warnings=answer.warn,
+            obligations=answer.obligations,
+            policy_revision=answer.revision,
+            declared=case.declared,
+        )
+        try:
+            return decision, self._hooks.decided(case.record(decision, answer))
+        except DecisionUnavailable as error:
+            denial = _unrecorded(decision, error)
+        try:  # a plugin failed behind the journal: the log gets the denial under the same id, and the last word counts
+            return denial, self._hooks.decided(case.record(denial, answer))
+        except DecisionUnavailable:
+            return denial, []
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _no_answer(error: DecisionUnavailable) -> Answer:
+    return Answer(allow=False, deny=(core_reason(error.code, str(error)),))
+
+
+def _unrecorded(decision: Decision, error: DecisionUnavailable) -> Decision:
+    """The decision as a denial, because what is not on disk may not be released."""
+    fault = core_reason(error.code, str(error))
+    return Decision(
+        decision_id=decision.decision_id,
+        verdict=Verdict.DENY,
+        analysis=decision.analysis,
+        action=decision.action,
+        reasons=(*decision.reasons, fault),
+        policy_revision=decision.policy_revision,
+        declared=decision.declared,
+    )
+
+
+class _Case:
+    """One decision being made: the request, what was read, and the question that follows from both."""
+
+    def __init__(self, request: StatementRequest, analysis: Analysis, decision_id: str, now: datetime) -> None:
+        self.request = request
+        self.analysis = analysis
+        self.time = _rfc3339(now)
+        changes = [change for reading in analysis.readings for change in reading.settings]
+        self.declared = request.declared.after(changes, request.initial)
+        self.relations = tuple(dict.fromkeys(str(name) for reading in analysis.readings for name in reading.relations))
+        self.question = AccessRequest(
+            request_id=decision_id,
+            subject=request.subject,
+            action=Action(
+                name=_action(analysis, self.declared),
+                properties={"kinds": [reading.kind for reading in analysis.readings], "phase": request.phase},
+            ),
+            resources=tuple(Resource(id=name) for name in self.relations),
+            context={
+                "time": self.time,
+                "purpose": self.declared.purpose,
+                "case_reference": self.declared.case_reference,
+                "print_reason": self.declared.print_reason,
+                "justification": self.declared.justification,
+                "database": request.session.database,
+                "client_address": request.session.client_address,
+                "application_name": request.session.application_name,
+                "listener": request.session.listener,
+            },
+        )
+
+    def record(self, decision: Decision, answer: Answer) -> DecisionRecord:
+        """What the log keeps of it."""
+        declared, session = self.declared, self.request.session
+        activity = answer.activity_type or _ACTIVITY[decision.action]
+        if not decision.allowed:
+            activity = _DENIED_ACTIVITY.get(activity, f"Nekad: {activity}")
+        return DecisionRecord(
+            decision_id=decision.decision_id,
+            time=self.time,
+            session_id=session.session_id,
+            subject=self.request.subject.id,
+            hsa_id=str(answer.subject.get("hsa_id", "")),
+            care_unit=str(answer.subject.get("care_unit", "")),
+            purpose=declared.purpose or "",
+            case_reference=declared.case_reference or "",
+            print_reason=declared.print_reason or "",
+            justification=declared.justification or "",
+            action=decision.action,
+            activity=activity,
+            phase=self.request.phase,
+            kinds=tuple(reading.kind for reading in self.analysis.readings),
+            relations=self.relations,
+            functions=tuple(
+                dict.fromkeys(str(name) for reading in self.analysis.readings for name in reading.functions)
+            ),
+            patients=(),
+            statement=self.analysis.normalised,
+            fingerprint=self.analysis.fingerprint,
+            verdict=decision.verdict.value,
+            codes=decision.codes,
+            warnings=tuple(warning.code for warning in decision.warnings),
+            obligations=decision.obligations,
+            policy_revision=decision.policy_revision,
+            routine=answer.routine,
+            database=session.database,
+            client_address=session.client_address,
+            application_name=session.application_name,
+            listener=session.listener,
+        )
+
+
+_SESSION_EFFECTS: Final = frozenset({Effect.SESSION, Effect.TRANSACTION})
+
+
+def _action(analysis: Analysis, declared: Declared) -> str:
+    """Which of the actions of :class:`readonly_guard.domain.Action` a text is; the weightiest of its statements."""
+    if analysis.reasons:
+        return "write"
+    names = {_action_of(reading, declared) for reading in analysis.readings}
+    return next((name for name in ("print", "search", "read", "catalog") if name in names), "session")
+
+
+_INDIRECT: Final = frozenset({"execute", "fetch"})
+"""Reads whose relations stand in an earlier statement; asked for as the broader action, a search."""
+
+
+def _action_of(reading: Reading, declared: Declared) -> str:
+    if reading.kind in _INDIRECT:
+        return "search"
+    if not reading.relations:
+        return "session" if reading.effects & _SESSION_EFFECTS else "catalog"
+    if all(_is_system(name) for name in reading.relations):
+        return "catalog"
+    if reading.kind == "copy_to" or declared.print_reason:
+        return "print"
+    return "read" if reading.has_patient_predicate else "search"
+
+
+def _is_system(name: Name) -> bool:
+    # an unqualified name of pg_catalog's means pg_catalog's, which always comes first on the search path
+    return name.schema in SYSTEM_SCHEMAS or (name.schema is None and name.name in RELATIONS["pg_catalog"])

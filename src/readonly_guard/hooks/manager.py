@@ -1,0 +1,109 @@
+"""Plugins registered and called, each isolated from the others: a plugin that fails is named and denies.
+
+pluggy stops at the first exception of a call; here every implementation is called by itself, so that one plugin
+cannot keep another from seeing a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Iterator
+from importlib.metadata import entry_points
+from typing import Any
+
+import pluggy
+
+from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, LogRecord, Reason
+from readonly_guard.errors import ConfigurationError, DecisionUnavailable, PluginFailed
+from readonly_guard.hooks.specs import PROJECT, HookSpecs, Receipt
+
+__all__ = ["Hooks"]
+
+
+class Hooks:
+    """The plugins of one guard."""
+
+    def __init__(self, plugins: Iterable[object] = ()) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(HookSpecs)
+        for plugin in plugins:
+            self.register(plugin)
+
+    def register(self, plugin: object, name: str | None = None) -> None:
+        """Add a plugin and check its signatures against the specifications.
+
+        Raises:
+            ConfigurationError: a hook of it is unknown or takes an unknown argument.
+        """
+        name = name or type(plugin).__name__
+        try:
+            self._manager.register(plugin, name)
+            self._manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise ConfigurationError(f"plugin {name}: {error}") from error
+
+    def load(self, names: Iterable[str]) -> None:
+        """Register installed plugins by name; only those named are ever imported.
+
+        Raises:
+            ConfigurationError: no installed plugin has that name, or it fails to import.
+        """
+        installed = {point.name: point for point in entry_points(group=PROJECT)}
+        for name in names:
+            if name not in installed:
+                known = ", ".join(sorted(installed)) or "none"
+                raise ConfigurationError(f"plugins.load: no plugin {name!r} is installed (installed: {known})")
+            try:
+                plugin = installed[name].load()
+            except Exception as error:
+                raise ConfigurationError(f"plugin {name!r} does not import: {error}") from error
+            self.register(plugin() if isinstance(plugin, type) else plugin, name)
+
+    def review(self, analysis: Analysis, request: AccessRequest) -> list[Reason]:
+        """Every plugin's reasons to deny.
+
+        Raises:
+            PluginFailed: one of them raised.
+        """
+        reasons: list[Reason] = []
+        for result in self._each("review_statement", analysis=analysis, request=request):
+            reasons.extend(result)
+        return reasons
+
+    def decided(self, record: DecisionRecord) -> list[Receipt]:
+        """Hand a decision to every plugin; their receipts are to be waited for before release.
+
+        Raises:
+            LogUnavailable: the journal could not take it.
+            PluginFailed: another plugin raised.
+        """
+        return list(self._each("decision_made", record=record))
+
+    def recorded(self, record: LogRecord) -> None:
+        """Hand over a completion or session event.
+
+        Raises:
+            LogUnavailable, PluginFailed: as :meth:`decided`.
+        """
+        for _ in self._each("record_made", record=record):
+            pass
+
+    def shutdown(self) -> list[Awaitable[None]]:
+        """Tell every plugin to flush and close; what is returned is to be awaited."""
+        return list(self._each("guard_shutdown"))
+
+    def _each(self, hook: str, **arguments: Any) -> Iterator[Any]:
+        failure: DecisionUnavailable | None = None
+        for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
+            wanted = [arguments[name] for name in implementation.argnames]
+            try:
+                result = implementation.function(*wanted)
+            except DecisionUnavailable as error:
+                failure = failure or error
+                continue
+            except Exception as error:  # noqa: BLE001  a plugin may raise anything; it is named and denies
+                failure = failure or PluginFailed(f"plugin {implementation.plugin_name}: {type(error).__name__}")
+                continue
+            if result is not None:
+                yield result
+        if failure is not None:
+            raise failure

@@ -1,0 +1,54 @@
+"""All hook specifications, in one typed place.
+
+A hook is here only because a plugin in this repository uses it. Shaping hooks are sync and fast; hooks that do I/O
+may return an awaitable. A plugin can only make a decision stricter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Generator
+from typing import Any, Protocol
+
+import pluggy
+
+from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, LogRecord, Reason
+
+__all__ = ["PROJECT", "HookSpecs", "Receipt", "hookimpl", "hookspec"]
+
+PROJECT = "readonly_guard"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Receipt(Protocol):
+    """A promise that a record is durable: wait for it in either world before anything is released."""
+
+    def wait(self) -> None:
+        """Block until the record is durable.
+
+        Raises:
+            LogUnavailable: it cannot be made durable.
+        """
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """The same, without blocking the event loop's other tasks longer than the write itself."""
+
+
+class HookSpecs:
+    """What a plugin may implement."""
+
+    @hookspec
+    def review_statement(self, analysis: Analysis, request: AccessRequest) -> list[Reason] | None:
+        """Further reasons to deny a text; None or an empty list for none. Sync; no I/O."""
+
+    @hookspec
+    def decision_made(self, record: DecisionRecord) -> Receipt | None:
+        """Record a decision. The statement is released only when every returned receipt is durable."""
+
+    @hookspec
+    def record_made(self, record: LogRecord) -> None:
+        """A completion or a session event, recorded in order but not waited for."""
+
+    @hookspec
+    def guard_shutdown(self) -> Awaitable[None] | None:
+        """The guard stops: flush and close."""

@@ -1,0 +1,100 @@
+"""Strict reading of what a policy engine answered: a value of exactly the agreed shape, or no answer at all.
+
+Both engines come through here, so that neither can be read more kindly than the other. A Rego author's mistake (a
+denial without a code, a misspelt key, an allow beside a denial) becomes `PolicyUnavailable`, which is a denial.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from readonly_guard.domain import Answer, Reason
+from readonly_guard.errors import PolicyUnavailable
+
+__all__ = ["UNDEFINED", "decode_answer"]
+
+UNDEFINED: Final = "<undefined>"
+"""What the embedded engine returns for a rule without a value."""
+
+# Texts end up in protocol messages and log lines, where a NUL or a line break would be more than text.
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
+_Optional = Annotated[str, msgspec.Meta(max_length=1_000, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
+_Code = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z][A-Z0-9-]{1,31}\Z")]
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    code: _Code
+    rule: _Text
+    sv: _Text
+    en: _Text
+    what: _Optional = ""
+    hint_sv: _Optional = ""
+    hint_en: _Optional = ""
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    allow: bool
+    deny: tuple[_Entry, ...]
+    warn: tuple[_Entry, ...] = ()
+    obligations: tuple[_Text, ...] = ()
+    activity_type: _Optional = ""
+    routine: _Optional = ""
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    subject: dict[str, _Optional] = msgspec.field(default_factory=dict)
+
+
+def decode_answer(value: Any, *, revision: str) -> Answer:
+    """Read the value of the entrypoint, as plain JSON values.
+
+    Denials and warnings come sorted by code, obligations sorted and each once: the same answer is the same value
+    whatever engine gave it.
+
+    Args:
+        value: what the engine returned.
+        revision: the policies in force, kept in the answer.
+
+    Raises:
+        PolicyUnavailable: the value is undefined, of another shape, or contradicts itself.
+    """
+    if value is None or value == UNDEFINED:
+        raise PolicyUnavailable("the policy's decision is undefined for this question")
+    try:
+        document = msgspec.convert(value, _Document)
+    except msgspec.ValidationError as error:
+        raise PolicyUnavailable(f"the policy's decision has the wrong shape: {error}") from None
+    if document.allow and document.deny:
+        raise PolicyUnavailable("the policy's decision contradicts itself: it allows and denies")
+    return Answer(
+        allow=document.allow,
+        deny=_reasons(document.deny),
+        warn=_reasons(document.warn),
+        obligations=tuple(sorted(set(document.obligations))),
+        activity_type=document.activity_type,
+        routine=document.routine,
+        expires_at=None if document.expires_at is None else _rfc3339(document.expires_at),
+        subject=dict(document.subject),
+        revision=revision,
+    )
+
+
+def _reasons(entries: tuple[_Entry, ...]) -> tuple[Reason, ...]:
+    ordered = sorted(entries, key=lambda entry: (entry.code, entry.rule, entry.what, entry.en))
+    return tuple(
+        Reason(
+            code=entry.code,
+            rule=entry.rule,
+            sv=entry.sv,
+            en=entry.en,
+            what=entry.what,
+            hint_sv=entry.hint_sv,
+            hint_en=entry.hint_en,
+        )
+        for entry in ordered
+    )
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

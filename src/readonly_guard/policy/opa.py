@@ -1,0 +1,154 @@
+"""The policies, asked of an OPA server over HTTP with opa-python-client.
+
+One total deadline covers connecting, asking and reading; nothing is retried; everything unexpected is
+`PolicyUnavailable`, which is a denial. An undefined decision (OPA answers 200 without ``result``) is one of those.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from readonly_guard.domain import AccessRequest, Answer
+from readonly_guard.errors import ConfigurationError, PolicyUnavailable
+from readonly_guard.policy.answer import decode_answer
+from readonly_guard.policy.port import ENTRYPOINT
+
+if TYPE_CHECKING:
+    from opa_client.opa_async import AsyncOpaClient
+
+__all__ = ["OpaServer"]
+
+_PACKAGE, _RULE = ENTRYPOINT.removeprefix("data.").rpartition(".")[::2]
+_NO_BUNDLE: Final = "opa"
+
+
+class OpaServer:
+    """A policy decision point in another process. Use it in one event loop; close it with :meth:`aclose`.
+
+    Args:
+        url: ``https://host:port``, or ``http://`` to this machine only: over a network without TLS anyone between
+            could answer.
+        deadline_s: seconds for one decision, all in all.
+        token: sent as a bearer token.
+        certificate: file of a client certificate with its key, or the two files.
+
+    Raises:
+        ConfigurationError: the URL or the deadline cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        deadline_s: float = 0.5,
+        token: str | None = None,
+        certificate: str | tuple[str, str] | None = None,
+    ) -> None:
+        if not deadline_s > 0:
+            raise ConfigurationError(f"the deadline of the OPA server is {deadline_s}; it must be above 0 seconds")
+        # importing the client takes a quarter of a second: only those who use it pay, and not within a deadline
+        from opa_client.opa_async import AsyncOpaClient  # noqa: PLC0415
+
+        scheme, host, port = _address(url)
+        self._deadline_s = deadline_s
+        self._revision = _NO_BUNDLE
+        self._client: AsyncOpaClient | None = None
+        self._new_client = partial(
+            AsyncOpaClient,
+            host=host,
+            port=port,
+            ssl=scheme == "https",
+            cert=certificate,
+            token=token,
+            retries=0,  # a late answer is no answer; asking again only makes it later
+            timeout=deadline_s,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections. A later decision opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close_connection()
+
+    @property
+    def revision(self) -> str:
+        """The revision of the bundles that the latest answer came from; ``opa`` before that and without bundles."""
+        return self._revision
+
+    async def decide(self, request: AccessRequest) -> Answer:
+        """Answer one request.
+
+        Raises:
+            PolicyUnavailable: no usable answer within the deadline.
+        """
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                client = await self._connected()
+                # provenance names the bundle revision, so that the log can say which policies decided
+                reply = await client.query_rule(
+                    msgspec.to_builtins(request), _PACKAGE, _RULE, query_params={"provenance": "true"}
+                )
+        except TimeoutError:
+            raise PolicyUnavailable(f"the OPA server did not answer within {self._deadline_s} s") from None
+        except Exception as error:  # noqa: BLE001  whatever a client or server can do wrong, it is no answer
+            status = getattr(error, "status", None)
+            what = type(error).__name__ if status is None else f"status {status}"
+            raise PolicyUnavailable(f"the OPA server gave no answer: {what}") from None
+        if not isinstance(reply, dict):
+            raise PolicyUnavailable("the OPA server's reply is not an object")
+        self._revision = _revision_in(reply)
+        return decode_answer(reply.get("result"), revision=self._revision)
+
+    async def _connected(self) -> AsyncOpaClient:
+        if self._client is None:
+            client = self._new_client()
+            await client.__aenter__()
+            self._client = client
+        return self._client
+
+
+def _address(url: str) -> tuple[str, str, int]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError("the OPA server's URL cannot be read; write https://host:port") from None
+    host = parts.hostname or ""
+    if parts.scheme not in {"http", "https"} or not host or parts.username is not None:
+        raise ConfigurationError("the OPA server's URL must be https://host:port, without a user name")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ConfigurationError("the OPA server's URL has a path; write https://host:port only")
+    if parts.scheme == "http" and not _is_this_machine(host):
+        raise ConfigurationError(f"the OPA server at {host} must be asked over https; http is for this machine only")
+    return parts.scheme, f"[{host}]" if ":" in host else host, port or (443 if parts.scheme == "https" else 8181)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _revision_in(reply: dict[str, Any]) -> str:
+    try:
+        bundles = reply["provenance"]["bundles"]
+        named = sorted(f"{name}@{bundle['revision']}" for name, bundle in bundles.items())
+    except (KeyError, TypeError, AttributeError):
+        return _NO_BUNDLE
+    return " ".join((_NO_BUNDLE, *named))

@@ -1,0 +1,43 @@
+"""The policy decision point as the guard sees it: one question, one strictly decoded answer.
+
+Engines implement this; `readonly_guard.policy.embedded` does in process, `readonly_guard.policy.opa` over HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from readonly_guard.domain import AccessRequest, Answer
+
+__all__ = ["ENTRYPOINT", "PolicyDecisionPoint", "SyncPolicyDecisionPoint"]
+
+ENTRYPOINT: Final = "data.readonly_guard.authz.decision"
+"""The one question that is asked."""
+
+
+class PolicyDecisionPoint(Protocol):
+    """Answers access requests.
+
+    ``revision`` names the policies and data in force, for example a digest; it is recorded with every decision.
+    """
+
+    @property
+    def revision(self) -> str:
+        """Which policies and data are in force."""
+        ...
+
+    async def decide(self, request: AccessRequest) -> Answer:
+        """Answer one request.
+
+        Raises:
+            PolicyUnavailable: there is no usable answer: undefined, malformed, late, or the engine failed.
+        """
+        ...
+
+
+class SyncPolicyDecisionPoint(PolicyDecisionPoint, Protocol):
+    """A decision point that can also answer without an event loop."""
+
+    def decide_now(self, request: AccessRequest) -> Answer:
+        """Answer one request at once; as :meth:`decide`."""
+        ...

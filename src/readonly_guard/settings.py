@@ -1,0 +1,189 @@
+"""guard.toml, typed: every key with its meaning, unit and default, and a loader whose errors name the fix.
+
+Paths in the file are relative to the file. Nothing is read from the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from readonly_guard.domain import Language
+from readonly_guard.errors import ConfigurationError
+
+__all__ = [
+    "JournalSettings",
+    "LimitSettings",
+    "ListenerSettings",
+    "PluginSettings",
+    "PolicySettings",
+    "ReadingSettings",
+    "Settings",
+    "UpstreamSettings",
+    "load_settings",
+]
+
+
+_LAST_PORT: Final = 65_535
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class ListenerSettings(_Section, frozen=True, kw_only=True):
+    """Where clients connect. Port 0 takes a free one (tests, demo)."""
+
+    host: str = "127.0.0.1"
+    port: int = 6432
+    name: str = "default"
+    language: Language = "en"
+
+
+class UpstreamSettings(_Section, frozen=True, kw_only=True):
+    """The guarded server. A ``host`` that starts with ``/`` is the directory of a unix socket."""
+
+    host: str
+    port: int = 5432
+    connect_timeout_s: float = 10.0
+
+
+class PolicySettings(_Section, frozen=True, kw_only=True):
+    """The policies. ``source`` is a directory of Rego; without it, the shipped policies.
+
+    ``data`` are JSON files or directories laid over the source's data documents; each top-level key of an overlay
+    replaces the source's key whole.
+    """
+
+    source: str | None = None
+    data: tuple[str, ...] = ()
+
+
+class JournalSettings(_Section, frozen=True, kw_only=True):
+    """The log. ``fsync`` (default) survives power loss; ``buffered`` survives a crash of the guard only."""
+
+    path: str
+    durability: Literal["fsync", "buffered"] = "fsync"
+
+
+class ReadingSettings(_Section, frozen=True, kw_only=True):
+    """What the readings need to know about the database; names are folded as PostgreSQL folds them."""
+
+    patient_keys: tuple[str, ...] = ("person_id", "encntr_id", "alias")
+    documentation_tables: tuple[str, ...] = ("clinical_event", "ce_blob", "diagnosis", "allergy")
+    signing_tables: tuple[str, ...] = ("ce_event_prsnl",)
+    signing_columns: tuple[str, ...] = ("verified_dt_tm", "verified_prsnl_id")
+    search_path: tuple[str, ...] = ("public",)
+    """Schemas that a session may put on its search_path, beside ``$user`` and the system schemas."""
+    allowed_settings: tuple[str, ...] = ()
+    """Further settings a session may change, such as a custom one that row security reads. Some can never be."""
+
+
+class LimitSettings(_Section, frozen=True, kw_only=True):
+    """Bounds. A frame beyond ``message_bytes`` ends the connection; a text beyond the reading bounds is RG-T04."""
+
+    message_bytes: int = 16 * 1024 * 1024
+    startup_bytes: int = 10_000
+    startup_timeout_s: float = 15.0
+    statement_bytes: int = 100_000
+    tokens: int = 24_000
+    connections: int = 1_000
+
+
+class PluginSettings(_Section, frozen=True, kw_only=True):
+    """Plugins by name (entry point group ``readonly_guard``); installing a package never changes enforcement."""
+
+    load: tuple[str, ...] = ()
+    timeout_s: float = 2.0
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """The whole file."""
+
+    upstream: UpstreamSettings
+    journal: JournalSettings
+    listener: ListenerSettings = ListenerSettings()
+    policy: PolicySettings = PolicySettings()
+    reading: ReadingSettings = ReadingSettings()
+    limits: LimitSettings = LimitSettings()
+    plugins: PluginSettings = PluginSettings()
+
+
+_UNKNOWN: Final = re.compile(r"contains unknown field `(?P<key>[^`]*)`(?: - at `\$(?P<at>[^`]*)`)?")
+_MISSING: Final = re.compile(r"missing required field `(?P<key>[^`]*)`(?: - at `\$(?P<at>[^`]*)`)?")
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check a guard.toml.
+
+    Relative paths in ``policy.source``, ``policy.data``, ``journal.path`` become absolute, from the file's folder.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is not TOML, or a key or value is wrong; the text names the
+            key and, for a misspelt one, the nearest right one.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: is not valid TOML: {error}") from error
+    try:
+        settings = msgspec.convert(tree, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{path}: {_explain(str(error))}") from error
+    _check(path, settings)
+    base = path.resolve().parent
+    return msgspec.structs.replace(
+        settings,
+        journal=msgspec.structs.replace(settings.journal, path=str(base / settings.journal.path)),
+        policy=msgspec.structs.replace(
+            settings.policy,
+            source=None if settings.policy.source is None else str(base / settings.policy.source),
+            data=tuple(str(base / item) for item in settings.policy.data),
+        ),
+    )
+
+
+def _check(path: Path, settings: Settings) -> None:
+    for name, port, lowest in (
+        ("listener.port", settings.listener.port, 0),
+        ("upstream.port", settings.upstream.port, 1),
+    ):
+        if not lowest <= port <= _LAST_PORT:
+            raise ConfigurationError(f"{path}: {name} is {port}; a port is {lowest} to 65535")
+    for section in ("limits", "plugins"):
+        values: dict[str, Any] = msgspec.to_builtins(getattr(settings, section))
+        for key, value in values.items():
+            if isinstance(value, int | float) and value <= 0:
+                raise ConfigurationError(f"{path}: {section}.{key} is {value}; it must be above 0")
+
+
+def _fields_at(at: str) -> list[str]:
+    node: Any = Settings
+    for part in filter(None, at.split(".")):
+        node = next(field.type for field in msgspec.structs.fields(node) if field.name == part)
+    return [field.name for field in msgspec.structs.fields(node)]
+
+
+def _explain(message: str) -> str:
+    """Msgspec's message in the words of the file: key path first, then the fix."""
+    if found := _UNKNOWN.search(message):
+        at = (found["at"] or "").strip(".")
+        names = _fields_at(at)
+        near = difflib.get_close_matches(found["key"], names, n=1, cutoff=0.5)
+        key = ".".join(filter(None, [at, found["key"]]))
+        fix = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(names))}"
+        return f"unknown key {key!r}; {fix}"
+    if found := _MISSING.search(message):
+        at = (found["at"] or "").strip(".")
+        return f"key {'.'.join(filter(None, [at, found['key']]))!r} is missing"
+    what, _, where = message.partition(" - at `$.")
+    return f"{where.rstrip('`')}: {what}" if where else what

@@ -1,0 +1,136 @@
+"""Both keys turned: a text is a read only when PostgreSQL's grammar and sqlglot both say so, about the same thing.
+
+The order follows what each step may rely on: bounds first (nothing recursive sees an unbounded text), then
+PostgreSQL's grammar (it says what would run, so a write is named by its code), then sqlglot on the canonical text.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+import msgspec
+
+from readonly_guard.domain import Analysis, Reason, core_reason
+from readonly_guard.settings import ReadingSettings
+from readonly_guard.sql.canonical import canonicalise
+from readonly_guard.sql.libpg_query import LibPgQueryError, fingerprint, parse
+from readonly_guard.sql.postgres_key import PostgresReading, read_statement
+from readonly_guard.sql.scan import Bounds, character_position, scan_text
+from readonly_guard.sql.sqlglot_key import SqlglotReading, read_text
+
+__all__ = ["FAILED", "Analyzer"]
+
+FAILED: Final = "a reading failed"
+"""What a denial is about when the guard itself is at fault; tests look for it."""
+
+_CACHED_CHARACTERS: Final = 8_000_000
+"""How much text the verdict cache may hold, some 40,000 ordinary statements."""
+
+# Which first words sqlglot must see for what PostgreSQL's grammar read: the table that pairs the two keys.
+_WORDS: Final[dict[str, frozenset[str]]] = {
+    "select": frozenset({"SELECT", "WITH", "VALUES", "("}),
+    "explain": frozenset({"EXPLAIN"}),
+    "show": frozenset({"SHOW"}),
+    "copy_to": frozenset({"COPY"}),
+    "begin": frozenset({"BEGIN"}),
+    "start": frozenset({"START"}),
+    "commit": frozenset({"COMMIT", "END"}),
+    "rollback": frozenset({"ROLLBACK", "ABORT"}),
+    "rollback_to": frozenset({"ROLLBACK"}),
+    "savepoint": frozenset({"SAVEPOINT"}),
+    "release": frozenset({"RELEASE"}),
+    "set": frozenset({"SET"}),
+    "reset": frozenset({"RESET"}),
+    "discard": frozenset({"DISCARD"}),
+    "declare_cursor": frozenset({"DECLARE"}),
+    "fetch": frozenset({"FETCH", "MOVE"}),
+    "close": frozenset({"CLOSE"}),
+    "prepare": frozenset({"PREPARE"}),
+    "execute": frozenset({"EXECUTE"}),
+    "deallocate": frozenset({"DEALLOCATE"}),
+    "listen": frozenset({"LISTEN"}),
+    "unlisten": frozenset({"UNLISTEN"}),
+    "lock": frozenset({"LOCK"}),
+}
+
+
+class Analyzer:
+    """Reads texts, and remembers what it read. Not for use from several threads at once."""
+
+    def __init__(self, rules: ReadingSettings | None = None, bounds: Bounds | None = None) -> None:
+        self._rules = rules or ReadingSettings()
+        self._bounds = bounds or Bounds()
+        self._cache: OrderedDict[str, Analysis] = OrderedDict()
+        self._cached_characters = 0
+
+    def analyse(self, text: str) -> Analysis:
+        """Read a whole text, one or several statements. Never raises for what the text is."""
+        known = self._cache.get(text)
+        if known is not None:
+            self._cache.move_to_end(text)
+            return known
+        try:
+            analysis = self._read(text)
+        except Exception as error:  # noqa: BLE001  a defect of ours in a reading costs one denial, never the caller
+            analysis = Analysis(reasons=(core_reason("RG-T03", f"{FAILED}: {type(error).__name__}"),))
+        self._remember(text, analysis)
+        return analysis
+
+    def _remember(self, text: str, analysis: Analysis) -> None:
+        if len(text) > self._bounds.statement_bytes:
+            return
+        self._cache[text] = analysis
+        self._cached_characters += len(text)
+        while self._cached_characters > _CACHED_CHARACTERS:
+            oldest, _ = self._cache.popitem(last=False)
+            self._cached_characters -= len(oldest)
+
+    def _read(self, text: str) -> Analysis:
+        scanned = scan_text(text, self._bounds)
+        if isinstance(scanned, Reason):
+            return Analysis(reasons=(scanned,))
+        try:
+            trees = parse(scanned.text)
+        except LibPgQueryError as error:
+            return Analysis(reasons=(core_reason("RG-T02", "a syntax error", position=error.position),))
+        except RecursionError:
+            return Analysis(reasons=(core_reason("RG-T04", "too deep a tree"),))
+        first = [read_statement(tree, self._rules) for tree in trees]
+        canonical = canonicalise(scanned)
+        reasons = [reason for reading in first for reason in reading.reasons]
+        if not reasons:  # a write is a write whatever sqlglot thinks of it
+            reasons = _compare(first, read_text(canonical.analysis))
+        return Analysis(
+            readings=tuple(reading.reading() for reading in first),
+            reasons=tuple(_in_characters(reason, scanned.text) for reason in reasons),
+            normalised=canonical.log,
+            fingerprint=fingerprint(scanned.text),
+        )
+
+
+def _in_characters(reason: Reason, text: bytes) -> Reason:
+    """The tree's positions are byte offsets; people and PostgreSQL's error field count characters from 1."""
+    if reason.position is None:
+        return reason
+    return msgspec.structs.replace(reason, position=character_position(text, reason.position))
+
+
+def _compare(first: list[PostgresReading], second: list[SqlglotReading]) -> list[Reason]:
+    if any(reading.unreadable for reading in second):
+        return [core_reason("RG-T01")]
+    if len(first) != len(second):
+        return [core_reason("RG-T03", f"{len(first)} statements against {len(second)}")]
+    reasons: list[Reason] = []
+    for ours, theirs in zip(first, second, strict=True):
+        if theirs.fault:
+            reasons.append(core_reason("RG-T03", f"{ours.kind} against {theirs.fault}"))
+        elif theirs.word not in _WORDS.get(ours.kind, ()):
+            reasons.append(core_reason("RG-T03", f"{ours.kind} against {theirs.word}"))
+        elif theirs.relations is not None:
+            names = {name.name for name in ours.relations}
+            # a name that is a table here and a common table expression there may be left out by sqlglot, which does
+            # not scope them; every other difference is a disagreement about what is read
+            if not (names - ours.cte_names <= theirs.relations <= names | ours.cte_names):
+                reasons.append(core_reason("RG-T03", "different relations"))
+    return reasons

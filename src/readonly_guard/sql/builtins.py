@@ -1,0 +1,41 @@
+"""What ships with PostgreSQL: functions with their volatility, types, operators and relations of the system schemas.
+
+The facts are generated from live servers by scripts/generate_builtins.py; this module only loads them.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Final
+
+import msgspec
+
+__all__ = ["FUNCTIONS", "OPERATORS", "RELATIONS", "TYPES"]
+
+
+class _Document(msgspec.Struct, frozen=True):
+    servers: list[str]
+    functions: dict[str, dict[str, list[str]]]
+    types: dict[str, frozenset[str]]
+    operators: frozenset[str]
+    relations: dict[str, frozenset[str]]
+
+
+_document: Final = msgspec.json.decode(
+    files("readonly_guard.sql").joinpath("builtins.json").read_bytes(), type=_Document
+)
+
+FUNCTIONS: Final[dict[str, dict[str, str]]] = {
+    schema: {name: volatility for volatility, names in groups.items() for name in names}
+    for schema, groups in _document.functions.items()
+}
+"""schema → function → the volatilities of its overloads in all majors, as letters of ``i``, ``s``, ``v``."""
+
+TYPES: Final = _document.types
+"""schema → type names, arrays (``_int4``) and row types among them."""
+
+OPERATORS: Final = _document.operators
+"""Names of the operators in pg_catalog."""
+
+RELATIONS: Final = _document.relations
+"""schema → tables and views."""

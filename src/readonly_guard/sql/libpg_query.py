@@ -1,0 +1,94 @@
+"""PostgreSQL's own scanner and parser (libpg_query, through postgast), as bytes in and plain values out.
+
+The only module that touches the C library. The tree is taken through the JSON entry point: the protobuf one fails at
+some fifty chained operators. Input must be bounded and free of NUL before it comes here (`readonly_guard.sql.scan`):
+the library reads a C string and would stop at a NUL, and its parser recurses on the C stack.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, NamedTuple
+
+import msgspec
+from postgast.native import lib
+from postgast.pg_query_pb2 import DESCRIPTOR, ScanResult, Token
+
+__all__ = ["DESCRIPTOR", "LibPgQueryError", "RawToken", "fingerprint", "parse", "scan"]
+
+
+class LibPgQueryError(Exception):
+    """PostgreSQL's scanner or grammar refused the text.
+
+    ``position`` is 1-based, in characters, or None. The message itself is not kept: it quotes the text.
+    """
+
+    def __init__(self, position: int | None) -> None:
+        super().__init__("syntax error")
+        self.position = position
+
+
+class RawToken(NamedTuple):
+    """A token: its kind as libpg_query names it, its keyword class, and its byte range.
+
+    ``keyword`` is libpg_query's KeywordKind: 0 none, 1 unreserved, 2 column name, 3 type or function name, 4 reserved.
+    """
+
+    kind: str
+    keyword: int
+    start: int
+    end: int
+
+
+_KIND_NAMES: dict[int, str] = {value.number: value.name for value in Token.DESCRIPTOR.values}
+
+
+def _raise_error(error: Any) -> None:
+    if error:
+        position = int(error.contents.cursorpos)
+        raise LibPgQueryError(position if position > 0 else None)
+
+
+def scan(text: bytes) -> list[RawToken]:
+    """The tokens of a text, comments among them.
+
+    Raises:
+        LibPgQueryError: an unterminated string or comment, an invalid escape.
+    """
+    result = lib.pg_query_scan(text)
+    try:
+        _raise_error(result.error)
+        found = ScanResult.FromString(ctypes.string_at(result.pbuf.data, result.pbuf.len))
+    finally:
+        lib.pg_query_free_scan_result(result)
+    # a character that no token begins with, such as {, has no name; the grammar refuses it
+    name = _KIND_NAMES.get
+    return [
+        RawToken(name(token.token, "UNNAMED"), token.keyword_kind, token.start, token.end) for token in found.tokens
+    ]
+
+
+def parse(text: bytes) -> list[dict[str, Any]]:
+    """The raw statements of a text: ``[{"stmt": {NodeName: {...}}, "stmt_location": …, "stmt_len": …}, …]``.
+
+    Raises:
+        LibPgQueryError: a syntax error.
+        RecursionError: the tree is deeper than can be decoded.
+    """
+    result = lib.pg_query_parse(text)
+    try:
+        _raise_error(result.error)
+        tree: dict[str, Any] = msgspec.json.decode(result.parse_tree)
+    finally:
+        lib.pg_query_free_parse_result(result)
+    statements: list[dict[str, Any]] = tree.get("stmts", [])
+    return statements
+
+
+def fingerprint(text: bytes) -> str:
+    """libpg_query's fingerprint: equal for statements that differ in literals only; empty when it cannot be had."""
+    result = lib.pg_query_fingerprint(text)
+    try:
+        return "" if result.error else result.fingerprint_str.decode("ascii")
+    finally:
+        lib.pg_query_free_fingerprint_result(result)

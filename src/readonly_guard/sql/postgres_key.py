@@ -1,0 +1,469 @@
+"""The first key: PostgreSQL's own grammar, read by an allow-list of nodes.
+
+PostgreSQL's grammar is the truth of what would run. Each statement's tree is walked once, without recursion; a node,
+field or root that is not allowed makes it something other than a read. Names are collected on the way: relations
+(common table expressions are not relations), functions, operators, types, settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from readonly_guard.domain import Effect, Name, Reading, Reason, SettingChange, core_reason
+from readonly_guard.settings import ReadingSettings
+from readonly_guard.sql.functions import is_builtin_operator, is_builtin_type, judge_function, may_be_attribute_call
+from readonly_guard.sql.session_settings import judge_setting
+from readonly_guard.sql.shapes import ALLOWED_NODES, ANY_NODE, SHAPES, SQLVALUE
+from readonly_guard.sql.writes import ROOT_EFFECTS, write_code
+
+__all__ = ["PostgresReading", "read_statement"]
+
+Tree = dict[str, Any]
+_Ctes = frozenset[str]
+_NO_CTES: Final[_Ctes] = frozenset()
+
+
+class PostgresReading:
+    """One statement while it is being read; :meth:`reading` and ``reasons`` are the outcome."""
+
+    def __init__(self, rules: ReadingSettings) -> None:
+        self.rules = rules
+        self.kind = ""
+        self.effects: set[Effect] = set()
+        self.relations: dict[Name, None] = {}
+        self.functions: dict[Name, None] = {}
+        self.operators: dict[Name, None] = {}
+        self.casts: dict[Name, None] = {}
+        self.settings: list[SettingChange] = []
+        self.cte_names: set[str] = set()
+        self.reasons: list[Reason] = []
+        self.has_patient_predicate = False
+        self.prepares: str | None = None
+
+    def reading(self) -> Reading:
+        """The frozen outcome."""
+        return Reading(
+            kind=self.kind,
+            effects=frozenset(self.effects),
+            relations=tuple(self.relations),
+            functions=tuple(self.functions),
+            operators=tuple(self.operators),
+            casts=tuple(self.casts),
+            settings=tuple(self.settings),
+            has_patient_predicate=self.has_patient_predicate,
+            prepares=self.prepares,
+        )
+
+    def deny(self, code: str, what: str, effect: Effect, node: Tree | None = None) -> None:
+        """Note a reason and its effect; ``position`` is a byte offset here and is made characters by the analysis."""
+        location = -1 if node is None else int(node.get("location", -1))
+        self.effects.add(effect)
+        self.reasons.append(core_reason(code, what, position=location if location >= 0 else None))
+
+    def change(self, change: SettingChange) -> None:
+        """Note a setting that the statement changes, and judge it."""
+        self.settings.append(change)
+        reason = judge_setting(change, self.rules)
+        if reason is not None:
+            self.reasons.append(reason)
+
+    def refuse_root(self, kind: str, body: Tree, what: str = "") -> None:
+        """Name a statement that is not a read by its codes; the table it is about is recorded, too."""
+        relation = body.get("relation", {})
+        if name := relation.get("relname"):
+            self.relations[Name(name=name, schema=relation.get("schemaname"))] = None
+        for code, written in write_code(kind, body, self.rules):
+            self.deny(code, written + what, ROOT_EFFECTS.get(kind, Effect.UNKNOWN), relation)
+
+    def walk(self, tree: Any, shape: str = ANY_NODE, ctes: _Ctes = _NO_CTES) -> None:
+        """Walk an expression or query, whose every node must be allowed."""
+        stack: list[tuple[Any, str, _Ctes]] = [(tree, shape, ctes)]
+        pop, push = stack.pop, stack.append
+        while stack:
+            value, kind, visible = pop()
+            if type(value) is list:
+                for item in value:
+                    push((item, kind, visible))
+                continue
+            if kind == ANY_NODE:
+                if not value:
+                    continue  # a NIL in a list: plain DISTINCT is [{}]
+                ((kind, value),) = value.items()
+            if kind not in ALLOWED_NODES:
+                self._refuse(kind, value)
+                continue
+            if (visit := _VISITS.get(kind)) is not None:
+                below = visit(self, value, visible)
+                if below is None:
+                    continue
+                visible = below
+            fields = SHAPES[kind]
+            for field, child in value.items():
+                child_shape = fields.get(field)
+                if child_shape is None:
+                    self.deny("RG-W00", f"an unknown part of {kind}", Effect.UNKNOWN)
+                elif child_shape != SQLVALUE:
+                    push((child, child_shape, visible))
+
+    def _refuse(self, kind: str, node: Tree) -> None:
+        if kind in {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}:
+            self.refuse_root(kind, node)
+        elif kind == "IntoClause":
+            self.deny("RG-W00", "SELECT INTO creates a table", Effect.SCHEMA, node.get("rel"))
+        elif kind == "LockingClause":
+            self.deny("RG-W00", "a locking clause (FOR UPDATE, FOR SHARE)", Effect.LOCK)
+        else:
+            self.deny("RG-W00", kind, Effect.UNKNOWN)
+
+
+def read_statement(statement: Tree, rules: ReadingSettings) -> PostgresReading:
+    """Read one raw statement (``{"stmt": {Kind: {...}}, …}``)."""
+    found = PostgresReading(rules)
+    node = statement.get("stmt") or {}
+    if len(node) != 1:
+        found.kind = "unknown"
+        found.deny("RG-W00", "an unknown statement", Effect.UNKNOWN)
+        return found
+    ((kind, body),) = node.items()
+    root = _ROOTS.get(kind)
+    if root is not None:
+        root(found, body)
+    else:
+        found.kind = kind.removesuffix("Stmt").lower()
+        found.refuse_root(kind, body)
+    return found
+
+
+# --- nodes that mean something beyond their parts -----------------------------------------------------------------
+# A visit returns the common table expressions visible below, or None when it has walked the node itself.
+
+_Visit = Callable[["PostgresReading", Tree, _Ctes], "_Ctes | None"]
+
+
+def _words(nodes: list[Tree]) -> list[str]:
+    return [node["String"].get("sval", "") if "String" in node else "*" for node in nodes]
+
+
+def _name(nodes: list[Tree]) -> Name:
+    """A name from String nodes; a database prefix is dropped, since PostgreSQL requires it to match."""
+    parts = _words(nodes)
+    return Name(name=parts[-1], schema=parts[-2] if len(parts) > 1 else None)
+
+
+def _visit_select(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes | None:
+    found.effects.add(Effect.READ)
+    clause = node.get("withClause")
+    if not clause:
+        return visible
+    ctes = [cte["CommonTableExpr"] for cte in clause.get("ctes", ()) if "CommonTableExpr" in cte]
+    names = frozenset(cte.get("ctename", "") for cte in ctes)
+    found.cte_names |= names
+    inside = visible | names if clause.get("recursive") else visible
+    for cte in ctes:
+        found.walk({"CommonTableExpr": cte}, ANY_NODE, inside)
+        if not clause.get("recursive"):  # without RECURSIVE a query sees those before it, not itself
+            inside |= {cte.get("ctename", "")}
+    rest = {field: value for field, value in node.items() if field != "withClause"}
+    # the clause is walked; what is left goes on with all its names in sight
+    found.walk(rest, "SelectStmt", visible | names)
+    return None
+
+
+def _visit_relation(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    name, schema = node.get("relname", ""), node.get("schemaname")
+    if schema is None and name in visible:
+        return visible
+    found.relations[Name(name=name, schema=schema)] = None
+    return visible
+
+
+def _visit_function(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    name = _name(node.get("funcname", []))
+    found.functions[name] = None
+    if name.name == "set_config" and name.schema in (None, "pg_catalog"):
+        change = _set_config(node.get("args", []))
+        if change is None:
+            found.deny("RG-T06", "set_config with anything but plain constants", Effect.SESSION, node)
+        else:
+            found.change(change)
+        return visible
+    if (verdict := judge_function(name)) is not None:
+        code, what = verdict
+        found.deny(code, what, Effect.UNKNOWN if code == "RG-F01" else Effect.WRITE, node)
+    return visible
+
+
+def _set_config(args: list[Tree]) -> SettingChange | None:
+    if len(args) != 3:  # noqa: PLR2004  set_config(setting_name, new_value, is_local)
+        return None
+    try:
+        name, value = (args[at]["A_Const"]["sval"].get("sval", "") for at in (0, 1))
+        local = args[2]["A_Const"]["boolval"].get("boolval", False)
+    except KeyError:
+        return None
+    return SettingChange(name=name.lower(), value=value, scope="local" if local else "session")
+
+
+def _visit_type(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    names = node.get("names", [])
+    if not names:
+        return visible
+    name = _name(names)
+    found.casts[name] = None
+    if not is_builtin_type(name):
+        found.deny("RG-F03", f"type {name} is not built in", Effect.UNKNOWN, node)
+    return visible
+
+
+def _visit_expression(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    if "BETWEEN" in node.get("kind", ""):
+        return visible  # its name is the word, its operators are the built-in comparisons of the types
+    name = _operator(found, node.get("name", []), node)
+    if name == "=" and node.get("kind") in ("AEXPR_OP", "AEXPR_IN", "AEXPR_OP_ANY") and not found.has_patient_predicate:
+        found.has_patient_predicate = _compares_patient_key(found, node)
+    return visible
+
+
+def _operator(found: PostgresReading, names: list[Tree], node: Tree) -> str:
+    if not names:
+        return ""
+    name = _name(names)
+    if name.schema is not None or not is_builtin_operator(name):
+        found.operators[name] = None
+        if not is_builtin_operator(name):
+            found.deny("RG-F03", f"operator {name} is not built in", Effect.UNKNOWN, node)
+    return name.name
+
+
+_BOUND: Final = frozenset({"A_Const", "ParamRef", "TypeCast", "A_ArrayExpr"})
+
+
+def _compares_patient_key(found: PostgresReading, node: Tree) -> bool:
+    sides = (node.get("lexpr"), node.get("rexpr"))
+    for column, other in (sides, sides[::-1]):
+        if not (isinstance(column, dict) and "ColumnRef" in column):
+            continue
+        if _words(column["ColumnRef"].get("fields", []))[-1] not in found.rules.patient_keys:
+            continue
+        items = other["List"].get("items", []) if isinstance(other, dict) and "List" in other else other
+        values = items if isinstance(items, list) else [items]
+        if values and all(isinstance(value, dict) and _BOUND.intersection(value) for value in values):
+            return True
+    return False
+
+
+def _visit_sublink(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    _operator(found, node.get("operName", []), node)
+    return visible
+
+
+def _visit_sort(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    _operator(found, node.get("useOp", []), node)
+    return visible
+
+
+def _visit_column(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    fields = node.get("fields", [])
+    if len(fields) > 1:
+        _attribute(found, fields[-1], node)
+    return visible
+
+
+def _visit_indirection(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    for step in node.get("indirection", ()):
+        _attribute(found, step, node)
+    return visible
+
+
+def _attribute(found: PostgresReading, step: Tree, node: Tree) -> None:
+    # attribute notation, x.f for f(x), calls a function without a FuncCall node (documentation 8.16.5)
+    if "String" in step and may_be_attribute_call(field := step["String"].get("sval", "")):
+        found.deny("RG-F02", f"attribute {field} may call the function of that name", Effect.WRITE, node)
+
+
+def _visit_sample(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    method = _name(node.get("method", []))
+    if method.schema not in (None, "pg_catalog") or method.name not in {"system", "bernoulli"}:
+        found.deny("RG-F01", f"sampling method {method}", Effect.UNKNOWN, node)
+    return visible
+
+
+_VISITS: Final[dict[str, _Visit]] = {
+    "SelectStmt": _visit_select,
+    "RangeVar": _visit_relation,
+    "FuncCall": _visit_function,
+    "TypeName": _visit_type,
+    "A_Expr": _visit_expression,
+    "SubLink": _visit_sublink,
+    "SortBy": _visit_sort,
+    "ColumnRef": _visit_column,
+    "A_Indirection": _visit_indirection,
+    "RangeTableSample": _visit_sample,
+}
+
+
+# --- roots --------------------------------------------------------------------------------------------------------
+
+
+def _select(found: PostgresReading, node: Tree) -> None:
+    found.kind = "select"
+    found.effects.add(Effect.READ)
+    found.walk(node, "SelectStmt")
+
+
+def _inner(found: PostgresReading, node: Tree | None, what: str) -> None:
+    """The query inside EXPLAIN, COPY, DECLARE or PREPARE: only a SELECT, as a statement of its own."""
+    if node and "SelectStmt" in node:
+        found.walk(node)
+        return
+    ((kind, body),) = (node or {"nothing": {}}).items()
+    if kind == "ExecuteStmt" and what == "EXPLAIN":
+        _execute(found, body)
+        return
+    found.refuse_root(kind, body, f" inside {what}")
+
+
+def _explain(found: PostgresReading, node: Tree) -> None:
+    _inner(found, node.get("query"), "EXPLAIN")
+    found.kind = "explain"
+
+
+def _show(found: PostgresReading, node: Tree) -> None:
+    del node
+    found.kind = "show"
+    found.effects.add(Effect.READ)
+
+
+def _copy(found: PostgresReading, node: Tree) -> None:
+    found.kind = "copy_to"
+    if node.get("is_from"):
+        found.kind = "copy_from"
+        for code, what in write_code("InsertStmt", node, found.rules):
+            found.deny(code, what.replace("INSERT", "COPY FROM"), Effect.WRITE, node.get("relation"))
+        return
+    if node.get("is_program") or node.get("filename"):
+        found.deny("RG-W00", "COPY to a file or program of the server", Effect.EXTERNAL, node.get("relation"))
+        return
+    found.effects.add(Effect.READ)
+    if "query" in node:
+        _inner(found, node["query"], "COPY")
+    else:
+        found.walk(node.get("relation", {}), "RangeVar")
+
+
+def _transaction(found: PostgresReading, node: Tree) -> None:
+    kind = node.get("kind", "TRANS_STMT_BEGIN").removeprefix("TRANS_STMT_").lower()
+    found.kind = kind
+    found.effects.add(Effect.TRANSACTION)
+    if kind not in {"begin", "start", "commit", "rollback", "savepoint", "release", "rollback_to"}:
+        found.deny("RG-W00", "two-phase commit", Effect.TRANSACTION)
+        return
+    _transaction_modes(found, node.get("options", []))
+
+
+def _transaction_modes(found: PostgresReading, options: list[Tree]) -> None:
+    for option in options:
+        mode = option.get("DefElem", {})
+        found.change(SettingChange(name=mode.get("defname", ""), value=_constant(mode.get("arg", {})), scope="local"))
+
+
+def _constant(node: Tree) -> str:
+    """A constant of a SET, as text; anything else as a value no setting accepts."""
+    constant = node.get("A_Const") or (node.get("TypeCast", {}).get("arg", {}).get("A_Const"))
+    if constant is None:
+        return "\0"
+    if "ival" in constant:
+        return str(constant["ival"].get("ival", 0))
+    for kind in ("sval", "fval", "boolval"):
+        if kind in constant:
+            value = constant[kind].get(kind, "")
+            return ("on" if value else "off") if kind == "boolval" else str(value)
+    return "\0"
+
+
+def _set(found: PostgresReading, node: Tree) -> None:
+    found.effects.add(Effect.SESSION)
+    kind, name = node.get("kind", "VAR_SET_VALUE"), node.get("name", "").lower()
+    scope = "local" if node.get("is_local") else "session"
+    found.kind = "reset" if kind.startswith("VAR_RESET") else "set"
+    if kind == "VAR_RESET_ALL":
+        found.change(SettingChange(name="*", value=None, scope="all"))
+    elif kind in {"VAR_RESET", "VAR_SET_DEFAULT"}:
+        found.change(SettingChange(name=name, value=None, scope=scope))
+    elif kind == "VAR_SET_VALUE":
+        value = ", ".join(_constant(argument) for argument in node.get("args", []))
+        found.change(SettingChange(name=name, value=value, scope=scope))
+    elif kind == "VAR_SET_MULTI" and name in {"transaction", "session characteristics"}:
+        _transaction_modes(found, node.get("args", []))
+    elif kind == "VAR_SET_MULTI" and name == "transaction snapshot":
+        found.change(SettingChange(name="transaction_snapshot", value=_constant(node.get("args", [{}])[0])))
+    else:
+        found.deny("RG-T06", name, Effect.SESSION)
+
+
+def _discard(found: PostgresReading, node: Tree) -> None:
+    found.kind = "discard"
+    found.effects.add(Effect.SESSION)
+    if node.get("target", "DISCARD_ALL") == "DISCARD_ALL":
+        found.change(SettingChange(name="*", value=None, scope="all"))
+
+
+def _declare(found: PostgresReading, node: Tree) -> None:
+    _inner(found, node.get("query"), "DECLARE CURSOR")
+    found.kind = "declare_cursor"
+    found.effects.add(Effect.SESSION)
+
+
+def _prepare(found: PostgresReading, node: Tree) -> None:
+    found.walk(node.get("argtypes", []))
+    _inner(found, node.get("query"), "PREPARE")
+    found.kind = "prepare"
+    found.effects.add(Effect.SESSION)
+    found.prepares = node.get("name", "")
+
+
+def _execute(found: PostgresReading, node: Tree) -> None:
+    found.walk(node.get("params", []))
+    found.kind = "execute"
+    found.effects.add(Effect.READ)
+
+
+def _session(kind: str, effect: Effect = Effect.SESSION) -> Callable[[PostgresReading, Tree], None]:
+    def root(found: PostgresReading, node: Tree) -> None:
+        del node
+        found.kind = kind
+        found.effects.add(effect)
+
+    return root
+
+
+_ACCESS_SHARE: Final = 1
+
+
+def _lock(found: PostgresReading, node: Tree) -> None:
+    found.kind = "lock"
+    found.effects.add(Effect.SESSION)
+    if node.get("mode", 0) != _ACCESS_SHARE:
+        found.deny("RG-W00", "LOCK in a mode other than ACCESS SHARE", Effect.LOCK)
+    found.walk(node.get("relations", []))
+
+
+_ROOTS: Final[dict[str, Callable[[PostgresReading, Tree], None]]] = {
+    "SelectStmt": _select,
+    "ExplainStmt": _explain,
+    "VariableShowStmt": _show,
+    "CopyStmt": _copy,
+    "TransactionStmt": _transaction,
+    "VariableSetStmt": _set,
+    "DiscardStmt": _discard,
+    "DeclareCursorStmt": _declare,
+    "FetchStmt": _session("fetch", Effect.READ),
+    "ClosePortalStmt": _session("close"),
+    "PrepareStmt": _prepare,
+    "ExecuteStmt": _execute,
+    "DeallocateStmt": _session("deallocate"),
+    "ListenStmt": _session("listen"),
+    "UnlistenStmt": _session("unlisten"),
+    "LockStmt": _lock,
+}

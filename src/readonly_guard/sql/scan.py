@@ -1,0 +1,153 @@
+"""The first pass over a text: bounds, and refusal of what PostgreSQL majors lex differently.
+
+Works on the tokens of PostgreSQL's own scanner, before any grammar sees the text, because both grammars recurse:
+libpg_query on the C stack (some 10,000 levels), sqlglot exponentially in nested calls of type names. The limits'
+precedents are in each constant's comment.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from readonly_guard.domain import Reason, core_reason
+from readonly_guard.sql.libpg_query import LibPgQueryError, RawToken, scan
+
+__all__ = ["Bounds", "Scanned", "scan_text"]
+
+
+class Bounds(NamedTuple):
+    """How large a text may be. The defaults let 10,000 parameters in an IN list pass, as object mappers send."""
+
+    statement_bytes: int = 100_000
+    tokens: int = 24_000
+    depth: int = 64  # parentheses and CASE; people write fewer than ten, generators some thirty
+    bracket_depth: int = 6  # array[array[…]]: sqlglot doubles its work a level
+    subscripts: int = 12  # a[1][1]…: superlinear in sqlglot
+    run: int = 2_000  # tokens of one level without a comma, AND or OR: a chain of operators is as deep as it is long
+    set_operations: int = 400  # UNION and the like are as deep as they are many; so are joins
+
+
+class Scanned(NamedTuple):
+    """A text that kept within the bounds: its UTF-8 bytes and its tokens without comments."""
+
+    text: bytes
+    tokens: list[RawToken]
+
+
+# Kinds whose text PostgreSQL majors read differently, found in scanner output by PARSERS.md's study.
+_STRINGS: Final = frozenset({"SCONST", "USCONST", "BCONST", "XCONST"})
+_NUMBERS: Final = frozenset({"ICONST", "FCONST"})
+_COMMENTS: Final = frozenset({"SQL_COMMENT", "C_COMMENT"})
+# 0x1F, 0o17, 0b1 and 1_000 are numbers since PostgreSQL 16, and a number with an alias before that
+_PLAIN_NUMBER: Final = re.compile(rb"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
+# a string continued over a line break: a comment in between is white space to some majors only
+_CONTINUED: Final = re.compile(rb"'[ \t\r\f]*(?:\n|--)")
+_WORD_START: Final = re.compile(rb"[A-Za-z_\x80-\xff$]")
+
+_OPENS: Final = {"ASCII_40": "paren", "CASE": "case", "ASCII_91": "bracket"}
+_CLOSES: Final = {"ASCII_41": "paren", "END_P": "case", "ASCII_93": "bracket"}
+_RUN_ENDS: Final = frozenset({"ASCII_44", "AND", "OR", "ASCII_59", "WHEN", "THEN", "ELSE"})
+_CHAINS: Final = frozenset({"UNION", "INTERSECT", "EXCEPT", "JOIN"})
+
+
+def scan_text(text: str, bounds: Bounds) -> Scanned | Reason:
+    """Scan a text and hold it against the bounds.
+
+    Returns:
+        The tokens, or the reason to deny: RG-T04 too large or too deep, RG-T07 not encodable, RG-T02 not lexable or
+        lexed differently by PostgreSQL majors.
+    """
+    if len(text) > bounds.statement_bytes:
+        return core_reason("RG-T04", f"more than {bounds.statement_bytes} bytes")
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return core_reason("RG-T07", "a lone surrogate", position=error.start + 1)
+    if len(data) > bounds.statement_bytes:
+        return core_reason("RG-T04", f"more than {bounds.statement_bytes} bytes")
+    if "\0" in text:  # libpg_query would stop reading here, and so hide what follows
+        return core_reason("RG-T02", "a NUL character", position=text.index("\0") + 1)
+    try:
+        tokens = scan(data)
+    except LibPgQueryError as error:
+        return core_reason("RG-T02", "not lexable", position=error.position)
+    if len(tokens) > bounds.tokens:
+        return core_reason("RG-T04", f"more than {bounds.tokens} tokens")
+    fault = _lexed_differently(data, tokens) or _too_deep(data, tokens, bounds)
+    if fault is not None:
+        return fault
+    return Scanned(data, [token for token in tokens if token.kind not in _COMMENTS])
+
+
+def character_position(data: bytes, offset: int) -> int:
+    """The 1-based character position of a byte offset."""
+    return len(data[:offset].decode("utf-8", "replace")) + 1
+
+
+def _lexed_differently(data: bytes, tokens: list[RawToken]) -> Reason | None:
+    end = 0
+    previous = ""
+    for token in tokens:
+        start = token.start
+        if start != end and b"\v" in data[end:start]:  # white space since PostgreSQL 16
+            return _fault(data, end, "a vertical tab")
+        if token.kind in _NUMBERS:
+            if not _PLAIN_NUMBER.match(data, start, token.end):
+                return _fault(data, start, "a number that PostgreSQL versions read differently")
+        elif start == end and previous in ("ICONST", "FCONST", "PARAM") and _WORD_START.match(data, start):
+            return _fault(data, start, "a word directly after a number or parameter")
+        elif token.kind in _STRINGS and _continues_over_comment(data[start : token.end]):
+            return _fault(data, start, "a string continued over a comment")
+        end, previous = token.end, token.kind
+    if b"\v" in data[end:]:
+        return _fault(data, end, "a vertical tab")
+    return None
+
+
+def _continues_over_comment(literal: bytes) -> bool:
+    # only a literal with a line break and a comment mark can be one; most have neither, so this is rarely looked at
+    return b"\n" in literal and b"--" in literal and literal[:1] != b"$" and _CONTINUED.search(literal) is not None
+
+
+def _too_deep(data: bytes, tokens: list[RawToken], bounds: Bounds) -> Reason | None:
+    runs = [0]  # tokens since the last separator, one count for each open level
+    brackets = subscripts = chains = 0
+    previous = ""
+    for token in tokens:
+        kind = token.kind
+        if kind in _RUN_ENDS:
+            runs[-1] = 0
+        elif kind in _OPENS:
+            runs[-1] += 1
+            runs.append(0)
+            if len(runs) > bounds.depth:
+                return _deep(data, token, f"more than {bounds.depth} levels")
+            if kind == "ASCII_91":
+                brackets += 1
+                subscripts = subscripts + 1 if previous == "ASCII_93" else 1
+                if brackets > bounds.bracket_depth or subscripts > bounds.subscripts:
+                    return _deep(data, token, "too many brackets")
+        elif kind in _CLOSES:
+            if len(runs) > 1:
+                runs.pop()
+            if kind == "ASCII_93":
+                brackets = max(brackets - 1, 0)
+        else:
+            runs[-1] += 1
+            if runs[-1] > bounds.run:
+                return _deep(data, token, f"more than {bounds.run} tokens in a row")
+            if kind in _CHAINS:
+                chains += 1
+                if chains > bounds.set_operations:
+                    return _deep(data, token, f"more than {bounds.set_operations} set operations and joins")
+        previous = kind
+    return None
+
+
+def _fault(data: bytes, offset: int, what: str) -> Reason:
+    return core_reason("RG-T02", what, position=character_position(data, offset))
+
+
+def _deep(data: bytes, token: RawToken, what: str) -> Reason:
+    return core_reason("RG-T04", what, position=character_position(data, token.start))

@@ -1,0 +1,189 @@
+"""The second key: sqlglot, on the canonical text.
+
+An independent tokenizer and grammar says how many statements there are, what each begins with, and, for queries, what
+they are made of: again by an allow-list. Utility statements that sqlglot keeps opaque are paired with PostgreSQL's node
+by their first word; the query inside EXPLAIN, DECLARE, PREPARE and COPY is parsed by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final, NamedTuple
+
+from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import ErrorLevel
+from sqlglot.tokenizer_core import Token, TokenType
+
+__all__ = ["SqlglotReading", "read_text"]
+
+
+class SqlglotReading(NamedTuple):
+    """One statement as sqlglot sees it.
+
+    ``word``: its first word in upper case (``(`` for a parenthesised query). ``fault``: why it is not a read, in names
+    only, or empty. ``relations``: names of the tables in its query, CTEs left out, or None where it has no query.
+    """
+
+    word: str
+    fault: str = ""
+    unreadable: bool = False
+    relations: frozenset[str] | None = None
+
+
+class _Dialect(Postgres):
+    """PostgreSQL without sqlglot's opaque commands: EXPLAIN and the like are tokenised to their end."""
+
+    class Tokenizer(Postgres.Tokenizer):
+        COMMANDS: ClassVar[set[TokenType]] = set()
+
+
+_QUERY_WORDS: Final = frozenset({"SELECT", "WITH", "VALUES", "("})
+
+# Words whose statement has no query inside: the word is all that is compared.
+_PLAIN_WORDS: Final = frozenset(
+    """
+    SHOW SET RESET BEGIN START COMMIT END ROLLBACK ABORT SAVEPOINT RELEASE FETCH MOVE CLOSE DEALLOCATE DISCARD
+    LISTEN UNLISTEN LOCK EXECUTE
+    """.split()
+)
+
+_ALLOWED_BASES: Final = (exp.Condition, exp.Func, exp.Predicate, exp.Identifier, exp.DataType, exp.DataTypeParam)
+_ALLOWED: Final = frozenset(
+    kind
+    for name in """
+    Select Union Intersect Except SetOperation Subquery Values Table TableAlias Tuple From Join Where Group Having
+    Order Ordered Limit Offset Fetch Distinct With CTE Window WindowSpec WindowFilter NamedWindow WithinGroup
+    Lateral Unnest TableSample GroupingSets Cube Rollup Star Alias Aliases PropertyEQ Kwarg IgnoreNulls
+    RespectNulls Var Interval IntervalSpan AtTimeZone Filter Collate Slice ColumnDef Placeholder JSONPath
+    JSONPathRoot JSONPathKey JSONPathSubscript JSONKeyValue JSONColumnDef JSONSchema FormatJson QueryTransform
+    SessionParameter Parameter XMLNamespace XMLKeyValueOption Operator JSONValue OpenJSONColumnDef ForClause Hint
+    LimitOptions TableFromRows Schema Recursive HavingMax Paren Bracket Dot Null Boolean Literal WithOrdinality
+    Tablesample RowsFrom JSONTable XMLTable Overlay OverflowTruncateBehavior JSONExistsOption JSONBehavior
+    Pseudocolumn Variadic Opclass FormatPhrase PseudoType ObjectIdentifier
+    """.split()
+    if isinstance(kind := getattr(exp, name, None), type)
+)  # fmt: skip
+"""Expression classes a read may be made of, beside the subclasses of `_ALLOWED_BASES`."""
+
+_NEVER: Final = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Command, exp.Into, exp.Lock)
+
+_known: dict[type, bool] = {}
+
+
+def _is_allowed(kind: type) -> bool:
+    known = _known.get(kind)
+    if known is None:
+        known = not issubclass(kind, _NEVER) and (kind in _ALLOWED or issubclass(kind, _ALLOWED_BASES))
+        _known[kind] = known
+    return known
+
+
+def read_text(canonical: str) -> list[SqlglotReading]:
+    """Read every statement of a canonical text; a tokenizer failure is one unreadable statement."""
+    dialect = _Dialect()
+    try:
+        tokens = dialect.tokenize(canonical)
+    except Exception:  # noqa: BLE001  compiled sqlglot raises bare TypeError where the pure one raises TokenError
+        return [SqlglotReading(word="", unreadable=True)]
+    statements: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.token_type is TokenType.SEMICOLON:
+            statements.append([])
+        else:
+            statements[-1].append(token)
+    return [_read(dialect, statement, canonical) for statement in statements if statement]
+
+
+def _read(dialect: _Dialect, tokens: list[Token], canonical: str) -> SqlglotReading:
+    word = tokens[0].text.upper()
+    if word in _PLAIN_WORDS:
+        return SqlglotReading(word=word)
+    query = tokens if word in _QUERY_WORDS else _inner_query(word, tokens)
+    if query is None:
+        return SqlglotReading(word=word, fault=f"a statement that begins with {word}")
+    if not query:
+        return SqlglotReading(word=word, relations=None)
+    return _read_query(dialect, word, query, canonical)
+
+
+def _inner_query(word: str, tokens: list[Token]) -> list[Token] | None:
+    """The tokens of the query inside a statement; an empty list for COPY of a table; None for anything else."""
+    match word:
+        case "EXPLAIN":
+            at = 1
+            if _is(tokens, at, "(") and not _starts_query(tokens, at + 1):
+                at = _closing(tokens, at) + 1
+            while at < len(tokens) and tokens[at].text.upper() in {"ANALYZE", "ANALYSE", "VERBOSE"}:
+                at += 1
+            return [] if _is(tokens, at, "EXECUTE") else tokens[at:]
+        case "COPY":
+            return tokens[2 : _closing(tokens, 1)] if _is(tokens, 1, "(") else []
+        case "DECLARE":
+            return _after(tokens, "FOR")
+        case "PREPARE":
+            return _after(tokens, "AS")
+        case _:
+            return None
+
+
+def _is(tokens: list[Token], at: int, text: str) -> bool:
+    return at < len(tokens) and tokens[at].text.upper() == text and tokens[at].token_type is not TokenType.STRING
+
+
+def _starts_query(tokens: list[Token], at: int) -> bool:
+    return at < len(tokens) and tokens[at].text.upper() in _QUERY_WORDS
+
+
+def _closing(tokens: list[Token], at: int) -> int:
+    depth = 0
+    for index in range(at, len(tokens)):
+        kind = tokens[index].token_type
+        if kind is TokenType.L_PAREN:
+            depth += 1
+        elif kind is TokenType.R_PAREN:
+            depth -= 1
+            if depth == 0:
+                return index
+    return len(tokens)
+
+
+def _after(tokens: list[Token], word: str) -> list[Token] | None:
+    depth = 0
+    for index, token in enumerate(tokens):
+        if token.token_type is TokenType.L_PAREN:
+            depth += 1
+        elif token.token_type is TokenType.R_PAREN:
+            depth -= 1
+        elif depth == 0 and token.text.upper() == word and token.token_type is not TokenType.IDENTIFIER:
+            return tokens[index + 1 :]
+    return None
+
+
+def _read_query(dialect: _Dialect, word: str, tokens: list[Token], canonical: str) -> SqlglotReading:
+    try:
+        trees = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, canonical)
+        if len(trees) != 1 or trees[0] is None:
+            return SqlglotReading(word=word, fault="more or less than one query")
+        return _judge(word, trees[0])
+    except Exception:  # noqa: BLE001  ParseError, RecursionError, and TypeError from compiled sqlglot
+        return SqlglotReading(word=word, unreadable=True)
+
+
+def _judge(word: str, tree: Any) -> SqlglotReading:
+    if not isinstance(tree, exp.Query | exp.Values):
+        return SqlglotReading(word=word, fault=type(tree).__name__)
+    tables: set[str] = set()
+    ctes: set[str] = set()
+    stack: list[Any] = [tree]
+    while stack:
+        node = stack.pop()
+        kind = type(node)
+        if not _known.get(kind) and not _is_allowed(kind):
+            return SqlglotReading(word=word, fault=kind.__name__)
+        if kind is exp.Table:
+            if isinstance(node.this, exp.Identifier):
+                tables.add(node.name)
+        elif kind is exp.CTE:
+            ctes.add(node.alias)
+        stack.extend(node.iter_expressions())
+    return SqlglotReading(word=word, relations=frozenset(tables - ctes))

@@ -1,0 +1,94 @@
+"""Records, and real child processes to fill, kill and starve journals in."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from readonly_guard.domain import CompletionRecord, DecisionRecord
+
+CHILDREN = Path(__file__).parent / "children"
+
+
+@pytest.fixture
+def decision() -> Callable[..., DecisionRecord]:
+    """Makes decision records; the number tells one from the other."""
+
+    def make(number: int = 1, **changes: object) -> DecisionRecord:
+        values = {
+            "decision_id": f"00000000-0000-4000-8000-{number:012d}",
+            "time": "2026-03-01T08:15:00.000001Z",
+            "session_id": "s-1",
+            "subject": "åsa.öberg",
+            "hsa_id": "SE2321000016-1ABC",
+            "care_unit": "SE2321000016-9XYZ",
+            "purpose": "TREAT",
+            "case_reference": "",
+            "print_reason": "",
+            "justification": "",
+            "action": "read",
+            "activity": "Läsa",
+            "phase": "query",
+            "kinds": ("select",),
+            "relations": ("person", "encounter"),
+            "functions": (),
+            "patients": (),
+            "statement": "SELECT name FROM person WHERE person_id = $1",
+            "fingerprint": "0123456789abcdef",
+            "verdict": "allow",
+            "codes": (),
+            "warnings": (),
+            "obligations": (),
+            "policy_revision": "r1",
+            "routine": "RUT-1",
+            "database": "journal",
+            "client_address": "127.0.0.1",
+            "application_name": "psql",
+            "listener": "library",
+        }
+        return DecisionRecord(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def completion() -> Callable[..., CompletionRecord]:
+    """Makes completion records."""
+
+    def make(number: int = 1, **changes: object) -> CompletionRecord:
+        values = {
+            "decision_id": f"d-{number}",
+            "time": "2026-03-01T08:15:00.000001Z",
+            "rows": 7,
+            "bytes": 512,
+            "duration_us": 1500,
+            "sqlstate": "",
+        }
+        return CompletionRecord(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def child() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a script of `children/` with arguments; whatever still runs at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, str(CHILDREN / script), *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

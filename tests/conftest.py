@@ -1,0 +1,45 @@
+"""What the whole suite shares: a real PostgreSQL and the synthetic Millennium in it, started when first asked for."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from readonly_guard_cli.demo import DemoDatabase, EmbeddedServer
+
+_copies = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--require-opa``: a missing OPA fails the tests that need one instead of skipping them (CI)."""
+    parser.addoption("--require-opa", action="store_true", help="fail, rather than skip, when there is no OPA binary")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedServer]:
+    """A running server for the whole session; make databases of your own on it freely."""
+    from readonly_guard_cli.demo import EmbeddedServer  # noqa: PLC0415  only tests with a server need the demo extra
+
+    with EmbeddedServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def millennium(postgres: EmbeddedServer) -> DemoDatabase:
+    """The loaded database, shared by the session: leave no write in it."""
+    from readonly_guard_cli.demo import install  # noqa: PLC0415  as above
+
+    return install(postgres)
+
+
+@pytest.fixture
+def writable_millennium(postgres: EmbeddedServer) -> DemoDatabase:
+    """A loaded database of the test's own, to write in; it costs about half a second."""
+    from readonly_guard_cli.demo import install  # noqa: PLC0415  as above
+
+    return install(postgres, f"millennium_{next(_copies)}")

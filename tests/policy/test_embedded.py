@@ -1,0 +1,195 @@
+"""The embedded engine: errors at start, threads, and that whatever goes wrong later is a denial."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from readonly_guard.domain import AccessRequest
+from readonly_guard.errors import PolicyError, PolicyUnavailable
+from readonly_guard.policy import EmbeddedEngine, load_policies
+
+HEAD = "package readonly_guard.authz\n\n"
+ALLOW = '{"allow": true, "deny": []}'
+
+
+@pytest.fixture
+def engine(policies_dir: Path, overlay: Callable[..., str], people: Any) -> EmbeddedEngine:
+    return EmbeddedEngine(load_policies(str(policies_dir), (overlay(**people),)))
+
+
+@pytest.fixture
+def engine_of(policy_dir: Callable[..., str]) -> Callable[[str], EmbeddedEngine]:
+    return lambda rules: EmbeddedEngine(load_policies(policy_dir(**{"authz.rego": HEAD + rules})))
+
+
+def test_the_revision_stands_in_the_answer(engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]) -> None:
+    assert engine.decide_now(request_of()).revision == engine.revision
+
+
+async def test_async_is_the_same(engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]) -> None:
+    assert await engine.decide(request_of()) == engine.decide_now(request_of())
+
+
+def test_no_question_leaves_a_trace_in_the_next(
+    engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]
+) -> None:
+    for _ in range(3):
+        assert engine.decide_now(request_of()).allow
+        assert not engine.decide_now(request_of(subject={"id": "olle"})).allow
+        assert not engine.decide_now(request_of(context={"purpose": None})).allow
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        ("decision := {", r"authz\.rego:\d+:\d+: "),
+        ("decision := nothing_such", r"authz\.rego:3:13: var nothing_such is unsafe"),
+        ("decision := no.such.function(1)", r"authz\.rego:3:\d+: could not find function"),
+        ("decision := 1\n\ndecision := 2", "authz.rego:.*rule conflicts"),
+        ("decision := x\n\nx := decision", r"authz\.rego:\d+:1: recursion detected"),
+        ("decision := 1 / input.context.listener", "authz.rego:3:"),
+        (f'decision := {ALLOW} if input.action.name == "nothing"', "'read': the policy's decision is undefined"),
+        (f'decision := {ALLOW} if input.action.name == "read"', "'search': the policy's decision is undefined"),
+        ('decision := "yes"', "wrong shape"),
+        ('decision := {"allow": true, "deny": [], "who": 1}', "unknown field `who`"),
+        ('decision := {"allow": false, "deny": ["no"]}', "wrong shape"),
+        ("other := 1", r"nothing defines data\.readonly_guard\.authz\.decision"),
+    ],
+)
+def test_a_policy_that_cannot_answer_shows_at_start(
+    engine_of: Callable[[str], EmbeddedEngine], rules: str, says: str
+) -> None:
+    with pytest.raises(PolicyError, match=says) as caught:
+        engine_of(rules)
+    assert "backtrace" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_policies_without_the_entrypoint(policy_dir: Callable[..., str]) -> None:
+    with pytest.raises(PolicyError, match=r"nothing defines data\.readonly_guard\.authz\.decision"):
+        EmbeddedEngine(load_policies(policy_dir(**{"a.rego": "package other\n\nx := 1\n"})))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        f'decision := {ALLOW} if input.subject.id != "anna"',
+        f'decision := {ALLOW}\n\ndecision := {{"allow": false, "deny": []}} if input.subject.id == "anna"',
+        f'default decision := {ALLOW}\n\ndecision := concat("", 1) if input.subject.id == "anna"',
+        f'default decision := {ALLOW}\n\ndecision := [1] if input.subject.id == "anna"',
+    ],
+    ids=["undefined", "conflict", "failing built-in", "wrong shape"],
+)
+def test_what_goes_wrong_later_is_no_answer_and_the_next_question_has_one(
+    engine_of: Callable[[str], EmbeddedEngine], request_of: Callable[..., AccessRequest], rules: str
+) -> None:
+    engine = engine_of(rules)
+    for _ in range(2):
+        with pytest.raises(PolicyUnavailable):
+            engine.decide_now(request_of())
+        assert engine.decide_now(request_of(subject={"id": "bo"})).allow
+
+
+@pytest.mark.parametrize("value", [object(), {1: object()}, "\ud800"], ids=["object", "nested", "surrogate"])
+def test_a_question_that_is_not_json_is_no_answer(
+    engine: EmbeddedEngine, request_of: Callable[..., AccessRequest], value: Any
+) -> None:
+    request = request_of()
+    context = request.context | {"purpose": value}
+    with pytest.raises(PolicyUnavailable):
+        engine.decide_now(msgspec.structs.replace(request, context=context))
+
+
+@pytest.mark.parametrize("time", ["", "now", "2025-02-30T00:00:00Z", "9999-01-01T00:00:00Z", "2025-03-01"])
+def test_a_time_that_is_none_is_a_denial(
+    engine: EmbeddedEngine, request_of: Callable[..., AccessRequest], time: str
+) -> None:
+    with pytest.raises(PolicyUnavailable):
+        engine.decide_now(request_of(context={"time": time}))
+
+
+@pytest.mark.parametrize("subject", ["", "anna\0", "ANNA", "anna ", "../anna", "'; --", "å" * 10_000])
+def test_no_other_name_is_anna(engine: EmbeddedEngine, request_of: Callable[..., AccessRequest], subject: str) -> None:
+    answer = engine.decide_now(request_of(subject={"id": subject}))
+    assert [reason.code for reason in answer.deny] == ["RG-R01"]
+
+
+def test_nothing_declared_is_echoed(engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]) -> None:
+    secret = "191212121212"
+    declared = {"purpose": secret, "case_reference": secret, "print_reason": secret, "justification": secret}
+    answer = engine.decide_now(request_of(action={"name": "print"}, context=declared))
+    assert not answer.allow
+    assert secret not in repr(answer)
+
+
+def test_every_thread_has_its_own(engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]) -> None:
+    expected = engine.decide_now(request_of(context={"listener": "0"}))
+    answers: list[Any] = []
+
+    def ask() -> None:
+        # another listener is another question, so that no answer is a remembered one
+        name = threading.current_thread().name
+        answers.extend(engine.decide_now(request_of(context={"listener": f"{name} {n}"})) for n in range(20))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [expected] * 80
+
+
+def test_a_panic_in_the_engine_is_no_answer_and_the_engine_is_replaced(
+    engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]
+) -> None:
+    """An engine that belongs to another thread panics, with an exception that is no Exception."""
+    taken: list[Any] = []
+
+    def lend() -> None:
+        engine.decide_now(request_of(context={"listener": "lent"}))
+        taken.append(engine._local.engine)
+        release.wait(10)
+        taken.clear()
+
+    release = threading.Event()
+    thread = threading.Thread(target=lend)
+    thread.start()
+    while not taken:
+        thread.join(0.01)
+    engine._local.engine = taken[0]
+    with pytest.raises(PolicyUnavailable, match="PanicException"):
+        engine.decide_now(request_of())
+    assert engine.decide_now(request_of()).allow
+    release.set()
+    thread.join()
+
+
+def test_ten_thousand_people(policies_dir: Path, overlay: Callable[..., str], people: Any, request_of: Any) -> None:
+    anna = people["roster"]["users"]["anna"]
+    users = {f"user{number}": anna for number in range(10_000)}
+    engine = EmbeddedEngine(load_policies(str(policies_dir), (overlay(roster={"users": users}),)))
+    assert engine.decide_now(request_of(subject={"id": "user9999"})).allow
+    assert not engine.decide_now(request_of(subject={"id": "user10000"})).allow
+
+
+def test_the_same_question_is_evaluated_once_and_again_after_expiry(
+    engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]
+) -> None:
+    answer = engine.decide_now(request_of())
+    assert engine.decide_now(request_of(request_id="other")) is answer
+    tomorrow = engine.decide_now(request_of(context={"time": "2025-03-01T23:00:00.000000Z"}))
+    assert tomorrow is not answer
+    assert tomorrow.expires_at == "2025-03-02T23:00:00Z"
+
+
+def test_a_rule_that_fails_does_not_quote_what_was_declared(
+    engine_of: Callable[[str], EmbeddedEngine], request_of: Callable[..., AccessRequest]
+) -> None:
+    rule = 'decision := concat("", input.context.purpose) if input.context.purpose != null'
+    engine = engine_of(f"default decision := {ALLOW}\n\n{rule}")
+    with pytest.raises(PolicyUnavailable, match=r"^a rule failed at authz\.rego:5:\d+$"):
+        engine.decide_now(request_of(context={"purpose": "191212121212"}))

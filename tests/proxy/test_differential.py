@@ -1,0 +1,157 @@
+"""Random pipelines through the proxy, and the same straight to PostgreSQL with the substitute in place of denied texts.
+
+The replies must be the same: types, rows, SQLSTATE (but for the exchange of a denial's), transaction status. PostgreSQL
+is the oracle; nothing here knows how it skips, fails or commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+
+import pytest
+
+PIPELINES = int(os.environ.get("READONLY_GUARD_FUZZ", "300"))
+SEED = int(os.environ.get("READONLY_GUARD_SEED", "1"))
+PER_CONNECTION = 10
+
+DENIED = ["delete from t", "drop table t", "update t set i = 0", "insert into t values (1)"]
+QUERIES = [
+    "select 1", "select i from t", "select i from t where i > 3", "select 1; select 2", "select 1/0", "select nope",
+    "selekt", "", "show search_path", "copy t to stdout", "select shout()", "select 1; select 1/0; select 2",
+]  # fmt: skip
+TRANSACTIONS = ["begin", "rollback", "commit", "savepoint a", "rollback to a", "begin; select 1", "commit; select 1"]
+NAMED = [
+    "prepare s1 as select 7", "prepare s2 as select i from t", "execute s1", "execute s2", "deallocate s1",
+    "deallocate all", "discard all", "deallocate s2; prepare s2 as select 8",
+]  # fmt: skip
+CURSORS = ["declare c cursor for select i from t", "fetch 2 from c", "move 1 in c", "close c", "close all"]
+STATEMENTS, PORTALS = ["", "", "", "s1", "s2", "s3"], ["", "", "", "p1", "p2"]
+UNKNOWN = {"34000", "0A000"}  # a portal that the server does not have, and one that the guard does not know
+
+
+def substituted(text: str) -> str:
+    return "readonly_guard_denied" if text in DENIED else text
+
+
+class Script:
+    """One pipeline, as sent to the proxy and as sent to the server."""
+
+    def __init__(self, pg, chance: random.Random) -> None:
+        self.pg, self.chance = pg, chance
+        self.guarded: list[bytes] = []
+        self.direct: list[bytes] = []
+        # SQL may take a portal's name over by DECLARE, and the guard then forgets its portals: not both in one script
+        self.portals = PORTALS if chance.random() < 0.5 else [""]
+        self.texts = [*QUERIES * 2, *TRANSACTIONS * 2, *NAMED, *(CURSORS if self.portals == [""] else []), *DENIED * 3]
+        for _ in range(chance.randint(1, 6)):
+            chance.choice([self.query, self.batch, self.batch, self.odd])()
+        self.both(pg.SYNC)
+
+    def both(self, message: bytes) -> None:
+        self.guarded.append(message)
+        self.direct.append(message)
+
+    def text(self) -> str:
+        return self.chance.choice(self.texts)
+
+    def query(self) -> None:
+        text = self.text()
+        self.guarded.append(self.pg.query(text))
+        self.direct.append(self.pg.query(substituted(text)))
+
+    def parse(self) -> None:
+        text, name = self.text(), self.chance.choice(STATEMENTS)
+        if text.startswith("prepare"):
+            name = ""  # SQL's EXECUTE of a named PREPARE gives a name unseen: the guard then forgets all, PostgreSQL not
+        self.guarded.append(self.pg.parse(text, name))
+        self.direct.append(self.pg.parse(substituted(text), name))
+
+    def batch(self) -> None:
+        pg, pick = self.pg, self.chance.choice
+        for _ in range(self.chance.randint(1, 7)):
+            match pick("PPPBBBEEEEDCHxU"):
+                case "P":
+                    self.parse()
+                case "B":
+                    self.both(pg.bind(pick(STATEMENTS), pick(self.portals)))
+                case "E":
+                    self.both(pg.execute(pick(self.portals), pick([0, 0, 1, 3])))
+                case "D":
+                    self.both(
+                        pg.describe("S", pick(STATEMENTS)) if pick([0, 1]) else pg.describe("P", pick(self.portals))
+                    )
+                case "C":
+                    self.both(pg.close("S", pick(STATEMENTS)) if pick([0, 1]) else pg.close("P", pick(self.portals)))
+                case "H":
+                    self.both(pg.FLUSH)
+                case "x":
+                    self.parse()
+                    self.both(pg.bind() + pg.describe("P") + pg.execute())
+                case "U":
+                    self.query()
+        if self.chance.random() < 0.8:
+            self.both(pg.SYNC)
+
+    def odd(self) -> None:
+        self.both(self.chance.choice([self.pg.frame(b"d", b"x"), self.pg.frame(b"c"), self.pg.frame(b"f", b"x\0")]))
+
+
+async def play(client, messages: list[bytes], cuts: list[int], chance: random.Random, pg) -> list[str]:
+    """Send in pieces, then a query that marks the end, and tell the replies up to its end."""
+    data, at = b"".join([*messages, pg.query("rollback"), pg.query("select 'the end of it'")]), 0
+    while at < len(data):
+        size = chance.choice(cuts)
+        client.send(data[at : at + size])
+        at += size
+        if chance.random() < 0.2:
+            await asyncio.sleep(0)
+    told = []
+    while True:
+        try:
+            reply = await client.reply()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return [*told, "EOF"]
+        if reply == "D":
+            reply = f"D{client.rows.pop().hex()}"
+        told.append(reply)
+        if reply.startswith("D") and b"the end of it".hex() in reply:
+            break
+    return told + [await client.reply() for _ in range(2)]
+
+
+def compared(told: list[str]) -> list[str]:
+    return ["E(portal)" if each in {f"E({code})" for code in UNKNOWN} else each for each in told]
+
+
+@pytest.mark.skipif(PIPELINES < 1, reason="switched off")
+async def test_replies_are_postgresql_s_own(proxy, postgres, client_class, guard, pg) -> None:
+    guard.denies = lambda request: "RG-T02" if request.text in DENIED else None  # its SQLSTATE is the substitute's
+    chance = random.Random(SEED)
+    delays, pieces = random.Random(SEED), random.Random(SEED)  # what is asked first depends on timing; scripts must not
+    guard.delay_s = lambda: delays.choice([None, None, 0, 0, 0.001])
+    done, denials = 0, 0
+    while done < PIPELINES:
+        guarded = await (await client_class.connect(proxy.port)).login()
+        direct = await (await client_class.connect(postgres)).login(default_transaction_read_only="on")
+        for _ in range(PER_CONNECTION):
+            script, cuts = Script(pg, chance), chance.choice([[1, 2, 5], [8, 64], [100_000]])
+            through, straight = await asyncio.gather(
+                play(guarded, script.guarded, cuts, pieces, pg), play(direct, script.direct, cuts, pieces, pg)
+            )
+            assert compared(through) == compared(straight), (SEED, done, script.guarded)
+            done += 1
+            denials += sum(error.get("R") == "readonly_guard" for error in guarded.errors)
+            guarded.errors.clear()
+            if through[-1] == "EOF":
+                break  # some of PostgreSQL 18's own errors are fatal ("RollbackToSavepoint: unexpected state")
+        guarded.send(pg.BYE)
+        direct.send(pg.BYE)
+        await asyncio.gather(guarded.rest(), direct.rest())
+        for each in (guarded, direct):
+            await each.close()
+            client_class.all.remove(each)
+    assert denials > done / 4
+    await asyncio.sleep(0.05)
+    assert guard.allowed == []  # every allowed decision has had its one completion

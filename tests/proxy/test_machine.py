@@ -1,0 +1,953 @@
+"""The session machine, told as transcripts.
+
+A transcript has one step a line. ``>`` is what the client sends, ``<`` what the server sends, ``=`` a decision (``=
+allow``, ``= deny CODE``); the lines below a step are what the machine wants done: ``server``, ``client``, ``decide``,
+``refuse``, ``completed``, ``opened``, ``finish``, ``abort``. ``poison`` stands for a substitute.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from readonly_guard.domain import Decision, Verdict, core_reason
+from readonly_guard_proxy.session import commands, events
+from readonly_guard_proxy.session.machine import Phase, SessionMachine
+from readonly_guard_proxy.wire.framing import FrameReader
+from readonly_guard_proxy.wire.messages import BACKEND_KINDS, FRONTEND_KINDS, error_fields
+
+POISON = b"readonly_guard_denied"
+
+
+def status(name: str, value: str) -> bytes:
+    return f"{name}\0{value}\0".encode()
+
+
+class Stage:
+    """A machine and the short notation around it."""
+
+    def __init__(self, pg, analyse, **options) -> None:
+        self.pg, self.analyse = pg, analyse
+        arguments = {"user": "u", "version": 196608, "options": frozenset(), "message_bytes": 10_000, **options}
+        self.machine = SessionMachine(**arguments)
+        self.token = 0
+        self.text = ""
+
+    def ready(self) -> Stage:
+        self.play(
+            """
+            < R0 S:client_encoding=UTF8 S:standard_conforming_strings=on K Z:I
+              client R S S K Z
+              opened 7
+            """
+        )
+        return self
+
+    def play(self, transcript: str) -> None:
+        step, wanted = "", []
+        for line in [*(line.strip() for line in transcript.strip().splitlines()), "."]:
+            if line[:1] in {">", "<", "=", ".", "!"}:
+                if step:
+                    assert self.step(step) == wanted, step
+                step, wanted = line, []
+            elif line:
+                wanted.append(line)
+
+    def step(self, line: str) -> list[str]:
+        side, _, rest = line.partition(" ")
+        match side:
+            case ">":
+                event = events.ClientData(data=b"".join(self.from_client(word) for word in rest.split(" + ")))
+            case "<":
+                event = events.ServerData(data=b"".join(self.from_server(word) for word in rest.split(" ")))
+            case "=":
+                event = self.decision(rest)
+            case _:
+                event = {
+                    "client lost": events.ClientLost(),
+                    "server lost": events.ServerLost(),
+                    "drain": events.DrainRequested(),
+                    "drain now": events.DrainRequested(now=True),
+                    "failed": events.Failed(what="no decision"),
+                }[rest]
+        return [self.told(command) for command in self.machine.handle(event)]
+
+    def from_client(self, word: str) -> bytes:
+        kind, _, rest = word.partition(":")
+        pg = self.pg
+        match kind:
+            case "Q":
+                return pg.query(rest)
+            case "P":
+                name, _, text = rest.rpartition("=")
+                return pg.parse(text, name)
+            case "B":
+                portal, _, statement = rest.partition("=")
+                return pg.bind(statement, portal)
+            case "E":
+                return pg.execute(rest)
+            case "C" | "D":
+                return pg.frame(kind.encode(), rest.encode() + b"\0")
+            case _:
+                return pg.frame(kind.encode(), rest.encode())
+
+    def from_server(self, word: str) -> bytes:
+        kind, _, rest = word.partition(":")
+        match kind[0]:
+            case "R":
+                return self.pg.frame(b"R", struct.pack("!I", int(kind[1:])) + rest.replace(",", "\0").encode())
+            case "S":
+                return self.pg.frame(b"S", status(*rest.split("=")))
+            case "K":
+                return self.pg.frame(b"K", struct.pack("!I", 7) + b"abcd")
+            case "Z":
+                return self.pg.frame(b"Z", rest.encode())
+            case "E":
+                severity = "FATAL" if rest.startswith("!") else "ERROR"
+                return self.pg.frame(b"E", f"S{severity}\0V{severity}\0C{rest.lstrip('!')}\0Mm\0\0".encode())
+            case "C":
+                return self.pg.frame(b"C", rest.replace("_", " ").encode() + b"\0")
+            case letter:
+                return self.pg.frame(letter.encode(), rest.encode())
+
+    def decision(self, word: str) -> events.Decided:
+        self.token += 1
+        denied = word.startswith("deny")
+        return events.Decided(
+            token=self.token,
+            language="sv" if word.endswith("sv") else "en",
+            decision=Decision(
+                decision_id="d-1; DROP",
+                verdict=Verdict.DENY if denied else Verdict.ALLOW,
+                analysis=self.analyse(self.text),
+                action="read",
+                reasons=(core_reason(word.split()[1], "x", position=4),) if denied else (),
+            ),
+        )
+
+    def told(self, command: commands.Command) -> str:
+        match command:
+            case commands.ToServer(data=data):
+                return "server " + " ".join(
+                    f"{each.kind.decode()}{'/poison' if POISON in each.data else ''}"
+                    for each in FrameReader(kinds=FRONTEND_KINDS, limit=10**6).feed(data)
+                )
+            case commands.ToClient(data=data):
+                words = []
+                for each in FrameReader(kinds=BACKEND_KINDS, limit=10**6).feed(data):
+                    fields = error_fields(each) if each.kind == b"E" else {}
+                    words.append(
+                        each.kind.decode() + (f"({fields['S'].decode()} {fields['C'].decode()})" if fields else "")
+                    )
+                return "client " + " ".join(words)
+            case commands.Decide(phase=phase, text=text):
+                self.text = text
+                return f"decide {phase} {text}"
+            case commands.Refuse(phase=phase, code=code):
+                self.text = ""
+                return f"refuse {phase} {code}"
+            case commands.Completed(token=token, rows=rows, sqlstate=sqlstate):
+                return f"completed {token} {rows} {sqlstate}".strip()
+            case commands.Opened(pid=pid):
+                return f"opened {pid}"
+            case commands.Finish():
+                return "finish"
+            case commands.Abort():
+                return "abort"
+
+
+@pytest.fixture
+def new(pg, analyse):
+    return lambda **options: Stage(pg, analyse, **options)
+
+
+@pytest.fixture
+def stage(new) -> Stage:
+    return new().ready()
+
+
+def test_a_query(stage) -> None:
+    stage.play(
+        """
+        > Q:select 1
+          decide query select 1
+        = allow
+          server Q
+        < T D D C:SELECT_2 Z:I
+          client T D D C Z
+          completed 1 2
+        """
+    )
+
+
+def test_a_denied_query_is_substituted_and_its_error_is_exchanged(stage) -> None:
+    stage.play(
+        """
+        > Q:delete from t
+          decide query delete from t
+        = deny RG-W05
+          server Q/poison
+        < E:42601
+          client E(ERROR 25006)
+        < Z:I
+          client Z
+        """
+    )
+
+
+def test_one_decision_at_a_time_and_in_order(stage) -> None:
+    stage.play(
+        """
+        > Q:a + Q:b
+          decide query a
+        = allow
+          server Q
+          decide query b
+        = allow
+          server Q
+        < C:SELECT_0 Z:I C:SELECT_0 Z:I
+          client C Z C Z
+          completed 1 0
+          completed 2 0
+        """
+    )
+
+
+def test_the_extended_protocol_decides_parse_and_every_execute(stage) -> None:
+    stage.play(
+        """
+        > P:s=select 1 + D:Ss + B:p=s + E:p + S
+          decide parse select 1
+        = allow
+          server P D B
+          decide execute select 1
+        = allow
+          server E S
+        < 1 t T 2 D C:SELECT_1 Z:T
+          client 1 t T 2 D C Z
+          completed 1 None
+          completed 2 1
+        > E:p + S
+          decide execute select 1
+        = allow
+          server E S
+        < s Z:T
+          client s Z
+          completed 3 None
+        > B:=s + E: + S
+          server B
+          decide execute select 1
+        = deny RG-W00
+          server P/poison S
+        < 2 E:42601 Z:E
+          client 2 E(ERROR 25006) Z
+        """
+    )
+
+
+def test_after_an_error_nothing_is_decided_or_sent_until_sync(stage) -> None:
+    stage.play(
+        """
+        > P:=a + B:= + H
+          decide parse a
+        = allow
+          server P B H
+        < E:42P01
+          client E(ERROR 42P01)
+          completed 1 None 42P01
+        > B:= + E: + P:=b + Q:c + F + D:P + C:P + H
+        > S + Q:d
+          server S
+          decide query d
+        """
+    )
+
+
+def test_a_decision_that_comes_back_when_the_batch_has_failed_releases_nothing(stage) -> None:
+    stage.play(
+        """
+        > P:=a
+          decide parse a
+        = allow
+          server P
+        > P:x=b + S
+          decide parse b
+        < E:42P01
+          client E(ERROR 42P01)
+          completed 1 None 42P01
+        = allow
+          server S
+          completed 2 None 42P01
+        < Z:I
+          client Z
+        """
+    )
+
+
+def test_a_denial_in_the_batch_passes_over_what_has_been_sent(stage) -> None:
+    stage.play(
+        """
+        > P:=a + B:= + S + Q:q
+          decide parse a
+        = deny RG-W00
+          server P/poison B S
+          decide query q
+        = allow
+          server Q
+        < E:42601 Z:I C:SELECT_1 Z:I
+          client E(ERROR 25006) Z C Z
+          completed 2 1
+        """
+    )
+
+
+def test_other_errors_of_a_denied_message_pass_as_they_are(stage) -> None:
+    stage.play(
+        """
+        > Q:a
+          decide query a
+        = deny RG-W00
+          server Q/poison
+        < E:57014 Z:I
+          client E(ERROR 57014) Z
+        > Q:a
+          decide query a
+        = deny RG-W00
+          server Q/poison
+        < E:!42601
+          client E(FATAL 42601)
+        ! server lost
+          finish
+        """
+    )
+
+
+@pytest.mark.parametrize("reply", ["C:SELECT_1", "T", "I", "Z:I", "1", "D", "G", "H"])
+def test_anything_but_an_error_to_a_denied_message_closes_both_sides(stage, reply) -> None:
+    stage.play(
+        f"""
+        > Q:a
+          decide query a
+        = deny RG-W00
+          server Q/poison
+        < {reply}
+          client E(FATAL 08P01)
+          abort
+        """
+    )
+    assert stage.machine.phase is Phase.CLOSED
+
+
+@pytest.mark.parametrize("reply", ["G", "W", "V", "1", "2", "3", "s", "n", "t", "R0", "K", "v"])
+def test_a_reply_that_a_query_cannot_have_closes_both_sides(stage, reply) -> None:
+    stage.play(
+        f"""
+        > Q:a
+          decide query a
+        = allow
+          server Q
+        < {reply}
+          client E(FATAL 08P01)
+          completed 1 None 08006
+          abort
+        """
+    )
+
+
+@pytest.mark.parametrize("reply", ["Z:I", "C:SELECT_1", "D", "1", "E:42601"])
+def test_a_reply_to_nothing_closes_both_sides(stage, reply) -> None:
+    stage.play(
+        f"""
+        < {reply}
+          client E(FATAL 08P01)
+          abort
+        """
+    )
+
+
+@pytest.mark.parametrize("reply", ["Z:I", "C:SELECT_1", "2"])
+def test_ready_for_query_out_of_turn(stage, reply) -> None:
+    stage.play(
+        f"""
+        > P:=a + S
+          decide parse a
+        = allow
+          server P S
+        < {reply}
+          client E(FATAL 08P01)
+          completed 1 None 08006
+          abort
+        """
+    )
+
+
+def test_a_fatal_error_from_the_server_passes_and_ends_the_session(stage) -> None:
+    stage.play(
+        """
+        < E:!57P01
+          client E(FATAL 57P01)
+        ! server lost
+          finish
+        """
+    )
+
+
+def test_nothing_is_sent_into_the_middle_of_a_row(stage) -> None:
+    stage.play(
+        """
+        > Q:a
+          decide query a
+        = allow
+          server Q
+        """
+    )
+    row = stage.pg.frame(b"D", bytes(100))
+    assert stage.machine.handle(events.ServerData(data=row[:50])) == [commands.ToClient(data=row[:50])]
+    stage.play(
+        """
+        ! server lost
+          completed 1 None 08006
+          abort
+        """
+    )
+
+
+def test_asynchronous_messages_belong_to_nobody(stage) -> None:
+    stage.play(
+        """
+        < N A S:application_name=x
+          client N A S
+        > P:=a + S
+          decide parse a
+        = allow
+          server P S
+        < N 1 A Z:I
+          client N 1 A Z
+          completed 1 None
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("report", "sqlstate"),
+    [
+        ("standard_conforming_strings=off", "0A000"),
+        ("client_encoding=SJIS", "0A000"),
+        ("client_encoding=GBK", "0A000"),
+        ("default_transaction_read_only=off", "0A000"),
+        ("session_authorization=root", "0A000"),
+    ],
+)
+@pytest.mark.parametrize("when", ["< S:{}", "< R0 S:{}"])
+def test_a_report_that_the_guard_cannot_live_with(new, report, sqlstate, when) -> None:
+    early = "R0" in when
+    stage = new() if early else new().ready()
+    stage.play(
+        f"""
+        {when.format(report)}
+          client {"R " if early else ""}E(FATAL {sqlstate})
+          abort
+        """
+    )
+
+
+@pytest.mark.parametrize("reports", ["", "S:client_encoding=UTF8 ", "S:standard_conforming_strings=on "])
+def test_a_server_that_does_not_report_what_is_needed(new, reports) -> None:
+    told = "R S" if reports else "R"
+    new().play(
+        f"""
+        < R0 {reports}Z:I
+          client {told} E(FATAL 0A000)
+          abort
+        """
+    )
+
+
+def test_passwords_are_relayed_in_turn_and_channel_binding_is_taken_off(new) -> None:
+    stage = new()
+    [answer] = stage.machine.handle(events.ServerData(data=stage.from_server("R10:SCRAM-SHA-256-PLUS,SCRAM-SHA-256,,")))
+    assert answer.data == stage.pg.frame(b"R", struct.pack("!I", 10) + b"SCRAM-SHA-256\0\0")
+    stage.play(
+        """
+        > p:x
+          server p
+        < R11:y
+          client R
+        > p:z
+          server p
+        < R12:y R0 S:client_encoding=UTF8 S:standard_conforming_strings=on Z:I
+          client R R S S Z
+          opened 0
+        """
+    )
+
+
+@pytest.mark.parametrize("message", ["p:x", "Q:a", "S", "P:=a", "d:x"])
+def test_the_client_speaks_out_of_turn_before_it_is_let_in(new, message) -> None:
+    new().play(
+        f"""
+        > {message}
+          client E(FATAL 08P01)
+          abort
+        """
+    )
+
+
+@pytest.mark.parametrize("message", ["Z:I", "K", "S:a=b", "T", "C:SELECT_1", "1", "G", "R99"])
+def test_the_server_speaks_out_of_turn_before_it_lets_in(new, message) -> None:
+    new().play(
+        f"""
+        < {message}
+          client E(FATAL 08P01)
+          abort
+        """
+    )
+
+
+def test_a_client_says_goodbye_before_it_is_let_in(new) -> None:
+    new().play(
+        """
+        > X
+          finish
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "options", "answer", "goes_on"),
+    [
+        (196610, set(), None, True),
+        (196611, set(), None, False),
+        (3 << 16 | 9999, set(), (196610, []), True),
+        (3 << 16 | 9999, set(), (196611, []), False),
+        (196608, {"_pq_.x"}, None, False),
+        (196608, {"_pq_.x"}, (196608, ["_pq_.x"]), True),
+        (196608, {"_pq_.x", "_pq_.y"}, (196608, ["_pq_.x"]), False),
+    ],
+)
+def test_what_the_guard_does_not_know_must_be_negotiated_away(new, version, options, answer, goes_on) -> None:
+    stage = new(version=version, options=frozenset(options))
+    if answer:
+        names = b"".join(name.encode() + b"\0" for name in answer[1])
+        body = struct.pack("!II", answer[0], len(answer[1])) + names
+        assert stage.machine.handle(events.ServerData(data=stage.pg.frame(b"v", body)))
+    stage.play(f"< R0\n{'client R' if goes_on else 'client E(FATAL 08P01)'}\n{'' if goes_on else 'abort'}")
+
+
+def test_a_function_call_is_refused_and_answered_like_a_query(stage) -> None:
+    stage.play(
+        """
+        > F:xxxx
+          refuse fastpath RG-T05
+        = deny RG-T05
+          server Q/poison
+        < E:42601 Z:I
+          client E(ERROR 0A000) Z
+        """
+    )
+
+
+def test_a_refusal_that_comes_back_as_an_allowance_ends_the_session(stage) -> None:
+    stage.play(
+        """
+        > F:xxxx
+          refuse fastpath RG-T05
+        = allow
+          client E(FATAL 57P03)
+          abort
+        """
+    )
+
+
+def test_an_unknown_portal_or_statement_is_refused(stage) -> None:
+    stage.play(
+        """
+        > B:p=unknown + E:p + S
+          server B
+          refuse execute RG-T05
+        = deny RG-T05
+          server P/poison S
+        < 2 E:42601 Z:I
+          client 2 E(ERROR 0A000) Z
+        > E:cursor + S
+          refuse execute RG-T05
+        = deny RG-T05
+          server P/poison S
+        < E:42601 Z:I
+          client E(ERROR 0A000) Z
+        """
+    )
+
+
+def test_a_name_in_flight_from_an_earlier_batch_is_waited_for(stage) -> None:
+    stage.play(
+        """
+        > P:s=first + S
+          decide parse first
+        = allow
+          server P S
+        < 1 Z:I
+          client 1 Z
+          completed 1 None
+        > P:s=second + S + B:=s + E: + S
+          decide parse second
+        = allow
+          server P S H
+        < E:42P05
+          client E(ERROR 42P05)
+          completed 2 None 42P05
+        < Z:I
+          server B
+          client Z
+          decide execute first
+        """
+    )
+
+
+def test_a_name_that_sql_may_be_changing_is_waited_for(stage) -> None:
+    stage.play(
+        """
+        > Q:prepare s as select 1 + B:=s + E: + S
+          decide query prepare s as select 1
+        = allow
+          server Q H
+        < C:PREPARE
+          client C
+        < Z:I
+          server B
+          client Z
+          completed 1 None
+          decide execute prepare s as select 1
+        """
+    )
+
+
+def test_a_name_that_sql_gives_in_the_same_batch_is_waited_for_with_a_flush(stage) -> None:
+    stage.play(
+        """
+        > P:=prepare s as select 2 + B:= + E: + B:=s + E: + S
+          decide parse prepare s as select 2
+        = allow
+          server P B
+          decide execute prepare s as select 2
+        = allow
+          server E H
+        < 1 2
+          client 1 2
+          completed 1 None
+        < C:PREPARE
+          server B
+          client C
+          completed 2 None
+          decide execute prepare s as select 2
+        """
+    )
+
+
+@pytest.mark.parametrize("tag", ["DEALLOCATE_ALL", "DISCARD_ALL", "PREPARE"])
+def test_statements_are_forgotten_when_sql_may_have_changed_them(stage, tag) -> None:
+    stage.play(
+        f"""
+        > P:s=a + S + Q:x
+          decide parse a
+        = allow
+          server P S
+          decide query x
+        = allow
+          server Q
+        < 1 Z:I C:{tag} Z:I
+          client 1 Z C Z
+          completed 1 None
+          completed 2 None
+        > B:=s + E:
+          server B
+          refuse execute RG-T05
+        """
+    )
+
+
+def test_named_portals_are_forgotten_when_sql_declares_a_cursor(stage) -> None:
+    stage.play(
+        """
+        > P:=a + B:p= + S
+          decide parse a
+        = allow
+          server P B S
+        < 1 2 Z:T
+          client 1 2 Z
+          completed 1 None
+        > Q:declare c
+          decide query declare c
+        = allow
+          server Q
+        < C:DECLARE_CURSOR Z:T
+          client C Z
+          completed 2 None
+        > E:p
+          refuse execute RG-T05
+        """
+    )
+
+
+def test_portals_are_forgotten_when_the_transaction_ends(stage) -> None:
+    stage.play(
+        """
+        > P:=a + B:p= + S
+          decide parse a
+        = allow
+          server P B S
+        < 1 2 Z:I
+          client 1 2 Z
+          completed 1 None
+        > E:p
+          refuse execute RG-T05
+        """
+    )
+
+
+def test_close_takes_the_name_away_when_it_completes(stage) -> None:
+    stage.play(
+        """
+        > P:s=a + C:Ss + B:=s + E:
+          decide parse a
+        = allow
+          server P C B
+          refuse execute RG-T05
+        """
+    )
+
+
+@pytest.mark.parametrize("name", ["x" * 64, "é"])
+def test_names_that_the_server_may_take_for_others_are_refused(stage, name) -> None:
+    stage.play(
+        f"""
+        > P:{name}=a
+          refuse parse RG-T05
+        = deny RG-T05
+          server P/poison
+        """
+    )
+
+
+def test_text_is_read_in_the_client_s_encoding(stage) -> None:
+    stage.play("< S:client_encoding=LATIN1\nclient S")
+    [question] = stage.machine.handle(events.ClientData(data=stage.pg.query("select 'å'".encode("latin-1"))))
+    assert question == commands.Decide(token=1, phase="query", text="select 'å'")
+
+
+def test_text_that_cannot_be_read_is_refused_and_the_session_lives(stage) -> None:
+    [question] = stage.machine.handle(events.ClientData(data=stage.pg.query(b"select '\xe5'")))
+    assert (question.phase, question.code) == ("query", "RG-T07")
+    stage.play(
+        """
+        = deny RG-T07
+          server Q/poison
+        < E:42601 Z:I
+          client E(ERROR 0A000) Z
+        """
+    )
+
+
+def test_an_encoding_that_may_have_changed_is_waited_for(stage) -> None:
+    stage.play(
+        """
+        > Q:set client_encoding to latin1 + Q:select 1 + Q:select 'å'
+          decide query set client_encoding to latin1
+        = allow
+          server Q
+          decide query select 1
+        = allow
+          server Q H
+        < C:SET S:client_encoding=LATIN1 Z:I C:SELECT_1
+          client C S Z C
+          completed 1 None
+        < Z:I
+          client Z
+          completed 2 1
+          decide query select 'Ã¥'
+        """
+    )
+
+
+def test_an_encoding_that_cannot_settle_before_sync_is_refused(stage) -> None:
+    stage.play(
+        """
+        > P:=set client_encoding to latin1 + B:= + E: + H
+          decide parse set client_encoding to latin1
+        = allow
+          server P B
+          decide execute set client_encoding to latin1
+        = allow
+          server E H
+        < 1 2 C:SET
+          client 1 2 C
+          completed 1 None
+          completed 2 None
+        > P:=select 'å'
+          refuse parse RG-T07
+        """
+    )
+
+
+def test_a_transaction_that_changed_nothing_leaves_the_encoding_certain(stage) -> None:
+    stage.play(
+        """
+        > Q:begin + Q:select 'å'
+          decide query begin
+        = allow
+          server Q
+          decide query select 'å'
+        """
+    )
+
+
+def test_denials_speak_the_session_s_language_and_encoding(stage) -> None:
+    stage.play("< S:client_encoding=LATIN1\nclient S\n> Q:a\ndecide query a\n= deny RG-T02 sv\nserver Q/poison")
+    [answer] = stage.machine.handle(events.ServerData(data=stage.from_server("E:42601")))
+    fields = dict((part[:1].decode(), part[1:].decode("latin-1")) for part in answer.data[5:].split(b"\0") if part)
+    assert fields["M"] == "readonly-guard: Satsen kan inte läsas av PostgreSQL:s grammatik (RG-T02)"
+    assert fields["C"] == "42601"
+    assert fields["P"] == "4"
+    assert fields["R"] == "readonly_guard"
+    assert "d-1" in fields["H"]
+
+
+def test_the_substitute_carries_the_decision_id_and_no_other_character(stage) -> None:
+    stage.play("> Q:a\ndecide query a")
+    [sent] = stage.machine.handle(stage.decision("deny RG-W00"))
+    assert sent.data[5:] == b"readonly_guard_denied d-1DROP\0"
+
+
+def test_copy_messages_outside_copy_are_passed_over(stage) -> None:
+    stage.play(
+        """
+        > d:x + c + f:no
+        """
+    )
+
+
+def test_copy_out_streams(stage) -> None:
+    stage.play(
+        """
+        > Q:copy t to stdout
+          decide query copy t to stdout
+        = allow
+          server Q
+        < H d d d c C:COPY_3 Z:I
+          client H d d d c C Z
+          completed 1 3
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Q\0\0\0\x06a\0b"[:-1] + b"b",
+        b"Q\0\0\0\x05a",
+        b"Q\0\0\0\x07a\0b",
+        b"P\0\0\0\x05a",
+        b"P\0\0\0\x0a\0a\0\0\x01x",
+        b"B\0\0\0\x05a",
+        b"E\0\0\0\x06\0\0",
+        b"D\0\0\0\x06X\0",
+        b"C\0\0\0\x05S",
+        b"C\0\0\0\x08Sa\0b",
+        b"p\0\0\0\x04",
+        b"Z\0\0\0\x04",
+        b"Q\0\0\0\x03",
+        b"Q\xff\xff\xff\xff",
+        b"Q\0\x01\0\0",
+        b"\0",
+    ],
+)
+def test_malformed_messages_end_the_session(stage, data) -> None:
+    *_, told, end = stage.machine.handle(events.ClientData(data=data))
+    assert error_fields(next(FrameReader(kinds=b"E", limit=10**6).feed(told.data)))["C"] == b"08P01"
+    assert isinstance(end, commands.Abort)
+    assert stage.machine.handle(events.ClientData(data=stage.pg.query("select 1"))) == []
+    assert stage.machine.handle(events.ServerData(data=b"Z")) == []
+
+
+def test_a_goodbye_waits_for_its_turn(stage) -> None:
+    stage.play(
+        """
+        > Q:a + X
+          decide query a
+        = allow
+          server Q X
+          completed 1 None 08006
+          finish
+        """
+    )
+
+
+def test_a_client_that_leaves_while_a_decision_is_in_flight(stage) -> None:
+    stage.play(
+        """
+        > Q:a
+          decide query a
+        ! client lost
+          server X
+          finish
+        = allow
+          completed 1 None 08006
+        """
+    )
+
+
+def test_a_decision_that_fails_ends_the_session(stage) -> None:
+    stage.play(
+        """
+        > Q:a
+          decide query a
+        ! failed
+          client E(FATAL 57P03)
+          abort
+        """
+    )
+
+
+def test_a_decision_that_was_not_asked_for_is_the_caller_s_mistake(stage) -> None:
+    with pytest.raises(AssertionError):
+        stage.machine.handle(stage.decision("allow"))
+
+
+def test_drain(stage, new) -> None:
+    stage.play(
+        """
+        > Q:a
+          decide query a
+        ! drain
+        = allow
+          server Q
+        < C:SELECT_1 Z:I
+          server X
+          client C Z E(FATAL 57P01)
+          completed 1 1
+          finish
+        """
+    )
+    new().ready().play("! drain\nserver X\nclient E(FATAL 57P01)\nfinish")
+    new().play("! drain now\nclient E(FATAL 57P01)\nfinish")
+
+
+def test_a_client_that_sends_much_while_a_decision_is_in_flight_is_held_back(stage) -> None:
+    stage.machine.handle(events.ClientData(data=stage.pg.query("a") * 1_000))
+    assert not stage.machine.is_congested
+    stage.machine.handle(events.ClientData(data=stage.pg.query("b" * 9_000) * 20))
+    assert stage.machine.is_congested
+
+
+def test_one_byte_at_a_time(stage) -> None:
+    data = b"".join(stage.from_client(word) for word in ["P:s=select 1", "B:=s", "E:", "S"])
+    told = [stage.told(each) for byte in data for each in stage.machine.handle(events.ClientData(data=bytes((byte,))))]
+    assert told == ["decide parse select 1"]
+    stage.play("= allow\nserver P B\ndecide execute select 1\n= allow\nserver E S")
+    data = b"".join(stage.from_server(word) for word in ["1", "2", "D:abc", "C:SELECT_1", "Z:I"])
+    sent = b""
+    for byte in data:
+        for each in stage.machine.handle(events.ServerData(data=bytes((byte,)))):
+            sent += each.data if isinstance(each, commands.ToClient) else b""
+    assert sent == data

@@ -1,0 +1,76 @@
+"""What the second key sees, and what the log keeps."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from readonly_guard.sql import Analyzer, Bounds
+from readonly_guard.sql.canonical import canonicalise
+from readonly_guard.sql.scan import Scanned, scan_text
+
+
+def canonical(sql):
+    scanned = scan_text(sql, Bounds())
+    assert isinstance(scanned, Scanned)
+    return canonicalise(scanned)
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT 'a' /*/* */ || ' */ ; DELETE FROM t --'", None),
+        ("SELECT $å$ ; $å$ -- x", "SELECT '1'"),
+        ("SELECT E'\\'; --', U&'d!0061' UESCAPE '!', B'1'", "SELECT '1' , '1' , '1'"),
+        (
+            'SELECT Count(*), "Odd""Name", qualify, åäö FROM T',
+            'SELECT "count" ( * ) , "Odd""Name" , "qualify" , "åäö" FROM t',
+        ),
+        ("TABLE t", "SELECT * FROM t"),
+        ("LOCK TABLE t IN ACCESS SHARE MODE", "LOCK TABLE t IN ACCESS SHARE MODE"),
+        ("SELECT a::int[], b::timestamptz(3)", "SELECT a :: int , b :: timestamptz ( 3 )"),
+        ("SELECT a OPERATOR(pg_catalog.~) b COLLATE s.default", 'SELECT a ~ b COLLATE s . "default"'),
+        ("SELECT point '(0,0)' <-> b, @ -5", "SELECT '1' || b , ~ - 5"),
+        ("SELECT a FROM t ORDER BY a USING <", "SELECT a FROM t ORDER BY a"),
+    ],
+)
+def test_canonical_text(sql, expected):
+    if expected is None:
+        with pytest.raises(AssertionError):
+            assert "DELETE" not in canonical(sql).analysis
+    else:
+        assert canonical(sql).analysis == expected
+
+
+def test_the_log_keeps_no_literal_and_no_comment():
+    log = canonical(
+        "SELECT * FROM person /* secret */ WHERE alias = '191212121212' AND x = 42 AND y IN (E'a', $$b$$)"
+    ).log
+    assert log == "SELECT * FROM person WHERE alias = ? AND x = ? AND y IN ( ? , ? )"
+
+
+CANARY = "canary191212121212"
+WRAPPED = st.sampled_from(
+    [
+        "'{}'",
+        "E'{}'",
+        "$${}$$",
+        "$t${}$t$",
+        "U&'{}'",
+        "/* {} */ 1",
+        "1 -- {}\n",
+        "N'{}'",
+        "'{}' 'x'",
+        "('{}')",
+        "'{}'::text",
+    ]
+)
+
+
+@given(st.lists(WRAPPED, min_size=1, max_size=5))
+@settings(max_examples=150, deadline=None)
+def test_no_literal_reaches_the_analysis(wrapped):
+    sql = "SELECT " + ", ".join(one.format(CANARY) for one in wrapped)
+    analysis = Analyzer().analyse(sql)
+    assert CANARY not in repr(analysis)

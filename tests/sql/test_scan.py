@@ -1,0 +1,99 @@
+"""Bounds, and what PostgreSQL majors lex differently: refused before any grammar recurses."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from readonly_guard.sql import Analyzer, Bounds
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return Analyzer()
+
+
+def code(analysis):
+    return analysis.reasons[0].code if analysis.reasons else "read"
+
+
+IN_LIST = ", ".join(f"${number}" for number in range(1, 10_001))
+
+
+@pytest.mark.parametrize(
+    ("name", "sql", "expected"),
+    [
+        ("ten megabytes", "SELECT '" + "x" * 10_000_000 + "'", "RG-T04"),
+        ("ten megabytes of garbage", "\x01" * 10_000_000, "RG-T04"),
+        ("many bytes in few characters", "SELECT '" + "å" * 60_000 + "'", "RG-T04"),
+        ("ten thousand parameters", f"SELECT * FROM person WHERE person_id IN ({IN_LIST})", "read"),
+        ("too many tokens", "SELECT " + "1," * 24_000 + "1", "RG-T04"),
+        ("a chain of operators", "SELECT " + "1+" * 20_000 + "1", "RG-T04"),
+        ("a chain within the run", "SELECT " + "1+" * 900 + "1", "RG-T04"),
+        ("a chain as people write it", "SELECT " + "1+" * 200 + "1", "read"),
+        ("nested parentheses", "SELECT " + "(" * 5_000 + "1" + ")" * 5_000, "RG-T04"),
+        ("nested subqueries", "SELECT " + "(SELECT " * 60 + "1" + ")" * 60, "read"),
+        ("nested CASE", "SELECT " + "CASE WHEN true THEN " * 100 + "1" + " END" * 100, "RG-T04"),
+        ("nested calls of type names", "SELECT " + "date(" * 40 + "now()" + ")" * 40, "read"),
+        ("nested arrays", "SELECT " + "array[" * 18 + "1" + "]" * 18, "RG-T04"),
+        ("subscripts", "SELECT a" + "[1]" * 40 + " FROM t a", "RG-T04"),
+        ("unions", "SELECT 1,1" + " UNION SELECT 1,1" * 3_000, "RG-T04"),
+        ("joins", "SELECT 1 FROM a" + " CROSS JOIN a" * 3_000, "RG-T04"),
+        ("a long flat condition", "SELECT 1 FROM t WHERE " + " OR ".join(["a = 1"] * 2_000), "read"),
+        ("unbalanced", ")" * 1_000, "RG-T02"),
+        ("casts", "SELECT 1" + "::int" * 900, "RG-T04"),
+        ("minus signs", "SELECT " + "- " * 1_900 + "1", "RG-T01"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "",
+)
+def test_large_and_deep_texts_are_answered_at_once(analyzer, name, sql, expected):
+    started = time.perf_counter()
+    assert code(analyzer.analyse(sql)) == expected, name
+    assert time.perf_counter() - started < 1.0, name
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1\0; DELETE FROM person",
+        "SELECT\v1",
+        "SELECT 1 -- x\n\v",
+        "SELECT 0o17",
+        "SELECT 0b11",
+        "SELECT 1.5_0",
+        "SELECT $1a",
+        "SELECT 1a",
+    ],
+)
+def test_what_majors_lex_differently_is_refused(analyzer, sql):
+    assert code(analyzer.analyse(sql)) == "RG-T02"
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1e10", "SELECT .5", "SELECT 5.", "SELECT 1.5E-3", "SELECT\t1\f\r\n", "SELECT $1"]
+)
+def test_what_majors_lex_alike_is_read(analyzer, sql):
+    assert code(analyzer.analyse(sql)) == "read"
+
+
+def test_a_lone_surrogate_is_no_text(analyzer):
+    assert code(analyzer.analyse("SELECT '\ud800'")) == "RG-T07"
+
+
+def test_positions_count_characters(analyzer):
+    analysis = analyzer.analyse("SELECT 'åäö', nextval('s')")
+    assert analysis.reasons[0].position == "SELECT 'åäö', nextval('s')".index("nextval") + 1
+
+
+def test_bounds_are_configurable():
+    assert code(Analyzer(bounds=Bounds(statement_bytes=10)).analyse("SELECT 1 + 1")) == "RG-T04"
+
+
+def test_the_cache_is_bounded(monkeypatch):
+    monkeypatch.setattr("readonly_guard.sql.analysis._CACHED_CHARACTERS", 1_000)
+    analyzer = Analyzer()
+    for number in range(1_000):
+        analyzer.analyse(f"SELECT {number}")
+    assert analyzer._cached_characters <= 1_000
+    assert sum(map(len, analyzer._cache)) == analyzer._cached_characters

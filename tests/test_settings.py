@@ -1,0 +1,64 @@
+"""guard.toml: what is right loads, what is wrong names the key and the fix."""
+
+from __future__ import annotations
+
+import pytest
+
+from readonly_guard.errors import ConfigurationError
+from readonly_guard.settings import load_settings
+
+GOOD = """
+[upstream]
+host = "db.internal"
+[journal]
+path = "log"
+[policy]
+source = "policies"
+data = ["roster.json"]
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "guard.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_paths_are_relative_to_the_file(tmp_path):
+    settings = load_settings(write(tmp_path, GOOD))
+    assert settings.journal.path == str(tmp_path / "log")
+    assert settings.policy.source == str(tmp_path / "policies")
+    assert settings.policy.data == (str(tmp_path / "roster.json"),)
+    assert settings.listener.port == 6432
+    assert settings.journal.durability == "fsync"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD + "[listner]\nport = 1", "unknown key 'listner'; did you mean 'listener'?"),
+        (GOOD + "[listener]\nprot = 1", "unknown key 'listener.prot'; did you mean 'port'?"),
+        (GOOD + "[limits]\nzzzzzz = 1", "unknown key 'limits.zzzzzz'; known here: "),
+        ("[upstream]\nhost = 'x'", "key 'journal' is missing"),
+        ("[upstream]\n[journal]\npath = 'x'", "key 'upstream.host' is missing"),
+        (GOOD + "[listener]\nport = 'x'", "listener.port: Expected `int`"),
+        (GOOD + "[listener]\nport = 70000", "listener.port is 70000; a port is 0 to 65535"),
+        (GOOD + "[limits]\ntokens = 0", "limits.tokens is 0; it must be above 0"),
+        (GOOD.replace('path = "log"', 'path = "log"\ndurability = "maybe"'), "journal.durability: Invalid enum value"),
+        ("[upstream", "is not valid TOML"),
+        ("upstream = 3\n[journal]\npath='x'", "upstream: Expected `object`"),
+    ],
+)
+def test_mistakes_name_the_key_and_the_fix(tmp_path, text, message):
+    with pytest.raises(ConfigurationError, match="guard.toml: ") as caught:
+        load_settings(write(tmp_path, text))
+    assert message in str(caught.value)
+
+
+def test_a_missing_file_and_a_file_that_is_no_text(tmp_path):
+    with pytest.raises(ConfigurationError, match="No such file"):
+        load_settings(tmp_path / "nope.toml")
+    path = tmp_path / "guard.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match="not UTF-8"):
+        load_settings(path)
