@@ -1,15 +1,16 @@
-"""The command `readonly-guard`: its subcommands put together, and the last net under them."""
+"""The command `readonly-guard`: its subcommands put together."""
 
 from __future__ import annotations
 
-import os
-import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from readonly_guard_cli import audit, policy
 from readonly_guard_cli.check import check
 from readonly_guard_cli.classify import classify
+from readonly_guard_cli.output import prepare
 from readonly_guard_cli.perform import demo
 from readonly_guard_cli.proxy import proxy
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     help="The technical control behind read mode: refuses every write, asks who and why, logs before it releases.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",  # the mode in which a docstring's paragraphs are set anew to the terminal's width
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(check)
@@ -31,13 +32,22 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"readonly-guard {version('readonly-guard')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
 def main() -> None:
-    """Run the command line; Ctrl-C and a closed pipe end it quietly."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # the reader of our output is gone (`| head`); closing quietly needs standard output out of the way
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    """Run the command line. Ctrl-C ends it with status 130, a closed pipe (`| head`) with 1, both quietly."""
+    prepare()
+    app()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from readonly_guard.audit import read, verify
 from readonly_guard.domain import CompletionRecord, DecisionRecord, LogRecord, SessionRecord
-from readonly_guard_cli.output import DENIED, console, speaking_plainly, stderr
+from readonly_guard_cli.output import DENIED, console, speaking_plainly, stderr, visible
 
 __all__ = ["app"]
 
@@ -27,6 +28,9 @@ def verify_command(
     ] = None,
 ) -> None:
     """Check that no record of a journal was changed, removed, inserted or moved.
+
+    A log that was cut short, or computed anew from some record on, looks whole in itself: keep the head that this
+    command prints somewhere else, and give it as `--expected-head` the next time.
 
     Exit status: 0 the chain is whole, 1 it is broken (the first fault is named), 2 there is no journal to read.
     """
@@ -43,7 +47,7 @@ def verify_command(
     fault = found.first_fault
     console.print("broken", style="bold red")
     if fault is not None:
-        console.print(f"{fault.file}, line {fault.line}, record {fault.seq}: {fault.what}", markup=False)
+        console.print(f"{fault.file}, line {fault.line}, record {fault.seq}: {fault.what}", soft_wrap=True)
     console.print(f"whole up to record {found.records:,}; keep the directory as it is and call whoever owns the log")
     raise typer.Exit(DENIED)
 
@@ -56,12 +60,13 @@ def show(
 ) -> None:
     """Show the newest records of a journal. What is shown is not checked: see `audit verify`."""
     with speaking_plainly():
-        entries = [entry for entry in read(path) if not denied or _is_denial(entry.record)]
+        entries = deque((entry for entry in read(path) if not denied or _is_denial(entry.record)), maxlen=last)
     table = Table(box=None, padding=(0, 1), header_style="bold dim")
     for heading in ("nr", "time", "who", "unit", "purpose", "action", "what", "outcome"):
         table.add_column(heading, overflow="fold")
-    for entry in entries[-last:]:
-        table.add_row(str(entry.seq), *_cells(entry.record))
+    for entry in entries:
+        texts, outcome = _cells(entry.record)
+        table.add_row(str(entry.seq), *map(visible, texts), outcome)
     console.print(table)
 
 
@@ -69,17 +74,17 @@ def _is_denial(record: LogRecord) -> bool:
     return not isinstance(record, CompletionRecord) and bool(record.codes)
 
 
-def _cells(record: LogRecord) -> tuple[str | Text, ...]:
+def _cells(record: LogRecord) -> tuple[tuple[str, ...], Text]:
     match record:
         case DecisionRecord():
             outcome = Text(", ".join(record.codes), style="red") if record.codes else Text("allowed", style="green")
             what = ", ".join(record.relations) or ", ".join(record.kinds)
-            who, why = record.subject, record.purpose
-            return record.time, who, record.care_unit, why, record.activity, what, outcome
+            texts = (record.time, record.subject, record.care_unit, record.purpose, record.activity, what)
+            return texts, outcome
         case CompletionRecord():
             rows = "" if record.rows is None else f"{record.rows} rows, "
             what = f"{rows}{record.bytes} bytes, {record.duration_us / 1000:.1f} ms"
-            return record.time, "", "", "", "completed", what, record.sqlstate
+            return (record.time, "", "", "", "completed", what), Text(record.sqlstate)
         case SessionRecord():
-            event, codes = f"session {record.event}", ", ".join(record.codes)
-            return record.time, record.subject, "", "", event, record.detail, codes
+            texts = (record.time, record.subject, "", "", f"session {record.event}", record.detail)
+            return texts, Text(", ".join(record.codes), style="red")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
 from readonly_guard import Guard
-from readonly_guard.domain import Analysis, Language, Reason
-from readonly_guard.settings import load_settings
-from readonly_guard.sql import Analyzer
-from readonly_guard_cli.output import ALLOWED, DENIED, console, fail, speaking_plainly
+from readonly_guard.domain import Analysis, Decision, Language, Reason
+from readonly_guard.hooks import Hooks
+from readonly_guard.policy import EmbeddedEngine, load_policies
+from readonly_guard.settings import Settings, load_settings
+from readonly_guard.sql import Analyzer, Bounds
+from readonly_guard_cli.output import ALLOWED, DENIED, console, fail, speaking_plainly, visible
 
 __all__ = ["check"]
 
@@ -39,14 +42,32 @@ def check(
 ) -> None:
     """Say whether a statement would be let through, and why not.
 
-    Nothing is executed and nothing is logged. Exit status: 0 allowed, 1 denied, 2 usage error.
+    Nothing is executed and nothing is logged. With `--config` the bounds, table classes and policies are those of the
+    proxy that runs with it; its plugins are not asked.
+
+    Exit status: 0 allowed, 1 denied, 2 usage error.
 
     Examples:
-        readonly-guard check "SELECT 1; DELETE FROM person"
-        readonly-guard check --user alind --purpose TREAT --data roster.json "SELECT * FROM person WHERE person_id = 1"
+
+    - `readonly-guard check "SELECT 1; DELETE FROM person"`
+
+    - `readonly-guard check --user alind --purpose TREAT --data roster.json "SELECT * FROM person"`
+
+    - `readonly-guard check --lang sv --format json - < report.sql`
     """
-    language = _one_of("--lang", lang, ("en", "sv"))
-    _one_of("--format", format, ("text", "json"))
+    language = _language(lang)
+    if format not in _FORMATS:
+        fail(f"--format is {visible(format)!r}; it is {' or '.join(_FORMATS)}")
+    declared = {
+        "purpose": purpose,
+        "case_reference": case_reference,
+        "print_reason": print_reason,
+        "justification": justification,
+    }
+    if user is None:
+        for name, value in {**declared, "policies": policies, "data": data or None}.items():
+            if value is not None:
+                fail(f"--{name.replace('_', '-')} is for the policy, which is asked for a user: give --user, too")
     if sql == "-":
         try:
             sql = sys.stdin.buffer.read().decode("utf-8")
@@ -54,41 +75,39 @@ def check(
             fail(f"standard input is not UTF-8 text (byte {error.start})")
     with speaking_plainly():
         settings = load_settings(config) if config else None
+        analyzer = _analyzer(settings)
         if user is None:
-            analyzer = Analyzer(settings.reading) if settings else Analyzer()
             outcome = _Outcome.of_reading(analyzer.analyse(sql))
         else:
-            overlays = tuple(map(str, data or ())) or (settings.policy.data if settings else ())
-            source = str(policies) if policies else (settings.policy.source if settings else None)
-            with Guard.open(
-                journal=None, policies=source, data=overlays, reading=settings.reading if settings else None
-            ) as guard:
-                decision = guard.check(
-                    sql,
-                    subject=user,
-                    purpose=purpose,
-                    case_reference=case_reference,
-                    print_reason=print_reason,
-                    justification=justification,
-                )
-            outcome = _Outcome(
-                analysis=decision.analysis,
-                reasons=decision.reasons,
-                warnings=decision.warnings,
-                action=decision.action,
-                asked_policy=True,
-            )
+            source = str(policies) if policies else settings.policy.source if settings else None
+            overlays = tuple(map(str, data)) if data else settings.policy.data if settings else ()
+            # not Guard.open: it has bounds of its own. Without a journal, because nothing is released on this decision.
+            guard = Guard(analyzer=analyzer, pdp=EmbeddedEngine(load_policies(source, overlays)), hooks=Hooks())
+            outcome = _Outcome.of_decision(guard.check(sql, subject=user, **declared))
     if format == "json":
-        sys.stdout.write(msgspec.json.encode(outcome.document(language)).decode() + "\n")
+        sys.stdout.buffer.write(msgspec.json.encode(outcome.document(language)) + b"\n")
     else:
         _show(outcome, sql, language)
     raise typer.Exit(DENIED if outcome.reasons else ALLOWED)
 
 
-def _one_of(option: str, value: str, choices: tuple[str, ...]) -> Any:
-    if value not in choices:
-        fail(f"{option} is {value!r}; it is {' or '.join(choices)}")
-    return value
+_FORMATS: Final = ("text", "json")
+
+
+def _language(name: str) -> Language:
+    match name:
+        case "en" | "sv":
+            return name
+        case _:
+            fail(f"--lang is {visible(name)!r}; it is en or sv")
+
+
+def _analyzer(settings: Settings | None) -> Analyzer:
+    """Reads as the proxy with these settings would, bounds included."""
+    if settings is None:
+        return Analyzer()
+    limits = settings.limits
+    return Analyzer(settings.reading, Bounds(statement_bytes=limits.statement_bytes, tokens=limits.tokens))
 
 
 class _Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +120,16 @@ class _Outcome(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of_reading(cls, analysis: Analysis) -> _Outcome:
         return cls(analysis=analysis, reasons=analysis.reasons)
+
+    @classmethod
+    def of_decision(cls, decision: Decision) -> _Outcome:
+        return cls(
+            analysis=decision.analysis,
+            reasons=decision.reasons,
+            warnings=decision.warnings,
+            action=decision.action,
+            asked_policy=True,
+        )
 
     def document(self, language: Language) -> dict[str, Any]:
         """The verdict as JSON: stable keys, no literal from the statement."""
@@ -137,7 +166,7 @@ def _message(reason: Reason, language: Language) -> str:
     return reason.sv if language == "sv" else reason.en
 
 
-def _show(outcome: _Outcome, sql: str, language: Literal["sv", "en"]) -> None:
+def _show(outcome: _Outcome, sql: str, language: Language) -> None:
     words = _WORDS[language]
     if outcome.reasons:
         console.print(Text(words["denied"], style="bold red"))
@@ -146,10 +175,10 @@ def _show(outcome: _Outcome, sql: str, language: Literal["sv", "en"]) -> None:
     for reason in outcome.reasons:
         line = Text(f"  {reason.code}", style="bold").append(f"  {_message(reason, language)}", style="not bold")
         if reason.what:
-            line.append(f": {reason.what}", style="dim")
+            line.append(f": {visible(reason.what)}", style="dim")
         console.print(line)
         if hint := reason.hint_sv if language == "sv" else reason.hint_en:
-            console.print(Text(f"          {hint}", style="dim"))
+            console.print(Text(f"{_INDENT}{hint}", style="dim"))
         if reason.position is not None:
             console.print(_excerpt(sql, reason.position))
     for warning in outcome.warnings:
@@ -162,8 +191,8 @@ def _show(outcome: _Outcome, sql: str, language: Literal["sv", "en"]) -> None:
             table.add_row(
                 reading.kind,
                 ", ".join(sorted(reading.effects)),
-                ", ".join(map(str, reading.relations)),
-                ", ".join(map(str, reading.functions)),
+                visible(", ".join(map(str, reading.relations))),
+                visible(", ".join(map(str, reading.functions))),
             )
         console.print(table)
     if not outcome.asked_policy:
@@ -171,14 +200,18 @@ def _show(outcome: _Outcome, sql: str, language: Literal["sv", "en"]) -> None:
 
 
 def _excerpt(sql: str, position: int) -> Text:
-    """The line of the statement with a caret under the character."""
-    before = sql[: position - 1]
-    start = before.rfind("\n") + 1
-    line = sql[start:].splitlines()[0] if sql[start:] else ""
-    column = len(before) - start
-    window = max(column - 60, 0)
-    return Text(f"          {line[window : window + 100]}\n          {' ' * (column - window)}^", style="cyan")
+    """The line of the statement with a caret under the character (counted from 1); a long line is cut to fit."""
+    at = position - 1
+    start = sql.rfind("\n", 0, at) + 1
+    end = sql.find("\n", at)
+    line = visible(sql[start : end if end >= 0 else len(sql)])
+    column = at - start
+    first = max(column - 60, 0)
+    caret = " " * cell_len(line[first:column])  # a character can be two columns wide
+    return Text(f"{_INDENT}{line[first : first + 100]}\n{_INDENT}{caret}^", style="cyan", no_wrap=True)
 
+
+_INDENT: Final = " " * 10
 
 _WORDS: dict[str, Any] = {
     "en": {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from typing import Annotated, Any, BinaryIO
+from collections.abc import Iterator
+from io import BufferedReader
+from typing import Annotated, Any, BinaryIO, Final
 
 import msgspec
 import typer
@@ -13,6 +16,9 @@ from readonly_guard.sql import Analyzer
 from readonly_guard_cli.output import fail
 
 __all__ = ["classify", "classify_lines"]
+
+_CHUNK_BYTES: Final = 64 * 1024  # what a pipe holds on Linux
+_LINES_A_SWEEP: Final = 1_000
 
 
 class _Line(msgspec.Struct):
@@ -24,33 +30,60 @@ def classify(
 ) -> None:
     """Read statements by the thousand: the write lock's verdict on each, without any policy.
 
-    Each input line {"sql": "…"} gives one output line {"verdict": "read" | "denied", "codes": […], "statements":
-    [{"kind", "effects", "relations", "functions"}]}. A line that is not that gives {"error": …, "line": n}, and the
-    run goes on. Exit status 0 when every line could be judged, 1 when some could not.
+    Each input line `{"sql": "…"}` gives one output line, in the same order:
+    `{"verdict": "read" | "denied", "codes": […], "statements": [{"kind", "effects", "relations", "functions"}]}`.
+    Other keys of an input line are not looked at, empty lines are passed over.
+
+    A line that is not that gives `{"error": …, "line": n}`, and the run goes on. Answers are written before more input
+    is waited for, so a program may ask line by line through a pipe.
+
+    Exit status: 0 every line could be judged, 1 some could not, 2 usage error.
+
+    Example:
+
+    - `readonly-guard classify --jsonl < statements.jsonl | grep denied`
     """
     if not jsonl:
         fail('give --jsonl and one {"sql": …} a line on standard input')
+    gc.freeze()  # what is imported stays; the collector need not look at it again
+    gc.disable()
     bad = classify_lines(sys.stdin.buffer, sys.stdout.buffer)
     raise typer.Exit(1 if bad else 0)
 
 
-def classify_lines(source: BinaryIO, target: BinaryIO) -> int:
+def classify_lines(source: BufferedReader, target: BinaryIO) -> int:
     """Judge every line of ``source`` into ``target``; how many could not be judged."""
     analyzer = Analyzer()
     decoder, encoder = msgspec.json.Decoder(_Line), msgspec.json.Encoder()
-    bad = 0
-    for number, line in enumerate(source, start=1):
-        if not line.strip():
-            continue
-        document: dict[str, Any]
-        try:
-            document = _document(analyzer.analyse(decoder.decode(line).sql))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            bad += 1
-            document = {"error": f'not a {{"sql": …}} line: {error}', "line": number}
-        target.write(encoder.encode(document) + b"\n")
-    target.flush()
+    bad = number = 0
+    for lines in _as_they_come(source):
+        for number, line in enumerate(lines, start=number + 1):
+            if number % _LINES_A_SWEEP == 0:
+                gc.collect()  # syntax trees are circles; the collector on its own would look far too often
+            if not line.strip():
+                continue
+            document: dict[str, Any]
+            try:
+                document = _document(analyzer.analyse(decoder.decode(line).sql))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                bad += 1
+                document = {"error": f'not a {{"sql": …}} line: {error}', "line": number}
+            target.write(encoder.encode(document) + b"\n")
+        target.flush()
     return bad
+
+
+def _as_they_come(source: BufferedReader) -> Iterator[list[bytes]]:
+    """The lines of a stream, as many at a time as have arrived; the last one needs no line break."""
+    parts: list[bytes] = []  # of the line that has begun
+    while chunk := source.read1(_CHUNK_BYTES):
+        *whole, rest = chunk.split(b"\n")
+        if whole:
+            whole[0] = b"".join([*parts, whole[0]])
+            parts = []
+            yield whole
+        parts.append(rest)
+    yield [b"".join(parts)]
 
 
 def _document(analysis: Analysis) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, Never
 
 import typer
 
@@ -20,12 +21,19 @@ def demo(
 
     Starts a PostgreSQL 18 of its own, fills it with invented people, puts the guard in front and drives it with psql,
     asyncpg and psycopg: reads that work, writes that do not, policy denials, the log, and proof that nothing changed.
-    Needs no installed server; everything is removed at the end. Exit status 1 when anything came otherwise.
+    Needs no installed server; everything is removed at the end, also after Ctrl-C.
+
+    Exit status: 0 everything came as it must, 1 something did not, 2 it could not start here.
     """
-    # SIGTERM ends it as Ctrl-C does, so that the server and the proxy are taken down in either case
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # these end it as Ctrl-C does, so that the server and the proxy are taken down in any case
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     with speaking_plainly():
         from readonly_guard_cli.demo.stage import perform  # noqa: PLC0415  it needs the demo extra, the rest does not
 
         if not perform(console, keep=keep):
             raise typer.Exit(1)
+
+
+def _leave(number: int, _frame: FrameType | None) -> Never:
+    sys.exit(128 + number)  # as a shell tells of a program that a signal ended

@@ -41,7 +41,7 @@ def run(
             mark = Text("pass ", style="green") if item.passed else Text("FAIL ", style="bold red")
             console.print(mark.append(f"{item.package}.{item.name}").append(f"  {item.file}:{item.line}", style="dim"))
             if item.message:
-                console.print(f"     {item.message}", markup=False)
+                console.print(f"     {item.message}", soft_wrap=True)
     for file in report.coverage:
         if file.uncovered_lines:
             lines = ", ".join(map(str, file.uncovered_lines))

@@ -19,14 +19,22 @@ from readonly_guard_proxy.service import run
 
 __all__ = ["proxy"]
 
+_log = structlog.get_logger(__name__)
+
 
 def proxy(
     config: Annotated[Path, typer.Option(help="The guard.toml to run with.")],
 ) -> None:
     """Run the guard in front of a database until SIGTERM.
 
-    SIGHUP loads the policies again; policies that do not load leave those in force. SIGTERM and Ctrl-C stop listening,
-    end idle sessions, and let running statements finish for ten seconds.
+    Prints `listening on HOST:PORT` to standard output once clients can connect. What happens is told on standard
+    error, one JSON object a line, without any text of a statement.
+
+    SIGHUP loads the policies and their data again; what does not load leaves those in force. Everything else in the
+    file takes effect at the next start. SIGTERM and Ctrl-C stop listening, end idle sessions, and let running
+    statements finish for ten seconds.
+
+    Exit status: 0 told to stop, 2 it could not start.
     """
     structlog.configure(
         processors=[
@@ -39,13 +47,24 @@ def proxy(
     )
     with speaking_plainly():
         settings = load_settings(config)
+        journal = Path(settings.journal.path)
+        torn_before = _torn_tails(journal)
         guard = Guard.from_settings(settings)
+        for name in sorted(_torn_tails(journal) - torn_before):
+            _log.warning("the log had a torn tail, which was set aside", file=name)
+        _log.info("policies loaded", revision=guard.policy_revision)
 
         def ready(port: int) -> None:
             print(f"listening on {settings.listener.host}:{port}", flush=True)
 
         def reload() -> None:
-            fresh = load_settings(config)
-            guard.replace_policies(EmbeddedEngine(load_policies(fresh.policy.source, fresh.policy.data)))
+            policy = load_settings(config).policy
+            guard.replace_policies(EmbeddedEngine(load_policies(policy.source, policy.data)))
+            _log.info("policies loaded", revision=guard.policy_revision)
 
         run(settings, guard, judge=partial(judge_startup, rules=settings.reading), ready=ready, reload=reload)
+
+
+def _torn_tails(journal: Path) -> set[str]:
+    """What recoveries have set aside; see `readonly_guard.audit.recovery`."""
+    return {item.name for item in journal.glob("*.torn-*")}

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 import structlog
+import uvloop
 
 from readonly_guard.codes import CORE_CODES
 from readonly_guard.domain import (
@@ -201,7 +202,8 @@ class Client:
         return self
 
     def send(self, *messages: bytes) -> None:
-        self.writer.write(b"".join(messages))
+        if not self.writer.is_closing():
+            self.writer.write(b"".join(messages))
 
     async def message(self) -> tuple[str, bytes]:
         async with asyncio.timeout(10):
@@ -256,6 +258,11 @@ class Proxy:
     def __init__(self, port: int, guard: ScriptedGuard, settings: Settings, stop: asyncio.Event) -> None:
         self.port, self.guard, self.settings, self.stop = port, guard, settings, stop
         self.task: asyncio.Task[None]
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
+    """Every test with an event loop runs on both."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

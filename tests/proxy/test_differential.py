@@ -28,7 +28,12 @@ NAMED = [
 ]  # fmt: skip
 CURSORS = ["declare c cursor for select i from t", "fetch 2 from c", "move 1 in c", "close c", "close all"]
 STATEMENTS, PORTALS = ["", "", "", "s1", "s2", "s3"], ["", "", "", "p1", "p2"]
-UNKNOWN = {"34000", "0A000"}  # a portal that the server does not have, and one that the guard does not know
+BROKEN = "E(XX000)"  # PostgreSQL 18 after savepoints in an implicit transaction: "unexpected state STARTED"
+UNKNOWN = {
+    "E(34000)",
+    "E(25P02)",
+    "E(55000)",
+}  # for a portal that the guard does not know: there is none, or it cannot run now
 
 
 def substituted(text: str) -> str:
@@ -64,7 +69,9 @@ class Script:
     def parse(self) -> None:
         text, name = self.text(), self.chance.choice(STATEMENTS)
         if text.startswith("prepare"):
-            name = ""  # SQL's EXECUTE of a named PREPARE gives a name unseen: the guard then forgets all, PostgreSQL not
+            name = (
+                ""  # SQL's EXECUTE of a named PREPARE gives a name unseen: the guard then forgets all, PostgreSQL not
+            )
         self.guarded.append(self.pg.parse(text, name))
         self.direct.append(self.pg.parse(substituted(text), name))
 
@@ -121,8 +128,14 @@ async def play(client, messages: list[bytes], cuts: list[int], chance: random.Ra
     return told + [await client.reply() for _ in range(2)]
 
 
-def compared(told: list[str]) -> list[str]:
-    return ["E(portal)" if each in {f"E({code})" for code in UNKNOWN} else each for each in told]
+def same(through: list[str], straight: list[str]) -> bool:
+    if BROKEN in through + straight or through[-1] == straight[-1] == "EOF":
+        # an internal error of PostgreSQL's own, sometimes fatal; whoever writes to it just then loses the last replies
+        length = max(0, min(each.index(BROKEN) if BROKEN in each else len(each) - 2 for each in (through, straight)))
+        through, straight = through[:length], straight[:length]
+    return len(through) == len(straight) and all(
+        one == other or (one == "E(0A000)" and other in UNKNOWN) for one, other in zip(through, straight, strict=True)
+    )
 
 
 @pytest.mark.skipif(PIPELINES < 1, reason="switched off")
@@ -140,12 +153,12 @@ async def test_replies_are_postgresql_s_own(proxy, postgres, client_class, guard
             through, straight = await asyncio.gather(
                 play(guarded, script.guarded, cuts, pieces, pg), play(direct, script.direct, cuts, pieces, pg)
             )
-            assert compared(through) == compared(straight), (SEED, done, script.guarded)
+            assert same(through, straight), (SEED, done, script.guarded)
             done += 1
             denials += sum(error.get("R") == "readonly_guard" for error in guarded.errors)
             guarded.errors.clear()
-            if through[-1] == "EOF":
-                break  # some of PostgreSQL 18's own errors are fatal ("RollbackToSavepoint: unexpected state")
+            if BROKEN in through + straight or "EOF" in {through[-1], straight[-1]}:
+                break
         guarded.send(pg.BYE)
         direct.send(pg.BYE)
         await asyncio.gather(guarded.rest(), direct.rest())

@@ -9,13 +9,6 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def event_loop_policy(request) -> asyncio.AbstractEventLoopPolicy:
-    if request.param == "asyncio":
-        return asyncio.DefaultEventLoopPolicy()
-    return pytest.importorskip("uvloop").EventLoopPolicy()
-
-
 @pytest.fixture(autouse=True)
 def denies(guard):
     guard.denies = lambda request: "RG-W05" if "delete" in request.text else None
@@ -92,6 +85,12 @@ async def test_a_name_that_could_not_be_taken_is_logged_with_the_text_it_has(cli
     client.send(pg.parse("select 'harmless'", "s"), pg.SYNC, pg.bind("s"), pg.execute(), pg.SYNC)
     assert await client.until_ready(2) == "E(42P05) Z(I) 2 D C(SELECT 1) Z(I)"
     assert guard.asked[-1] == ("execute", "select 'secret'")
+
+
+async def test_the_unnamed_statement_outlives_deallocate_all(client, guard, pg) -> None:
+    await client.ask(pg.parse("deallocate all", "s"), pg.bind("s", "p"), pg.parse("select 1"), pg.execute("p"), pg.SYNC)
+    assert await client.ask(pg.bind(), pg.execute(), pg.SYNC) == "2 D C(SELECT 1) Z(I)"
+    assert guard.asked[-1] == ("execute", "select 1")
 
 
 async def test_a_name_given_unseen_makes_the_guard_forget(client, guard, pg) -> None:

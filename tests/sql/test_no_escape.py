@@ -35,8 +35,10 @@ FRAGMENTS = [
     "COPY (", ") TO STDOUT", "PREPARE p AS", "DECLARE c CURSOR FOR", "log_visit(1)", "millennium.log_visit(1)",
     "set_config('transaction_read_only', 'off', false)", "INSERT INTO visit_log DEFAULT VALUES", "AS", "FROM", "1", "NULL",
 ]  # fmt: skip
-PINNED = "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings WHERE name IN" \
-    " ('standard_conforming_strings', 'role', 'session_authorization', 'session_replication_role')"  # fmt: skip
+PINNED = """
+    SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings
+    WHERE name IN ('standard_conforming_strings', 'role', 'session_authorization', 'session_replication_role')
+"""
 
 
 def mutations(count):

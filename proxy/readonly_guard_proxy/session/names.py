@@ -118,9 +118,13 @@ class NameTable:
             self.forget_statements()  # it may be one of ours under its cut name
 
     def forget_statements(self) -> None:
-        """No committed statement is known any longer."""
-        self._shelves["statement"].clear()
+        """No committed statement is known any longer, but the unnamed one: SQL cannot reach it."""
+        self._shelves["statement"].clear(but=b"")
 
-    def forget_portals(self, *, named_only: bool = False) -> None:
-        """No committed portal is known any longer; with ``named_only`` the unnamed one, which SQL cannot reach, is."""
-        self._shelves["portal"].clear(but=b"" if named_only else None)
+    def forget_cursors(self) -> None:
+        """No committed portal is known any longer, but the unnamed one: SQL cannot reach it."""
+        self._shelves["portal"].clear(but=b"")
+
+    def forget_portals(self) -> None:
+        """No committed portal is known any longer."""
+        self._shelves["portal"].clear()

@@ -162,7 +162,7 @@ class ReplyLane:
             else:
                 self._names.forget_statements()  # which name it gave is not known
         elif tag == b"DECLARE CURSOR":
-            self._names.forget_portals(named_only=True)  # a cursor may now stand where a portal did
+            self._names.forget_cursors()  # a cursor may now stand where a portal did
         elif tag in {b"DEALLOCATE ALL", b"DISCARD ALL"}:
             self._names.forget_statements()
 

@@ -61,7 +61,7 @@ class Reported:
                 return Distrust(code="RG-T07", what=f"client_encoding {value}")
             self.codec = codec
         elif name in self._must_be and value != self._must_be[name]:
-            return Distrust(code="RG-T06", what=f"{name} is not what it was at startup")
+            return Distrust(code="RG-T06", what=f"{name} is not what the guard relies on")
         return None
 
     def missing(self) -> Distrust | None:

@@ -2,21 +2,25 @@
 
 The order follows what each step may rely on: bounds first (nothing recursive sees an unbounded text), then
 PostgreSQL's grammar (it says what would run, so a write is named by its code), then sqlglot on the canonical text.
+
+What was read is remembered twice: by text, and by shape, the text without its literals, because clients of the simple
+protocol write their values into the statement. A shape stands for a text only where literals cannot matter: not where
+there is a reason to deny (it has a place in the text), nor where a setting changes.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Final
 
 import msgspec
 
 from readonly_guard.domain import Analysis, Reason, core_reason
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql.canonical import canonicalise
+from readonly_guard.sql.canonical import canonicalise, shape_of
 from readonly_guard.sql.libpg_query import LibPgQueryError, fingerprint, parse
+from readonly_guard.sql.memory import Memory
 from readonly_guard.sql.postgres_key import PostgresReading, read_statement
-from readonly_guard.sql.scan import Bounds, character_position, scan_text
+from readonly_guard.sql.scan import Bounds, Scanned, character_position, scan_text
 from readonly_guard.sql.sqlglot_key import SqlglotReading, read_text
 
 __all__ = ["FAILED", "Analyzer"]
@@ -24,8 +28,8 @@ __all__ = ["FAILED", "Analyzer"]
 FAILED: Final = "a reading failed"
 """What a denial is about when the guard itself is at fault; tests look for it."""
 
-_CACHED_CHARACTERS: Final = 8_000_000
-"""How much text the verdict cache may hold, some 40,000 ordinary statements."""
+_MEMORY_CHARACTERS: Final = 8_000_000
+"""How much text each of the two memories may hold, some 40,000 ordinary statements."""
 
 # Which first words sqlglot must see for what PostgreSQL's grammar read: the table that pairs the two keys.
 _WORDS: Final[dict[str, frozenset[str]]] = {
@@ -61,35 +65,35 @@ class Analyzer:
     def __init__(self, rules: ReadingSettings | None = None, bounds: Bounds | None = None) -> None:
         self._rules = rules or ReadingSettings()
         self._bounds = bounds or Bounds()
-        self._cache: OrderedDict[str, Analysis] = OrderedDict()
-        self._cached_characters = 0
+        self._by_text = Memory(_MEMORY_CHARACTERS)
+        self._by_shape = Memory(_MEMORY_CHARACTERS)
 
     def analyse(self, text: str) -> Analysis:
         """Read a whole text, one or several statements. Never raises for what the text is."""
-        known = self._cache.get(text)
+        known = self._by_text.get(text)
         if known is not None:
-            self._cache.move_to_end(text)
             return known
         try:
             analysis = self._read(text)
         except Exception as error:  # noqa: BLE001  a defect of ours in a reading costs one denial, never the caller
             analysis = Analysis(reasons=(core_reason("RG-T03", f"{FAILED}: {type(error).__name__}"),))
-        self._remember(text, analysis)
+        self._by_text.put(text, analysis)
         return analysis
-
-    def _remember(self, text: str, analysis: Analysis) -> None:
-        if len(text) > self._bounds.statement_bytes:
-            return
-        self._cache[text] = analysis
-        self._cached_characters += len(text)
-        while self._cached_characters > _CACHED_CHARACTERS:
-            oldest, _ = self._cache.popitem(last=False)
-            self._cached_characters -= len(oldest)
 
     def _read(self, text: str) -> Analysis:
         scanned = scan_text(text, self._bounds)
         if isinstance(scanned, Reason):
             return Analysis(reasons=(scanned,))
+        shape = shape_of(scanned)
+        known = self._by_shape.get(shape)
+        if known is not None:
+            return known
+        analysis = self._read_scanned(scanned)
+        if analysis.is_read and not any(reading.settings for reading in analysis.readings):
+            self._by_shape.put(shape, analysis)
+        return analysis
+
+    def _read_scanned(self, scanned: Scanned) -> Analysis:
         try:
             trees = parse(scanned.text)
         except LibPgQueryError as error:

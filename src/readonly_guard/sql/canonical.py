@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 
 from sqlglot.dialects.postgres import Postgres
 
-from readonly_guard.sql.libpg_query import RawToken
+from readonly_guard.sql.libpg_query import Tokens
 from readonly_guard.sql.scan import Scanned
 
-__all__ = ["Canonical", "canonicalise"]
+__all__ = ["Canonical", "canonicalise", "shape_of"]
 
 
 class Canonical(NamedTuple):
@@ -78,11 +78,11 @@ def canonicalise(scanned: Scanned) -> Canonical:
     log: list[str] = []
     text, tokens = scanned
     # a border on both sides spares every rule a question about the ends
-    kinds = ["", *(token.kind for token in tokens), "", ""]
+    bordered = ["", *tokens.kinds, ""]
+    rows = zip(tokens.kinds, bordered, bordered[2:], tokens.keywords, tokens.starts, tokens.ends, strict=False)
     skip = 0
-    for index, token in enumerate(tokens):
-        kind, before, after = token.kind, kinds[index], kinds[index + 2]
-        word = text[token.start : token.end].decode("utf-8")
+    for index, (kind, before, after, keyword, start, end) in enumerate(rows):
+        word = text[start:end].decode("utf-8")
         literal = kind in _LITERALS
         log.append("?" if literal else word)
         if skip:
@@ -93,10 +93,10 @@ def canonicalise(scanned: Scanned) -> Canonical:
                 continue  # a typed constant, box '…': the type says nothing here
             must_quote = after == "ASCII_40" and before not in _TYPE_FOLLOWS
             plain.append(word if word[0] == '"' else _identifier(word, must_quote))
-        elif token.keyword:
+        elif keyword:
             if kind == "OPERATOR" and after == "ASCII_40" and (closing := _operator_end(tokens, index)):
-                operator = tokens[closing - 1]
-                plain.append(_operator(text[operator.start : operator.end].decode(), infix=True))
+                operator = text[tokens.starts[closing - 1] : tokens.ends[closing - 1]]
+                plain.append(_operator(operator.decode("utf-8"), infix=True))
                 skip = closing - index
             elif kind == "TABLE" and before != "LOCK_P":
                 plain.append("SELECT * FROM")  # TABLE t is short for it, and sqlglot reads only the long form
@@ -104,7 +104,7 @@ def canonicalise(scanned: Scanned) -> Canonical:
                 skip = 1  # ORDER BY … USING <
             elif before == "ASCII_46":
                 plain.append(_identifier(word, True))  # after a dot even a reserved word is a name
-            elif after == "ASCII_40" and token.keyword == _UNRESERVED and word.lower() not in _SYNTAX_BEFORE_PAREN:
+            elif after == "ASCII_40" and keyword == _UNRESERVED and word.lower() not in _SYNTAX_BEFORE_PAREN:
                 plain.append(_identifier(word, True))
             else:
                 plain.append(word)
@@ -115,12 +115,27 @@ def canonicalise(scanned: Scanned) -> Canonical:
             plain.append('"u"')
             skip = 2 if after == "UESCAPE" else 0
         elif kind == "Op":
-            plain.append(_operator(word, infix=index > 0 and _ends_operand(tokens[index - 1])))
+            plain.append(_operator(word, infix=index > 0 and _ends_operand(before, tokens.keywords[index - 1])))
         elif kind == "ASCII_91" and after == "ASCII_93" and before != "ARRAY":
             skip = 1  # int[]: an array type; that it is an array says nothing here
         else:
             plain.append(word)
     return Canonical(" ".join(plain), " ".join(log))
+
+
+_MASKS: Final = {"SCONST": "\1s", "BCONST": "\1b", "XCONST": "\1x", "ICONST": "\1i", "FCONST": "\1f"}
+"""What stands for a literal in a shape. USCONST and UIDENT are kept as written: UESCAPE, behind them, reads them."""
+
+
+def shape_of(scanned: Scanned) -> str:
+    """The text without its literals, unambiguous: two texts of one shape have the same tree but for constants.
+
+    NUL, which no text holds, parts the tokens; a literal is a mark of its kind.
+    """
+    text, (kinds, _, starts, ends) = scanned
+    mask = _MASKS.get
+    words = zip(kinds, starts, ends, strict=True)
+    return "\0".join([mask(kind) or text[start:end].decode("utf-8") for kind, start, end in words])
 
 
 @lru_cache(maxsize=8_192)
@@ -132,8 +147,8 @@ def _identifier(word: str, must_quote: bool) -> str:  # noqa: FBT001  a keyword 
     return folded
 
 
-def _ends_operand(token: RawToken) -> bool:
-    return token.kind in _OPERAND_ENDS or token.keyword in {_UNRESERVED, _COLUMN_NAME}
+def _ends_operand(kind: str, keyword: int) -> bool:
+    return kind in _OPERAND_ENDS or keyword in {_UNRESERVED, _COLUMN_NAME}
 
 
 def _operator(word: str, *, infix: bool) -> str:
@@ -142,9 +157,9 @@ def _operator(word: str, *, infix: bool) -> str:
     return word if word in _KNOWN_OPERATORS else _INFIX_OPERATOR
 
 
-def _operator_end(tokens: list[RawToken], index: int) -> int:
+def _operator_end(tokens: Tokens, index: int) -> int:
     """Where ``OPERATOR ( schema . op )`` closes, or 0 when it is not that."""
-    for offset in range(index + 2, min(index + 12, len(tokens))):
-        if tokens[offset].kind == "ASCII_41":
+    for offset in range(index + 2, min(index + 12, len(tokens.kinds))):
+        if tokens.kinds[offset] == "ASCII_41":
             return offset
     return 0

@@ -14,7 +14,7 @@ import msgspec
 from postgast.native import lib
 from postgast.pg_query_pb2 import DESCRIPTOR, ScanResult, Token
 
-__all__ = ["DESCRIPTOR", "LibPgQueryError", "RawToken", "fingerprint", "parse", "scan"]
+__all__ = ["DESCRIPTOR", "LibPgQueryError", "Tokens", "fingerprint", "parse", "scan"]
 
 
 class LibPgQueryError(Exception):
@@ -28,16 +28,17 @@ class LibPgQueryError(Exception):
         self.position = position
 
 
-class RawToken(NamedTuple):
-    """A token: its kind as libpg_query names it, its keyword class, and its byte range.
+class Tokens(NamedTuple):
+    """The tokens of a text, as columns of equal length.
 
-    ``keyword`` is libpg_query's KeywordKind: 0 none, 1 unreserved, 2 column name, 3 type or function name, 4 reserved.
+    ``kinds``: as libpg_query names them. ``keywords``: its KeywordKind (0 none, 1 unreserved, 2 column name, 3 type or
+    function name, 4 reserved). ``starts``, ``ends``: byte ranges.
     """
 
-    kind: str
-    keyword: int
-    start: int
-    end: int
+    kinds: list[str]
+    keywords: list[int]
+    starts: list[int]
+    ends: list[int]
 
 
 _KIND_NAMES: dict[int, str] = {value.number: value.name for value in Token.DESCRIPTOR.values}
@@ -49,7 +50,7 @@ def _raise_error(error: Any) -> None:
         raise LibPgQueryError(position if position > 0 else None)
 
 
-def scan(text: bytes) -> list[RawToken]:
+def scan(text: bytes) -> Tokens:
     """The tokens of a text, comments among them.
 
     Raises:
@@ -58,14 +59,17 @@ def scan(text: bytes) -> list[RawToken]:
     result = lib.pg_query_scan(text)
     try:
         _raise_error(result.error)
-        found = ScanResult.FromString(ctypes.string_at(result.pbuf.data, result.pbuf.len))
+        found = ScanResult.FromString(ctypes.string_at(result.pbuf.data, result.pbuf.len)).tokens
     finally:
         lib.pg_query_free_scan_result(result)
-    # a character that no token begins with, such as {, has no name; the grammar refuses it
     name = _KIND_NAMES.get
-    return [
-        RawToken(name(token.token, "UNNAMED"), token.keyword_kind, token.start, token.end) for token in found.tokens
-    ]
+    return Tokens(
+        # a character that no token begins with, such as {, has no name; the grammar refuses it
+        [name(token.token, "UNNAMED") for token in found],
+        [token.keyword_kind for token in found],
+        [token.start for token in found],
+        [token.end for token in found],
+    )
 
 
 def parse(text: bytes) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ from typing import Any, Final
 from readonly_guard.domain import Effect, Name, Reading, Reason, SettingChange, core_reason
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.functions import is_builtin_operator, is_builtin_type, judge_function, may_be_attribute_call
+from readonly_guard.sql.nodes import ALLOWED_NODES, ANY_NODE, SHAPES, SQLVALUE
 from readonly_guard.sql.session_settings import judge_setting
-from readonly_guard.sql.shapes import ALLOWED_NODES, ANY_NODE, SHAPES, SQLVALUE
 from readonly_guard.sql.writes import ROOT_EFFECTS, write_code
 
 __all__ = ["PostgresReading", "read_statement"]

@@ -11,7 +11,7 @@ import re
 from typing import Final, NamedTuple
 
 from readonly_guard.domain import Reason, core_reason
-from readonly_guard.sql.libpg_query import LibPgQueryError, RawToken, scan
+from readonly_guard.sql.libpg_query import LibPgQueryError, Tokens, scan
 
 __all__ = ["Bounds", "Scanned", "scan_text"]
 
@@ -32,12 +32,13 @@ class Scanned(NamedTuple):
     """A text that kept within the bounds: its UTF-8 bytes and its tokens without comments."""
 
     text: bytes
-    tokens: list[RawToken]
+    tokens: Tokens
 
 
 # Kinds whose text PostgreSQL majors read differently, found in scanner output by PARSERS.md's study.
 _STRINGS: Final = frozenset({"SCONST", "USCONST", "BCONST", "XCONST"})
 _NUMBERS: Final = frozenset({"ICONST", "FCONST"})
+_WORD_CANNOT_FOLLOW: Final = frozenset({"ICONST", "FCONST", "PARAM"})
 _COMMENTS: Final = frozenset({"SQL_COMMENT", "C_COMMENT"})
 # 0x1F, 0o17, 0b1 and 1_000 are numbers since PostgreSQL 16, and a number with an alias before that
 _PLAIN_NUMBER: Final = re.compile(rb"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
@@ -45,8 +46,8 @@ _PLAIN_NUMBER: Final = re.compile(rb"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]
 _CONTINUED: Final = re.compile(rb"'[ \t\r\f]*(?:\n|--)")
 _WORD_START: Final = re.compile(rb"[A-Za-z_\x80-\xff$]")
 
-_OPENS: Final = {"ASCII_40": "paren", "CASE": "case", "ASCII_91": "bracket"}
-_CLOSES: Final = {"ASCII_41": "paren", "END_P": "case", "ASCII_93": "bracket"}
+_OPENS: Final = frozenset({"ASCII_40", "CASE", "ASCII_91"})
+_CLOSES: Final = frozenset({"ASCII_41", "END_P", "ASCII_93"})
 _RUN_ENDS: Final = frozenset({"ASCII_44", "AND", "OR", "ASCII_59", "WHEN", "THEN", "ELSE"})
 _CHAINS: Final = frozenset({"UNION", "INTERSECT", "EXCEPT", "JOIN"})
 
@@ -72,12 +73,12 @@ def scan_text(text: str, bounds: Bounds) -> Scanned | Reason:
         tokens = scan(data)
     except LibPgQueryError as error:
         return core_reason("RG-T02", "not lexable", position=error.position)
-    if len(tokens) > bounds.tokens:
+    if len(tokens.kinds) > bounds.tokens:
         return core_reason("RG-T04", f"more than {bounds.tokens} tokens")
     fault = _lexed_differently(data, tokens) or _too_deep(data, tokens, bounds)
     if fault is not None:
         return fault
-    return Scanned(data, [token for token in tokens if token.kind not in _COMMENTS])
+    return Scanned(data, _without_comments(tokens))
 
 
 def character_position(data: bytes, offset: int) -> int:
@@ -85,23 +86,35 @@ def character_position(data: bytes, offset: int) -> int:
     return len(data[:offset].decode("utf-8", "replace")) + 1
 
 
-def _lexed_differently(data: bytes, tokens: list[RawToken]) -> Reason | None:
-    end = 0
-    previous = ""
-    for token in tokens:
-        start = token.start
-        if start != end and b"\v" in data[end:start]:  # white space since PostgreSQL 16
-            return _fault(data, end, "a vertical tab")
-        if token.kind in _NUMBERS:
-            if not _PLAIN_NUMBER.match(data, start, token.end):
+def _without_comments(tokens: Tokens) -> Tokens:
+    if _COMMENTS.isdisjoint(tokens.kinds):
+        return tokens
+    kept = [index for index, kind in enumerate(tokens.kinds) if kind not in _COMMENTS]
+    return Tokens(
+        [tokens.kinds[index] for index in kept],
+        [tokens.keywords[index] for index in kept],
+        [tokens.starts[index] for index in kept],
+        [tokens.ends[index] for index in kept],
+    )
+
+
+def _lexed_differently(data: bytes, tokens: Tokens) -> Reason | None:
+    kinds, _, starts, ends = tokens
+    if b"\v" in data:  # white space since PostgreSQL 16; inside a string or comment it is harmless
+        gaps = zip([0, *ends], [*starts, len(data)], strict=True)
+        for end, start in gaps:
+            if b"\v" in data[end:start]:
+                return _fault(data, end, "a vertical tab")
+    end, previous = 0, ""
+    for kind, start, stop in zip(kinds, starts, ends, strict=True):
+        if kind in _NUMBERS:
+            if not _PLAIN_NUMBER.match(data, start, stop):
                 return _fault(data, start, "a number that PostgreSQL versions read differently")
-        elif start == end and previous in ("ICONST", "FCONST", "PARAM") and _WORD_START.match(data, start):
+        elif start == end and previous in _WORD_CANNOT_FOLLOW and _WORD_START.match(data, start):
             return _fault(data, start, "a word directly after a number or parameter")
-        elif token.kind in _STRINGS and _continues_over_comment(data[start : token.end]):
+        elif kind in _STRINGS and _continues_over_comment(data[start:stop]):
             return _fault(data, start, "a string continued over a comment")
-        end, previous = token.end, token.kind
-    if b"\v" in data[end:]:
-        return _fault(data, end, "a vertical tab")
+        end, previous = stop, kind
     return None
 
 
@@ -110,24 +123,35 @@ def _continues_over_comment(literal: bytes) -> bool:
     return b"\n" in literal and b"--" in literal and literal[:1] != b"$" and _CONTINUED.search(literal) is not None
 
 
-def _too_deep(data: bytes, tokens: list[RawToken], bounds: Bounds) -> Reason | None:
+def _too_deep(data: bytes, tokens: Tokens, bounds: Bounds) -> Reason | None:
+    kinds = tokens.kinds
+    brackets = kinds.count("ASCII_91")
+    opens = brackets + kinds.count("ASCII_40") + kinds.count("CASE")
+    chains = sum(kinds.count(kind) for kind in _CHAINS)
+    if opens < bounds.depth and brackets <= bounds.bracket_depth and len(kinds) <= bounds.run:
+        return None  # too small to be deep: nearly every statement
+    if chains > bounds.set_operations:
+        return core_reason("RG-T04", f"more than {bounds.set_operations} set operations and joins")
+    return _measure(data, tokens, bounds)
+
+
+def _measure(data: bytes, tokens: Tokens, bounds: Bounds) -> Reason | None:
     runs = [0]  # tokens since the last separator, one count for each open level
-    brackets = subscripts = chains = 0
+    brackets = subscripts = 0
     previous = ""
-    for token in tokens:
-        kind = token.kind
+    for kind, start in zip(tokens.kinds, tokens.starts, strict=True):
         if kind in _RUN_ENDS:
             runs[-1] = 0
         elif kind in _OPENS:
             runs[-1] += 1
             runs.append(0)
             if len(runs) > bounds.depth:
-                return _deep(data, token, f"more than {bounds.depth} levels")
+                return _deep(data, start, f"more than {bounds.depth} levels")
             if kind == "ASCII_91":
                 brackets += 1
                 subscripts = subscripts + 1 if previous == "ASCII_93" else 1
                 if brackets > bounds.bracket_depth or subscripts > bounds.subscripts:
-                    return _deep(data, token, "too many brackets")
+                    return _deep(data, start, "too many brackets")
         elif kind in _CLOSES:
             if len(runs) > 1:
                 runs.pop()
@@ -136,11 +160,7 @@ def _too_deep(data: bytes, tokens: list[RawToken], bounds: Bounds) -> Reason | N
         else:
             runs[-1] += 1
             if runs[-1] > bounds.run:
-                return _deep(data, token, f"more than {bounds.run} tokens in a row")
-            if kind in _CHAINS:
-                chains += 1
-                if chains > bounds.set_operations:
-                    return _deep(data, token, f"more than {bounds.set_operations} set operations and joins")
+                return _deep(data, start, f"more than {bounds.run} tokens in a row")
         previous = kind
     return None
 
@@ -149,5 +169,5 @@ def _fault(data: bytes, offset: int, what: str) -> Reason:
     return core_reason("RG-T02", what, position=character_position(data, offset))
 
 
-def _deep(data: bytes, token: RawToken, what: str) -> Reason:
-    return core_reason("RG-T04", what, position=character_position(data, token.start))
+def _deep(data: bytes, offset: int, what: str) -> Reason:
+    return core_reason("RG-T04", what, position=character_position(data, offset))

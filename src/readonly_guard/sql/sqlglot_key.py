@@ -78,11 +78,13 @@ def _is_allowed(kind: type) -> bool:
     return known
 
 
+_DIALECT: Final = _Dialect()
+
+
 def read_text(canonical: str) -> list[SqlglotReading]:
     """Read every statement of a canonical text; a tokenizer failure is one unreadable statement."""
-    dialect = _Dialect()
     try:
-        tokens = dialect.tokenize(canonical)
+        tokens = _DIALECT.tokenize(canonical)
     except Exception:  # noqa: BLE001  compiled sqlglot raises bare TypeError where the pure one raises TokenError
         return [SqlglotReading(word="", unreadable=True)]
     statements: list[list[Token]] = [[]]
@@ -91,10 +93,10 @@ def read_text(canonical: str) -> list[SqlglotReading]:
             statements.append([])
         else:
             statements[-1].append(token)
-    return [_read(dialect, statement, canonical) for statement in statements if statement]
+    return [_read(statement, canonical) for statement in statements if statement]
 
 
-def _read(dialect: _Dialect, tokens: list[Token], canonical: str) -> SqlglotReading:
+def _read(tokens: list[Token], canonical: str) -> SqlglotReading:
     word = tokens[0].text.upper()
     if word in _PLAIN_WORDS:
         return SqlglotReading(word=word)
@@ -103,7 +105,7 @@ def _read(dialect: _Dialect, tokens: list[Token], canonical: str) -> SqlglotRead
         return SqlglotReading(word=word, fault=f"a statement that begins with {word}")
     if not query:
         return SqlglotReading(word=word, relations=None)
-    return _read_query(dialect, word, query, canonical)
+    return _read_query(word, query, canonical)
 
 
 def _inner_query(word: str, tokens: list[Token]) -> list[Token] | None:
@@ -159,9 +161,9 @@ def _after(tokens: list[Token], word: str) -> list[Token] | None:
     return None
 
 
-def _read_query(dialect: _Dialect, word: str, tokens: list[Token], canonical: str) -> SqlglotReading:
+def _read_query(word: str, tokens: list[Token], canonical: str) -> SqlglotReading:
     try:
-        trees = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, canonical)
+        trees = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, canonical)
         if len(trees) != 1 or trees[0] is None:
             return SqlglotReading(word=word, fault="more or less than one query")
         return _judge(word, trees[0])

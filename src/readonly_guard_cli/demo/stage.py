@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,7 +22,6 @@ from typing import Final, NamedTuple
 import asyncpg
 import psycopg
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
@@ -206,7 +206,7 @@ def perform(console: Console, *, keep: bool) -> bool:
             "A health-record system in read mode: staff may search, read and print; nobody may document, change,\n"
             "sign, add or remove. This is a real PostgreSQL 18 with invented people in it, a real readonly-guard\n"
             "in front, and real clients.",
-            title="[bold]readonly-guard[/bold]",
+            title=Text("readonly-guard", style="bold"),
             border_style="blue",
         )
     )
@@ -225,19 +225,24 @@ def perform(console: Console, *, keep: bool) -> bool:
         is_log_whole = _show_log(console, stage)
         is_unchanged = _show_proof(console, before, stage)
         for miss in misses:
-            console.print(f"[bold red]not as expected:[/bold red] {escape(miss)}")
+            console.print(f"not as expected: {miss}", style="bold red")
         if keep:
             _keep(console, stage)
         else:
             console.print(
-                "\nTo try it yourself: [bold]make demo KEEP=1[/bold] leaves it running and tells how to connect."
+                "\nTo try it yourself: make demo KEEP=1 (or readonly-guard demo --keep) leaves it running"
+                " and tells how to connect."
             )
         return not misses and is_log_whole and is_unchanged
 
 
+def _heading(text: str) -> Rule:
+    return Rule(Text(text, style="bold"), align="left", style="blue")
+
+
 def _announce(console: Console, title: str, introduction: str, scenes: tuple[Scene, ...]) -> tuple[Scene, ...]:
     console.print()
-    console.print(Rule(f"[bold]{title}[/bold]", align="left", style="blue"))
+    console.print(_heading(title))
     console.print(introduction, style="italic")
     return scenes
 
@@ -260,7 +265,7 @@ def _show(console: Console, scene: Scene, outcome: Outcome) -> bool:
 
 def _show_log(console: Console, stage: Stage) -> bool:
     console.print()
-    console.print(Rule("[bold]The log: written before anything was released[/bold]", align="left", style="blue"))
+    console.print(_heading("The log: written before anything was released"))
     table = Table(box=None, padding=(0, 1), header_style="bold dim")
     for heading in ("nr", "who", "unit", "purpose", "action", "what", "codes"):
         table.add_column(heading, overflow="ellipsis", no_wrap=True)
@@ -296,7 +301,7 @@ def _show_proof(console: Console, before: dict[str, Checksum], stage: Stage) -> 
     after = stage.database.checksums()
     differing = changed(before, after)
     console.print()
-    console.print(Rule("[bold]The proof: nothing changed[/bold]", align="left", style="blue"))
+    console.print(_heading("The proof: nothing changed"))
     table = Table(box=None, padding=(0, 1), header_style="bold dim")
     for heading in ("table", "rows before", "rows after", "SHA-256 before", "SHA-256 after"):
         table.add_column(heading)
@@ -318,14 +323,16 @@ def _show_proof(console: Console, before: dict[str, Checksum], stage: Stage) -> 
 def _keep(console: Console, stage: Stage) -> None:
     dsn = stage.database.dsn("alind", port=stage.port)
     console.print()
-    console.print(Rule("[bold]It keeps running until Ctrl-C[/bold]", align="left", style="blue"))
+    console.print(_heading("It keeps running until Ctrl-C"))
     console.print("Connect as Anna Lind:")
-    psql = f'PGOPTIONS="-c readonly_guard.purpose=TREAT" {stage.database.server.psql} "{dsn}"'
+    psql = f'PGOPTIONS="-c readonly_guard.purpose=TREAT" {shlex.join([str(stage.database.server.psql), dsn])}'
     console.print(f"  {psql}", soft_wrap=True, style="bold")
     console.print("See the log, and check it:")
-    command = Path(sys.executable).parent / "readonly-guard"
-    console.print(f"  {command} audit show {stage.journal}", soft_wrap=True, style="bold")
-    console.print(f"  {command} audit verify {stage.journal}", soft_wrap=True, style="bold")
+    script = Path(sys.executable).with_name("readonly-guard")
+    command = [str(script)] if script.exists() else [sys.executable, "-m", "readonly_guard_cli"]
+    for subcommand in ("show", "verify"):
+        line = shlex.join([*command, "audit", subcommand, str(stage.journal)])
+        console.print(f"  {line}", soft_wrap=True, style="bold")
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
     console.print("\nstopping …")

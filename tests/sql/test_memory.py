@@ -1,0 +1,65 @@
+"""What is remembered is bounded, and a shape stands for a text only where literals cannot matter."""
+
+from __future__ import annotations
+
+import pytest
+
+from readonly_guard.domain import Analysis
+from readonly_guard.sql import Analyzer
+from readonly_guard.sql.memory import Memory
+
+
+def test_the_longest_unused_goes_first():
+    memory = Memory(10)
+    first, second = Analysis(normalised="1"), Analysis(normalised="2")
+    memory.put("aaaa", first)
+    memory.put("bbbb", second)
+    assert memory.get("aaaa") is first
+    memory.put("cccc", second)
+    assert memory.get("bbbb") is None
+    assert memory.get("aaaa") is first
+    assert (len(memory), memory.characters) == (2, 8)
+
+
+def test_a_text_larger_than_the_memory_is_not_kept():
+    memory = Memory(3)
+    memory.put("aaaa", Analysis())
+    assert (len(memory), memory.characters) == (0, 0)
+
+
+def test_texts_that_differ_in_literals_share_a_reading():
+    analyzer = Analyzer()
+    one = analyzer.analyse("SELECT * FROM t WHERE a = 1 AND b = 'x'")
+    assert analyzer.analyse("SELECT * FROM t WHERE a = 22 AND b = $$y$$ -- z") is one
+
+
+@pytest.mark.parametrize(
+    ("harmless", "other"),
+    [
+        ("SELECT a ? b", "SELECT a 'x' b"),
+        ("SELECT 1", "SELECT 1.5"),
+        ("SELECT a FROM t", 'SELECT "a FROM t"'),
+        ("SELECT 'a' AS b", "SELECT 'a' \"AS b\""),
+        ("SELECT U&'d!0061' UESCAPE '!'", "SELECT U&'d?0061' UESCAPE '?'"),
+        ("SELECT $1", "SELECT $2"),
+    ],
+)
+def test_other_texts_do_not(harmless, other):
+    analyzer = Analyzer()
+    assert analyzer.analyse(other) is not analyzer.analyse(harmless)
+
+
+def test_a_setting_is_judged_by_its_value_each_time():
+    analyzer = Analyzer()
+    assert analyzer.analyse("SELECT set_config('search_path', '', false)").is_read
+    assert not analyzer.analyse("SELECT set_config('search_path', 'evil', false)").is_read
+    assert analyzer.analyse("SET standard_conforming_strings = 'on'").is_read
+    assert not analyzer.analyse("SET standard_conforming_strings = 'off'").is_read
+    assert analyzer.analyse("BEGIN; SET readonly_guard.purpose = 'A'").readings[1].settings[0].value == "A"
+    assert analyzer.analyse("BEGIN; SET readonly_guard.purpose = 'B'").readings[1].settings[0].value == "B"
+
+
+def test_a_denial_points_into_its_own_text():
+    analyzer = Analyzer()
+    for text in ("SELECT 1, nextval('a')", "SELECT 11111, nextval('a')"):
+        assert analyzer.analyse(text).reasons[0].position == text.index("nextval") + 1
