@@ -372,7 +372,8 @@ class _Case:
         self.request = request
         self.analysis = analysis
         self.time = _rfc3339(now)
-        changes = [change for reading in analysis.readings for change in reading.settings]
+        # what will not run declares nothing
+        changes = [change for reading in analysis.readings for change in reading.settings if analysis.is_read]
         self.declared = request.declared.after(changes, request.initial)
         self.relations = tuple(dict.fromkeys(str(name) for reading in analysis.readings for name in reading.relations))
         self.question = AccessRequest(

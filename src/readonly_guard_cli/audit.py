@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
@@ -18,6 +18,8 @@ from readonly_guard_cli.output import DENIED, console, speaking_plainly, stderr,
 __all__ = ["app"]
 
 app = typer.Typer(help="Check and show the log.", no_args_is_help=True)
+
+_SECONDS: Final = len("2026-12-18T12:00:00")
 
 
 @app.command("verify")
@@ -35,7 +37,10 @@ def verify_command(
     Exit status: 0 the chain is whole, 1 it is broken (the first fault is named), 2 there is no journal to read.
     """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} records"))
-    with speaking_plainly(), Progress(*columns, console=stderr, transient=True) as progress:
+    with (
+        speaking_plainly(),
+        Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress,
+    ):
         task = progress.add_task("checking")
         found = verify(path, expected_head=expected_head, progress=lambda count: progress.update(task, completed=count))
     for name in found.torn:
@@ -58,15 +63,18 @@ def show(
     last: Annotated[int, typer.Option(min=1, help="How many of the newest records.")] = 50,
     denied: Annotated[bool, typer.Option("--denied", help="Only denials.")] = False,
 ) -> None:
-    """Show the newest records of a journal. What is shown is not checked: see `audit verify`."""
+    """Show the newest records of a journal, times in UTC. What is shown is not checked: see `audit verify`.
+
+    Exit status: 0 shown, 2 there is no journal to read.
+    """
     with speaking_plainly():
         entries = deque((entry for entry in read(path) if not denied or _is_denial(entry.record)), maxlen=last)
     table = Table(box=None, padding=(0, 1), header_style="bold dim")
     for heading in ("nr", "time", "who", "unit", "purpose", "action", "what", "outcome"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "time")
     for entry in entries:
         texts, outcome = _cells(entry.record)
-        table.add_row(str(entry.seq), *map(visible, texts), outcome)
+        table.add_row(str(entry.seq), entry.record.time[:_SECONDS], *map(visible, texts), outcome)
     console.print(table)
 
 
@@ -79,12 +87,11 @@ def _cells(record: LogRecord) -> tuple[tuple[str, ...], Text]:
         case DecisionRecord():
             outcome = Text(", ".join(record.codes), style="red") if record.codes else Text("allowed", style="green")
             what = ", ".join(record.relations) or ", ".join(record.kinds)
-            texts = (record.time, record.subject, record.care_unit, record.purpose, record.activity, what)
-            return texts, outcome
+            return (record.subject, record.care_unit, record.purpose, record.activity, what), outcome
         case CompletionRecord():
             rows = "" if record.rows is None else f"{record.rows} rows, "
             what = f"{rows}{record.bytes} bytes, {record.duration_us / 1000:.1f} ms"
-            return (record.time, "", "", "", "completed", what), Text(record.sqlstate)
+            return ("", "", "", "completed", what), Text(record.sqlstate)
         case SessionRecord():
-            texts = (record.time, record.subject, "", "", f"session {record.event}", record.detail)
+            texts = (record.subject, "", "", f"session {record.event}", record.detail)
             return texts, Text(", ".join(record.codes), style="red")

@@ -47,7 +47,7 @@ def check(
 
     Exit status: 0 allowed, 1 denied, 2 usage error.
 
-    Examples:
+    For example:
 
     - `readonly-guard check "SELECT 1; DELETE FROM person"`
 
@@ -55,19 +55,21 @@ def check(
 
     - `readonly-guard check --lang sv --format json - < report.sql`
     """
-    language = _language(lang)
-    if format not in _FORMATS:
-        fail(f"--format is {visible(format)!r}; it is {' or '.join(_FORMATS)}")
-    declared = {
-        "purpose": purpose,
-        "case_reference": case_reference,
-        "print_reason": print_reason,
-        "justification": justification,
-    }
+    for option, value, choices in (("--lang", lang, _LANGUAGES), ("--format", format, _FORMATS)):
+        if value not in choices:
+            fail(f"{option} is {visible(value)!r}; it is {' or '.join(choices)}")
+    language = _LANGUAGES[lang]
     if user is None:
-        for name, value in {**declared, "policies": policies, "data": data or None}.items():
-            if value is not None:
-                fail(f"--{name.replace('_', '-')} is for the policy, which is asked for a user: give --user, too")
+        for option, given in (
+            ("--purpose", purpose),
+            ("--case-reference", case_reference),
+            ("--print-reason", print_reason),
+            ("--justification", justification),
+            ("--policies", policies),
+            ("--data", data),
+        ):
+            if given:
+                fail(f"{option} is for the policy, which is asked about a user: give --user, too")
     if sql == "-":
         try:
             sql = sys.stdin.buffer.read().decode("utf-8")
@@ -83,7 +85,15 @@ def check(
             overlays = tuple(map(str, data)) if data else settings.policy.data if settings else ()
             # not Guard.open: it has bounds of its own. Without a journal, because nothing is released on this decision.
             guard = Guard(analyzer=analyzer, pdp=EmbeddedEngine(load_policies(source, overlays)), hooks=Hooks())
-            outcome = _Outcome.of_decision(guard.check(sql, subject=user, **declared))
+            decision = guard.check(
+                sql,
+                subject=user,
+                purpose=purpose,
+                case_reference=case_reference,
+                print_reason=print_reason,
+                justification=justification,
+            )
+            outcome = _Outcome.of_decision(decision)
     if format == "json":
         sys.stdout.buffer.write(msgspec.json.encode(outcome.document(language)) + b"\n")
     else:
@@ -91,15 +101,8 @@ def check(
     raise typer.Exit(DENIED if outcome.reasons else ALLOWED)
 
 
+_LANGUAGES: Final[dict[str, Language]] = {"en": "en", "sv": "sv"}
 _FORMATS: Final = ("text", "json")
-
-
-def _language(name: str) -> Language:
-    match name:
-        case "en" | "sv":
-            return name
-        case _:
-            fail(f"--lang is {visible(name)!r}; it is en or sv")
 
 
 def _analyzer(settings: Settings | None) -> Analyzer:
@@ -204,7 +207,7 @@ def _excerpt(sql: str, position: int) -> Text:
     at = position - 1
     start = sql.rfind("\n", 0, at) + 1
     end = sql.find("\n", at)
-    line = visible(sql[start : end if end >= 0 else len(sql)])
+    line = visible(sql[start : end if end >= 0 else len(sql)].replace("\t", " ").rstrip("\r"))
     column = at - start
     first = max(column - 60, 0)
     caret = " " * cell_len(line[first:column])  # a character can be two columns wide
@@ -213,7 +216,7 @@ def _excerpt(sql: str, position: int) -> Text:
 
 _INDENT: Final = " " * 10
 
-_WORDS: dict[str, Any] = {
+_WORDS: Final[dict[Language, Any]] = {
     "en": {
         "allowed": "Allowed",
         "denied": "Denied",

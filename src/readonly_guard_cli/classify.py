@@ -6,7 +6,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from io import BufferedReader
-from typing import Annotated, Any, BinaryIO, Final
+from typing import Annotated, Any, BinaryIO, Final, cast
 
 import msgspec
 import typer
@@ -39,7 +39,7 @@ def classify(
 
     Exit status: 0 every line could be judged, 1 some could not, 2 usage error.
 
-    Example:
+    For example:
 
     - `readonly-guard classify --jsonl < statements.jsonl | grep denied`
     """
@@ -47,7 +47,7 @@ def classify(
         fail('give --jsonl and one {"sql": …} a line on standard input')
     gc.freeze()  # what is imported stays; the collector need not look at it again
     gc.disable()
-    bad = classify_lines(sys.stdin.buffer, sys.stdout.buffer)
+    bad = classify_lines(cast("BufferedReader", sys.stdin.buffer), sys.stdout.buffer)
     raise typer.Exit(1 if bad else 0)
 
 
@@ -57,7 +57,8 @@ def classify_lines(source: BufferedReader, target: BinaryIO) -> int:
     decoder, encoder = msgspec.json.Decoder(_Line), msgspec.json.Encoder()
     bad = number = 0
     for lines in _as_they_come(source):
-        for number, line in enumerate(lines, start=number + 1):
+        for line in lines:
+            number += 1
             if number % _LINES_A_SWEEP == 0:
                 gc.collect()  # syntax trees are circles; the collector on its own would look far too often
             if not line.strip():

@@ -277,6 +277,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             "create table t(i int); insert into t select generate_series(1, 5);"
             "create function shout() returns int language plpgsql as $$begin raise notice 'hi'; return 1; end$$;"
         )
+        server.psql(
+            "create role scram login password 'p'; set password_encryption = md5; create role md5 login password 'p';"
+            "create role clear login password 'p';"
+        )
+        rules = server.pgdata / "pg_hba.conf"
+        methods = {"scram": "scram-sha-256", "md5": "md5", "clear": "password"}
+        lines = [f"local all {role} {method}\n" for role, method in methods.items()]
+        rules.write_text("".join(lines) + rules.read_text())
+        server.psql("select pg_reload_conf()")
         folder = re.search(r"host=([^&]+)", server.get_uri())
         assert folder is not None
         yield f"{folder[1]}/.s.PGSQL.5432"

@@ -83,3 +83,22 @@ async def test_psycopg_cancel(proxy) -> None:
         with pytest.raises(psycopg.errors.QueryCanceled):
             await sleeping
         assert (await (await connection.execute("select 1")).fetchone()) == (1,)
+
+
+@pytest.mark.parametrize("role", ["scram", "md5", "clear"])
+async def test_passwords_pass_through(proxy, guard, role) -> None:
+    connection = await asyncpg.connect(
+        host="127.0.0.1", port=proxy.port, user=role, password="p", database="postgres", ssl=False
+    )
+    assert await connection.fetchval("select session_user") == role
+    assert guard.requests[-1].subject.id == role
+    await connection.close()
+    where = f"host=127.0.0.1 port={proxy.port} user={role} dbname=postgres"
+    async with await psycopg.AsyncConnection.connect(where, password="p") as other:
+        assert (await (await other.execute("select session_user")).fetchone()) == (role,)
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(
+            host="127.0.0.1", port=proxy.port, user=role, password="q", database="postgres", ssl=False
+        )
+    await asyncio.sleep(0.1)  # the session ends when the server closes, the driver does not wait for that
+    assert [event for event, *_ in guard.sessions].count("refused") == 1
