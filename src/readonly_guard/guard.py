@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, Protocol, Self, cast
 
 from readonly_guard.audit import Journal, JournalPlugin
 from readonly_guard.domain import (
@@ -42,7 +42,7 @@ from readonly_guard.policy import EmbeddedEngine, PolicyDecisionPoint, SyncPolic
 from readonly_guard.settings import JournalSettings, PolicySettings, ReadingSettings, Settings
 from readonly_guard.sql import RELATIONS, Analyzer, Bounds
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "Reader"]
 
 _ACTIVITY: Final = {
     "read": "Läsa",
@@ -68,6 +68,14 @@ def _new_id() -> str:
     return str(uuid.uuid4())
 
 
+class Reader(Protocol):
+    """Reads texts somewhere else, so that a parser that crashes or hangs costs one denial and not the caller."""
+
+    async def read(self, text: str) -> Analysis:
+        """As :meth:`readonly_guard.Analyzer.read`, with the same rules and bounds; too late is RG-T04."""
+        ...
+
+
 class Guard:
     """Decides whether a statement may be released, and records that before it says so.
 
@@ -81,12 +89,14 @@ class Guard:
         analyzer: Analyzer,
         pdp: PolicyDecisionPoint,
         hooks: Hooks,
+        reader: Reader | None = None,
         clock: Callable[[], datetime] = _utc_now,
         new_id: Callable[[], str] = _new_id,
     ) -> None:
         self._analyzer = analyzer
         self._pdp = pdp
         self._hooks = hooks
+        self._reader = reader
         self._clock = clock
         self._new_id = new_id
 
@@ -247,7 +257,20 @@ class Guard:
 
     async def decide(self, request: StatementRequest) -> Decision:
         """Decide, with either policy engine; returns when the record is durable. See :meth:`check`."""
-        return await self._decide(request, self._analyzer.analyse(request.text))
+        return await self._decide(request, await self._analysis(request.text))
+
+    async def _analysis(self, text: str) -> Analysis:
+        if self._reader is None:
+            return self._analyzer.analyse(text)
+        known = self._analyzer.recall(text)
+        if known is None:
+            known = await self._reader.read(text)
+            self._analyzer.remember(text, known)
+        return known
+
+    def read_with(self, reader: Reader) -> None:
+        """Have texts that are new read by ``reader`` from now on; :meth:`check` goes on reading them itself."""
+        self._reader = reader
 
     async def refuse(self, request: StatementRequest, code: str, what: str) -> Decision:
         """Deny without reading, and record it: a protocol feature, an undecodable text.

@@ -16,7 +16,7 @@ import msgspec
 
 from readonly_guard.domain import Analysis, Reason, core_reason
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql.canonical import canonicalise, shape_of
+from readonly_guard.sql.canonical import canonicalise
 from readonly_guard.sql.libpg_query import LibPgQueryError, fingerprint, parse
 from readonly_guard.sql.memory import Memory
 from readonly_guard.sql.postgres_key import PostgresReading, read_statement
@@ -67,31 +67,54 @@ class Analyzer:
         self._bounds = bounds or Bounds()
         self._by_text = Memory(_MEMORY_CHARACTERS)
         self._by_shape = Memory(_MEMORY_CHARACTERS)
+        self._scanned: tuple[str | None, Scanned | Reason] = (None, core_reason("RG-T02"))
 
     def analyse(self, text: str) -> Analysis:
         """Read a whole text, one or several statements. Never raises for what the text is."""
+        known = self.recall(text)
+        if known is None:
+            known = self.read(text)
+            self.remember(text, known)
+        return known
+
+    def recall(self, text: str) -> Analysis | None:
+        """What is known without parsing: the text, or one of its shape, was read before, or it is out of bounds.
+
+        Only PostgreSQL's scanner runs, which neither recurses nor takes longer than the text is long.
+        """
         known = self._by_text.get(text)
         if known is not None:
             return known
-        try:
-            analysis = self._read(text)
-        except Exception as error:  # noqa: BLE001  a defect of ours in a reading costs one denial, never the caller
-            analysis = Analysis(reasons=(core_reason("RG-T03", f"{FAILED}: {type(error).__name__}"),))
-        self._by_text.put(text, analysis)
-        return analysis
-
-    def _read(self, text: str) -> Analysis:
-        scanned = scan_text(text, self._bounds)
+        scanned = self._scan(text)
         if isinstance(scanned, Reason):
             return Analysis(reasons=(scanned,))
-        shape = shape_of(scanned)
-        known = self._by_shape.get(shape)
-        if known is not None:
-            return known
-        analysis = self._read_scanned(scanned)
+        return self._by_shape.get(scanned.shape)
+
+    def read(self, text: str) -> Analysis:
+        """Read a text anew, whatever is remembered: this is what parses. Never raises for what the text is."""
+        scanned = self._scan(text)
+        if isinstance(scanned, Reason):
+            return Analysis(reasons=(scanned,))
+        try:
+            return self._read_scanned(scanned)
+        except Exception as error:  # noqa: BLE001  a defect of ours in a reading costs one denial, never the caller
+            return Analysis(reasons=(core_reason("RG-T03", f"{FAILED}: {type(error).__name__}"),))
+
+    def remember(self, text: str, analysis: Analysis) -> None:
+        """Keep what a text was read as, here or in another process with the same rules and bounds."""
+        self._by_text.put(text, analysis)
         if analysis.is_read and not any(reading.settings for reading in analysis.readings):
-            self._by_shape.put(shape, analysis)
-        return analysis
+            scanned = self._scan(text)
+            if not isinstance(scanned, Reason):
+                self._by_shape.put(scanned.shape, analysis)
+
+    def _scan(self, text: str) -> Scanned | Reason:
+        # recall, read and remember ask for the same text in a row
+        last, scanned = self._scanned
+        if last is not text:
+            scanned = scan_text(text, self._bounds)
+            self._scanned = (text, scanned)
+        return scanned
 
     def _read_scanned(self, scanned: Scanned) -> Analysis:
         try:

@@ -18,7 +18,7 @@ from sqlglot.dialects.postgres import Postgres
 from readonly_guard.sql.libpg_query import Tokens
 from readonly_guard.sql.scan import Scanned
 
-__all__ = ["Canonical", "canonicalise", "shape_of"]
+__all__ = ["Canonical", "canonicalise"]
 
 
 class Canonical(NamedTuple):
@@ -76,7 +76,7 @@ def canonicalise(scanned: Scanned) -> Canonical:
     """Write the tokens again, for the second key and for the log."""
     plain: list[str] = []
     log: list[str] = []
-    text, tokens = scanned
+    text, tokens = scanned.text, scanned.tokens
     # a border on both sides spares every rule a question about the ends
     bordered = ["", *tokens.kinds, ""]
     rows = zip(tokens.kinds, bordered, bordered[2:], tokens.keywords, tokens.starts, tokens.ends, strict=False)
@@ -121,21 +121,6 @@ def canonicalise(scanned: Scanned) -> Canonical:
         else:
             plain.append(word)
     return Canonical(" ".join(plain), " ".join(log))
-
-
-_MASKS: Final = {"SCONST": "\1s", "BCONST": "\1b", "XCONST": "\1x", "ICONST": "\1i", "FCONST": "\1f"}
-"""What stands for a literal in a shape. USCONST and UIDENT are kept as written: UESCAPE, behind them, reads them."""
-
-
-def shape_of(scanned: Scanned) -> str:
-    """The text without its literals, unambiguous: two texts of one shape have the same tree but for constants.
-
-    NUL, which no text holds, parts the tokens; a literal is a mark of its kind.
-    """
-    text, (kinds, _, starts, ends) = scanned
-    mask = _MASKS.get
-    words = zip(kinds, starts, ends, strict=True)
-    return "\0".join([mask(kind) or text[start:end].decode("utf-8") for kind, start, end in words])
 
 
 @lru_cache(maxsize=8_192)

@@ -29,10 +29,15 @@ class Bounds(NamedTuple):
 
 
 class Scanned(NamedTuple):
-    """A text that kept within the bounds: its UTF-8 bytes and its tokens without comments."""
+    """A text that kept within the bounds: its UTF-8 bytes, its tokens without comments, and its shape.
+
+    The shape is the text without its literals, unambiguous: two texts of one shape have the same tree but for
+    constants. NUL, which no text holds, parts the tokens; a literal is a mark of its kind.
+    """
 
     text: bytes
     tokens: Tokens
+    shape: str
 
 
 # Kinds whose text PostgreSQL majors read differently, found in scanner output by PARSERS.md's study.
@@ -78,12 +83,24 @@ def scan_text(text: str, bounds: Bounds) -> Scanned | Reason:
     fault = _lexed_differently(data, tokens) or _too_deep(data, tokens, bounds)
     if fault is not None:
         return fault
-    return Scanned(data, _without_comments(tokens))
+    tokens = _without_comments(tokens)
+    return Scanned(data, tokens, _shape_of(data, tokens))
 
 
 def character_position(data: bytes, offset: int) -> int:
     """The 1-based character position of a byte offset."""
     return len(data[:offset].decode("utf-8", "replace")) + 1
+
+
+_MASKS: Final = {"SCONST": "\1s", "BCONST": "\1b", "XCONST": "\1x", "ICONST": "\1i", "FCONST": "\1f"}
+"""What stands for a literal in a shape. USCONST and UIDENT are kept as written: UESCAPE, behind them, reads them."""
+
+
+def _shape_of(text: bytes, tokens: Tokens) -> str:
+    kinds, _, starts, ends = tokens
+    mask = _MASKS.get
+    words = zip(kinds, starts, ends, strict=True)
+    return "\0".join([mask(kind) or text[start:end].decode("utf-8") for kind, start, end in words])
 
 
 def _without_comments(tokens: Tokens) -> Tokens:
