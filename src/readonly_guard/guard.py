@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self, cast
 
-from readonly_guard.audit import Journal, JournalPlugin
+from readonly_guard.audit import Journal, JournalPlugin, Recovery
 from readonly_guard.domain import (
     SYSTEM_SCHEMAS,
     AccessRequest,
@@ -40,7 +40,7 @@ from readonly_guard.errors import ConfigurationError, DecisionUnavailable, Polic
 from readonly_guard.hooks import Hooks, Receipt
 from readonly_guard.policy import EmbeddedEngine, PolicyDecisionPoint, SyncPolicyDecisionPoint, load_policies
 from readonly_guard.settings import JournalSettings, PolicySettings, ReadingSettings, Settings
-from readonly_guard.sql import RELATIONS, Analyzer, Bounds
+from readonly_guard.sql import RELATIONS, REVEALING_RELATIONS, Analyzer, Bounds
 
 __all__ = ["Guard", "Reader"]
 
@@ -97,6 +97,8 @@ class Guard:
         self._pdp = pdp
         self._hooks = hooks
         self._reader = reader
+        self.recovery: Recovery | None = None
+        """What opening the journal had to repair; None where this guard did not open one."""
         self._clock = clock
         self._new_id = new_id
 
@@ -168,9 +170,12 @@ class Guard:
         pdp = EmbeddedEngine(load_policies(policy.source, policy.data))
         hooks = Hooks()
         hooks.load(plugins)
+        made = cls(analyzer=Analyzer(reading, bounds), pdp=pdp, hooks=hooks, clock=clock)
         if journal is not None:
-            hooks.register(JournalPlugin(Journal.open(Path(journal.path), durability=journal.durability)), "journal")
-        return cls(analyzer=Analyzer(reading, bounds), pdp=pdp, hooks=hooks, clock=clock)
+            opened = Journal.open(Path(journal.path), durability=journal.durability)
+            hooks.register(JournalPlugin(opened), "journal")
+            made.recovery = opened.recovery
+        return made
 
     def __enter__(self) -> Self:
         return self
@@ -472,7 +477,7 @@ def _action(analysis: Analysis, declared: Declared) -> str:
     return next((name for name in ("print", "search", "read", "catalog") if name in names), "session")
 
 
-_INDIRECT: Final = frozenset({"execute", "fetch"})
+_INDIRECT: Final = frozenset({"execute", "explain_execute", "fetch"})
 """Reads whose relations stand in an earlier statement; asked for as the broader action, a search."""
 
 
@@ -489,5 +494,7 @@ def _action_of(reading: Reading, declared: Declared) -> str:
 
 
 def _is_system(name: Name) -> bool:
+    if name.name in REVEALING_RELATIONS and name.schema in {None, "pg_catalog"}:
+        return False
     # an unqualified name of pg_catalog's means pg_catalog's, which always comes first on the search path
     return name.schema in SYSTEM_SCHEMAS or (name.schema is None and name.name in RELATIONS["pg_catalog"])

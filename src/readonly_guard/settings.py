@@ -80,6 +80,11 @@ class ReadingSettings(_Section, frozen=True, kw_only=True):
     signing_columns: tuple[str, ...] = ("verified_dt_tm", "verified_prsnl_id")
     search_path: tuple[str, ...] = ("public",)
     """Schemas that a session may put on its search_path, beside ``$user`` and the system schemas."""
+    composite_fields: tuple[str, ...] = (
+        *("n", "x", "key", "value", "option_name", "option_value"),
+        *("grantor", "grantee", "privilege_type", "is_grantable"),
+    )
+    """Fields that ``(expression).field`` may name; any other could be a call of a function of that name."""
     allowed_settings: tuple[str, ...] = ()
     """Further settings a session may change, such as a custom one that row security reads. Some can never be."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,7 @@ def proxy(
 
     Exit status: 0 told to stop, 2 it could not start.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # there is nothing to reload before the proxy is up
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -47,11 +49,9 @@ def proxy(
     )
     with speaking_plainly():
         settings = load_settings(config)
-        journal = Path(settings.journal.path)
-        torn_before = _torn_tails(journal)
         guard = Guard.from_settings(settings)
-        for name in sorted(_torn_tails(journal) - torn_before):
-            _log.warning("the log had a torn tail, which was set aside", file=name)
+        if guard.recovery is not None and guard.recovery.torn_file:
+            _log.warning("the log had a torn tail, which was set aside", file=guard.recovery.torn_file)
         _log.info("policies loaded", revision=guard.policy_revision)
 
         def ready(port: int) -> None:
@@ -63,8 +63,3 @@ def proxy(
             _log.info("policies loaded", revision=guard.policy_revision)
 
         run(settings, guard, judge=partial(judge_startup, rules=settings.reading), ready=ready, reload=reload)
-
-
-def _torn_tails(journal: Path) -> set[str]:
-    """What recoveries have set aside; see `readonly_guard.audit.recovery`."""
-    return {item.name for item in journal.glob("*.torn-*")}

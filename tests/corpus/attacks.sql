@@ -11,9 +11,6 @@ SELECT 1 #--1
 SELECT 1 |/*1*/ 2; DELETE FROM t -- */
 -- expect: RG-W05
 SELECT $å$ $å$; DELETE FROM t; SELECT $å$ $å$
--- expect: RG-T02
-SELECT E'a'
-  '\'; DELETE FROM t; --'
 -- expect: RG-W05
 SELECT $1,'$' ; DELETE FROM t; SELECT '$1'
 -- expect: RG-F02
@@ -46,7 +43,7 @@ SELECT pg_terminate_backend(1), pg_reload_conf(), pg_notify('a', 'b')
 SELECT txid_current()
 -- expect: RG-F02
 SELECT s.nextval FROM person s
--- expect: RG-F02
+-- expect: RG-F01
 SELECT (s).nextval FROM person s
 -- expect: RG-F01
 SELECT dblink_exec('', 'DELETE FROM person')
@@ -127,3 +124,39 @@ SELECT 'a' -- comment
   'b'
 -- expect: RG-F03
 SELECT 1 ! 2
+-- expect: RG-T06
+SET ROLE NONE
+-- expect: RG-T06
+SET ROLE "NONE"
+-- expect: RG-T06
+SET search_path = ' public'
+-- expect: RG-T06
+SET search_path = '"public"'
+-- expect: RG-T06
+SELECT set_config('search_path', 'public, evil', false)
+-- expect: RG-T06
+SELECT set_config('search_path', 'public,', false)
+-- expect: RG-T06
+RESET transaction_read_only
+-- expect: RG-T06
+SET transaction_read_only TO DEFAULT
+-- expect: RG-T06
+SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'default_transaction_read_only'
+-- expect: RG-T06
+SELECT set_config(name, 'on', false) FROM pg_settings WHERE name <> 'work_mem'
+-- expect: RG-T06
+SELECT set_config(name, 'on', false) FROM public.pg_settings WHERE name = 'work_mem'
+-- expect: RG-F01
+SELECT (1).anyf
+-- expect: RG-F01
+SELECT (ROW(1, 2)).rec
+-- expect: RG-F01
+SELECT (x).del FROM person x
+-- expect: RG-F02
+SELECT fmgr_c_validator(1)
+-- expect: RG-F02
+SELECT satisfies_hash_partition('t'::regclass, 1, 0, 1)
+-- expect: RG-F02
+SELECT lo_get(1)
+-- expect: RG-T03
+COPY person TO ''

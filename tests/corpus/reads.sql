@@ -120,8 +120,6 @@ SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY
 -- expect: read set
 SET standard_conforming_strings = on
 -- expect: read set
-SET ROLE NONE
--- expect: read set
 SET SESSION AUTHORIZATION DEFAULT
 -- expect: read reset
 RESET ALL
@@ -146,3 +144,20 @@ SET extra_float_digits = 3; SELECT 1;
 ;
 -- expect: read
 -- only a comment
+-- expect: read select
+SELECT E'a'
+  '\'; DELETE FROM t; --'
+-- expect: read select
+SELECT '
+-- heading
+it''--s'
+-- expect: read select
+SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'
+-- expect: read select
+SELECT (i.keys).n, (i.keys).x FROM (SELECT information_schema._pg_expandarray(i.indkey) AS keys FROM pg_catalog.pg_index i) i
+-- expect: read select
+SELECT set_config('search_path', ' "$user" , PUBLIC ', false) WHERE false
+-- expect: read explain_execute
+EXPLAIN ANALYZE EXECUTE byid (1)
+-- expect: read reset
+RESET default_transaction_read_only

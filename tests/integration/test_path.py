@@ -186,6 +186,22 @@ async def test_replication_is_refused(path):
         await psycopg.AsyncConnection.connect(path.dsn(), replication="database")
 
 
+async def test_a_parameter_of_a_type_of_ones_own_is_refused(path):
+    # binding to a domain runs its CHECK, which may do anything
+    async with await connect(path) as connection:
+        low = connection.pgconn
+        for oid, code in ((23, None), (16_384, "RG-F03")):
+            result = await asyncio.to_thread(low.prepare, b"", b"SELECT $1", [oid])
+            assert (code in (result.error_message or b"").decode()) if code else not result.error_message
+        await rows(connection, READ)
+
+
+async def test_what_the_planner_knows_of_rows_needs_a_purpose(path):
+    async with await connect(path, options="") as connection:
+        for sql in ("SELECT most_common_vals FROM pg_stats", "SELECT * FROM pg_catalog.pg_statistic", "EXECUTE p"):
+            assert "RG-P01" in str(await refusal(connection, sql))
+
+
 async def test_a_wrong_password_is_the_servers_to_refuse(path):
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         await psycopg.AsyncConnection.connect(path.dsn(), password="wrong")

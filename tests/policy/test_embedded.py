@@ -47,8 +47,8 @@ def test_no_question_leaves_a_trace_in_the_next(
     ("rules", "says"),
     [
         ("decision := {", r"authz\.rego:\d+:\d+: "),
-        ("decision := nothing_such", r"authz\.rego:3:13: var nothing_such is unsafe"),
-        ("decision := no.such.function(1)", r"authz\.rego:3:\d+: could not find function"),
+        ("decision := nothing_such", r"authz\.rego:3:13: Undefined variable: 'nothing_such'"),
+        ("decision := no.such.function(1)", r"authz\.rego:3:\d+: Unknown function"),
         ("decision := 1\n\ndecision := 2", "authz.rego:.*rule conflicts"),
         ("decision := x\n\nx := decision", r"authz\.rego:\d+:1: recursion detected"),
         ("decision := 1 / input.context.listener", "authz.rego:3:"),

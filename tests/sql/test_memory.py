@@ -63,3 +63,13 @@ def test_a_denial_points_into_its_own_text():
     analyzer = Analyzer()
     for text in ("SELECT 1, nextval('a')", "SELECT 11111, nextval('a')"):
         assert analyzer.analyse(text).reasons[0].position == text.index("nextval") + 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("COPY t TO ''", "COPY t TO '/tmp/x'"), ("COPY t TO STDOUT (DELIMITER '')", "COPY t TO STDOUT (DELIMITER 'x')")],
+)
+def test_only_queries_are_known_by_shape(first, second):
+    analyzer = Analyzer()
+    assert analyzer.analyse(second) is not analyzer.analyse(first)
+    assert not analyzer.analyse("COPY t TO '/tmp/x'").is_read

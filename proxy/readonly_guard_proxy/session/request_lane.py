@@ -27,6 +27,8 @@ __all__ = ["RequestLane"]
 
 _BACKLOG_BYTES: Final = 128 * 1024
 _BACKLOG_MESSAGES: Final = 1_024
+_FIRST_OWN_OID: Final = 16_384
+"""FirstNormalObjectId: below it are the objects that initdb makes (PostgreSQL sources, access/transam.h)."""
 _FLUSH: Final = frame(Frontend.FLUSH, b"")
 _KINDS: Final[dict[bytes, Kind]] = {b"S": "statement", b"P": "portal"}
 _HEARD_WHILE_SKIPPING: Final = frozenset({Frontend.SYNC, Frontend.TERMINATE})
@@ -137,10 +139,15 @@ class RequestLane:
         return self._read(message, "query", query_text(message))
 
     def _parse(self, message: Frame) -> bool:
-        name, text = read_parse(message)
-        if is_followed(name):
+        name, text, types = read_parse(message)
+        if not is_followed(name):
+            what = "a statement name that is not ASCII of at most 63 characters"
+            self._refuse(message, "parse", "RG-T05", what, name)
+        elif any(oid >= _FIRST_OWN_OID for oid in types):
+            # binding a value to a domain runs its CHECK, and to any type of one's own its input function
+            self._refuse(message, "parse", "RG-F03", "a parameter of a type that is not built in", name)
+        else:
             return self._read(message, "parse", text, name)
-        self._refuse(message, "parse", "RG-T05", "a statement name that is not ASCII of at most 63 characters", name)
         return True
 
     def _bind(self, message: Frame) -> bool:

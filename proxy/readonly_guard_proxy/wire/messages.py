@@ -115,10 +115,11 @@ class Authentication:
 
 
 class ParseMessage(NamedTuple):
-    """The parts of a Parse; ``name`` is empty for the unnamed statement."""
+    """The parts of a Parse; ``name`` is empty for the unnamed statement, ``types`` are the oids given, 0 for none."""
 
     name: bytes
     text: bytes
+    types: tuple[int, ...]
 
 
 class Target(NamedTuple):
@@ -149,7 +150,7 @@ def read_parse(message: Frame) -> ParseMessage:
     name, text, types = parts
     if len(types) != _INT16.size + _INT32.size * _INT16.unpack_from(types)[0]:
         raise ProtocolViolation("Parse whose number of parameter types does not fit")
-    return ParseMessage(name, text)
+    return ParseMessage(name, text, tuple(oid for (oid,) in _INT32.iter_unpack(types[_INT16.size :])))
 
 
 def parse_message(name: bytes, text: bytes) -> bytes:

@@ -24,6 +24,7 @@ __all__ = ["EmbeddedEngine"]
 
 _REHEARSED: Final = ("read", "search", "print", "catalog", "session", "write")
 _NO_RULE: Final = "not a valid rule path"  # regorus, of a rule that no module has
+_MISTAKES: Final = ("Unknown function", "Undefined variable")
 _REMEMBERED: Final = 4_096  # answers
 
 
@@ -47,6 +48,7 @@ class EmbeddedEngine:
         self._cache = AnswerCache(_REMEMBERED)
         self._local = threading.local()
         self._local.engine = self._compile()
+        self._check_names()
         for name in _REHEARSED:
             self._rehearse(name)
 
@@ -107,6 +109,23 @@ class EmbeddedEngine:
                 f"{self._policies.origin}: {explain(error)}; correct it (`opa check --strict` shows the place)"
             ) from None
         return engine
+
+    def _check_names(self) -> None:
+        """Find functions and variables that do not exist; the interpreter meets them only when a rule gets that far.
+
+        The compiled form is made for its errors alone. Of those only the ones that name a mistake of the author count:
+        it does not know all of Rego.
+        """
+        try:
+            regorus.Program.compile_from_modules(self._data, list(self._policies.modules), [ENTRYPOINT])
+        except BaseException as error:
+            what = explain(error)
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            if any(mistake in what for mistake in _MISTAKES):
+                raise PolicyError(
+                    f"{self._policies.origin}: {what}; correct it (`opa check --strict` shows the place)"
+                ) from None
 
     def _rehearse(self, name: str) -> None:
         """Ask a harmless question, so that what fails only when evaluated shows at start and not at the first user."""

@@ -5,8 +5,17 @@ about PostgreSQL, ``functions`` and ``session_settings`` what follows from them,
 """
 
 from readonly_guard.sql.analysis import Analyzer
-from readonly_guard.sql.builtins import RELATIONS
+from readonly_guard.sql.builtins import RELATIONS, REVEALING_RELATIONS
 from readonly_guard.sql.scan import Bounds
 from readonly_guard.sql.session_settings import SAFE_ENCODINGS, StartupJudgement, judge_setting, judge_startup
 
-__all__ = ["RELATIONS", "SAFE_ENCODINGS", "Analyzer", "Bounds", "StartupJudgement", "judge_setting", "judge_startup"]
+__all__ = [
+    "RELATIONS",
+    "REVEALING_RELATIONS",
+    "SAFE_ENCODINGS",
+    "Analyzer",
+    "Bounds",
+    "StartupJudgement",
+    "judge_setting",
+    "judge_startup",
+]

@@ -4,8 +4,8 @@ The order follows what each step may rely on: bounds first (nothing recursive se
 PostgreSQL's grammar (it says what would run, so a write is named by its code), then sqlglot on the canonical text.
 
 What was read is remembered twice: by text, and by shape, the text without its literals, because clients of the simple
-protocol write their values into the statement. A shape stands for a text only where literals cannot matter: not where
-there is a reason to deny (it has a place in the text), nor where a setting changes.
+protocol write their values into the statement. A shape stands for a text only where literals cannot matter: for queries
+that change no setting. Elsewhere they do (COPY t TO '' is not COPY t TO 'file'), and a denial has a place in the text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 
 from readonly_guard.domain import Analysis, Reason, core_reason
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql.canonical import canonicalise
+from readonly_guard.sql.canonical import canonical_text, log_text
 from readonly_guard.sql.libpg_query import LibPgQueryError, fingerprint, parse
 from readonly_guard.sql.memory import Memory
 from readonly_guard.sql.postgres_key import PostgresReading, read_statement
@@ -35,6 +35,7 @@ _MEMORY_CHARACTERS: Final = 8_000_000
 _WORDS: Final[dict[str, frozenset[str]]] = {
     "select": frozenset({"SELECT", "WITH", "VALUES", "("}),
     "explain": frozenset({"EXPLAIN"}),
+    "explain_execute": frozenset({"EXPLAIN"}),
     "show": frozenset({"SHOW"}),
     "copy_to": frozenset({"COPY"}),
     "begin": frozenset({"BEGIN"}),
@@ -103,7 +104,7 @@ class Analyzer:
     def remember(self, text: str, analysis: Analysis) -> None:
         """Keep what a text was read as, here or in another process with the same rules and bounds."""
         self._by_text.put(text, analysis)
-        if analysis.is_read and not any(reading.settings for reading in analysis.readings):
+        if analysis.is_read and all(one.kind == "select" and not one.settings for one in analysis.readings):
             scanned = self._scan(text)
             if not isinstance(scanned, Reason):
                 self._by_shape.put(scanned.shape, analysis)
@@ -124,14 +125,13 @@ class Analyzer:
         except RecursionError:
             return Analysis(reasons=(core_reason("RG-T04", "too deep a tree"),))
         first = [read_statement(tree, self._rules) for tree in trees]
-        canonical = canonicalise(scanned)
         reasons = [reason for reading in first for reason in reading.reasons]
         if not reasons:  # a write is a write whatever sqlglot thinks of it
-            reasons = _compare(first, read_text(canonical.analysis))
+            reasons = _compare(first, read_text(canonical_text(scanned)))
         return Analysis(
             readings=tuple(reading.reading() for reading in first),
             reasons=tuple(_in_characters(reason, scanned.text) for reason in reasons),
-            normalised=canonical.log,
+            normalised=log_text(scanned),
             fingerprint=fingerprint(scanned.text),
         )
 

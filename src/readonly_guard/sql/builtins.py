@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["FUNCTIONS", "OPERATORS", "RELATIONS", "TYPES"]
+__all__ = ["FUNCTIONS", "OPERATORS", "RELATIONS", "REVEALING_RELATIONS", "TYPES"]
 
 
 class _Document(msgspec.Struct, frozen=True):
@@ -39,3 +39,12 @@ OPERATORS: Final = _document.operators
 
 RELATIONS: Final = _document.relations
 """schema → tables and views."""
+
+REVEALING_RELATIONS: Final = frozenset(
+    """
+    pg_statistic pg_stats pg_stats_ext pg_stats_ext_exprs pg_statistic_ext_data pg_largeobject
+    pg_authid pg_shadow pg_user_mapping pg_user_mappings pg_hba_file_rules pg_ident_file_mappings pg_file_settings
+    pg_subscription
+    """.split()
+)
+"""Relations of pg_catalog that hold what people put in: values of the most common rows, large objects, secrets."""

@@ -26,6 +26,11 @@ DENIED_THOUGH_STABLE: Final[dict[str, str]] = {
         " ts_rewrite table_to_xml table_to_xmlschema table_to_xml_and_xmlschema schema_to_xml schema_to_xmlschema"
         " schema_to_xml_and_xmlschema database_to_xml database_to_xmlschema database_to_xml_and_xmlschema",
     ),
+    **_with_reason(
+        "loads or calls the code of a function or operator class given by its oid",
+        "fmgr_c_validator fmgr_internal_validator fmgr_sql_validator plpgsql_validator satisfies_hash_partition"
+        " amvalidate",
+    ),
     **_with_reason("assigns a transaction id", "txid_current pg_current_xact_id"),
     **_with_reason("runs the input function of a type given as text", "pg_input_is_valid pg_input_error_info"),
 }
@@ -42,18 +47,17 @@ READ_THOUGH_VOLATILE: Final[dict[str, str]] = {
     **_with_reason(
         "looks at a sequence without moving it", "currval lastval pg_sequence_last_value pg_get_sequence_data"
     ),
-    **_with_reason("reads a large object", "lo_get"),
     **_with_reason("releases locks of this session only; asyncpg sends it with every reset", "pg_advisory_unlock_all"),
     **_with_reason(
         "shows the state of the server",
-        "amvalidate current_query pg_blocking_pids pg_collation_actual_version pg_control_checkpoint pg_control_init"
+        "current_query pg_blocking_pids pg_collation_actual_version pg_control_checkpoint pg_control_init"
         " pg_control_recovery pg_control_system pg_current_logfile pg_current_wal_flush_lsn pg_current_wal_insert_lsn"
         " pg_current_wal_lsn pg_database_collation_actual_version pg_get_aios pg_get_backend_memory_contexts"
         " pg_get_multixact_members pg_get_shmem_allocations pg_get_shmem_allocations_numa pg_get_wait_events"
         " pg_get_wal_replay_pause_state pg_get_wal_resource_managers pg_get_wal_summarizer_state pg_is_in_recovery"
         " pg_is_wal_replay_paused pg_isolation_test_session_is_blocked pg_jit_available pg_last_committed_xact"
         " pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_lock_status"
-        " pg_notification_queue_usage pg_partition_ancestors pg_partition_tree pg_prepared_xact"
+        " pg_partition_ancestors pg_partition_tree pg_prepared_xact"
         " pg_replication_origin_progress pg_replication_origin_session_is_setup pg_safe_snapshot_blocking_pids"
         " pg_show_replication_origin_status pg_stat_get_backend_io pg_stat_get_backend_wal pg_stat_get_io"
         " pg_stat_get_recovery_prefetch pg_stat_get_xact_blocks_fetched pg_stat_get_xact_blocks_hit"

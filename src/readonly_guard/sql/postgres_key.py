@@ -40,6 +40,8 @@ class PostgresReading:
         self.reasons: list[Reason] = []
         self.has_patient_predicate = False
         self.prepares: str | None = None
+        self.settings_by_row: dict[int, str] = {}
+        """set_config(name, …) calls whose name is pinned by WHERE, by the identity of their node."""
 
     def reading(self) -> Reading:
         """The frozen outcome."""
@@ -61,12 +63,13 @@ class PostgresReading:
         self.effects.add(effect)
         self.reasons.append(core_reason(code, what, position=location if location >= 0 else None))
 
-    def change(self, change: SettingChange) -> None:
-        """Note a setting that the statement changes, and judge it."""
+    def change(self, change: SettingChange, *, by_literal: bool = False) -> None:
+        """Note a setting that the statement changes, and judge it; a name that stands in a literal is not repeated."""
         self.settings.append(change)
         reason = judge_setting(change, self.rules)
         if reason is not None:
-            self.reasons.append(reason)
+            what = "set_config of a setting that may not be set so" if by_literal else reason.what
+            self.reasons.append(core_reason(reason.code, what))
 
     def refuse_root(self, kind: str, body: Tree, what: str = "") -> None:
         """Name a statement that is not a read by its codes; the table it is about is recorded, too."""
@@ -153,6 +156,7 @@ def _name(nodes: list[Tree]) -> Name:
 
 def _visit_select(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes | None:
     found.effects.add(Effect.READ)
+    _pin_set_config(found, node)
     clause = node.get("withClause")
     if not clause:
         return visible
@@ -170,6 +174,28 @@ def _visit_select(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes |
     return None
 
 
+def _pin_set_config(found: PostgresReading, node: Tree) -> None:
+    """``SELECT set_config(name, …) FROM pg_settings WHERE name = '…'``: how pg_dump sets what old servers lack."""
+    match node:
+        case {
+            "targetList": [{"ResTarget": {"val": {"FuncCall": {"args": [{"ColumnRef": column}, *_]} as call}}}],
+            "fromClause": [{"RangeVar": {"relname": "pg_settings"} as relation}],
+            "whereClause": {
+                "A_Expr": {
+                    "kind": "AEXPR_OP",
+                    "name": [{"String": {"sval": "="}}],
+                    "lexpr": {"ColumnRef": compared},
+                    "rexpr": {"A_Const": {"sval": {"sval": name}}},
+                }
+            },
+        } if relation.get("schemaname") in (None, "pg_catalog") and _words(column.get("fields", [])) == [
+            "name"
+        ] == _words(compared.get("fields", [])):
+            found.settings_by_row[id(call)] = name
+        case _:
+            pass
+
+
 def _visit_relation(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
     name, schema = node.get("relname", ""), node.get("schemaname")
     if schema is None and name in visible:
@@ -182,11 +208,11 @@ def _visit_function(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes
     name = _name(node.get("funcname", []))
     found.functions[name] = None
     if name.name == "set_config" and name.schema in (None, "pg_catalog"):
-        change = _set_config(node.get("args", []))
+        change = _set_config(node.get("args", []), found.settings_by_row.get(id(node)))
         if change is None:
             found.deny("RG-T06", "set_config with anything but plain constants", Effect.SESSION, node)
         else:
-            found.change(change)
+            found.change(change, by_literal=True)
         return visible
     if (verdict := judge_function(name)) is not None:
         code, what = verdict
@@ -194,11 +220,12 @@ def _visit_function(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes
     return visible
 
 
-def _set_config(args: list[Tree]) -> SettingChange | None:
+def _set_config(args: list[Tree], by_row: str | None) -> SettingChange | None:
     if len(args) != 3:  # noqa: PLR2004  set_config(setting_name, new_value, is_local)
         return None
     try:
-        name, value = (args[at]["A_Const"]["sval"].get("sval", "") for at in (0, 1))
+        name = by_row or args[0]["A_Const"]["sval"].get("sval", "")
+        value = args[1]["A_Const"]["sval"].get("sval", "")
         local = args[2]["A_Const"]["boolval"].get("boolval", False)
     except KeyError:
         return None
@@ -264,22 +291,21 @@ def _visit_sort(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
 
 
 def _visit_column(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
-    fields = node.get("fields", [])
-    if len(fields) > 1:
-        _attribute(found, fields[-1], node)
+    # t.f calls f(t) where t has no column f (documentation 8.16.5), with no FuncCall in the tree; of the built-in
+    # functions only those that are reads may be meant, those of one's own the catalog alone could name
+    last = node.get("fields", [{}])[-1] if len(node.get("fields", ())) > 1 else {}
+    if "String" in last and may_be_attribute_call(field := last["String"].get("sval", "")):
+        found.deny("RG-F02", f"attribute {field} may call the function of that name", Effect.WRITE, node)
     return visible
 
 
 def _visit_indirection(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
     for step in node.get("indirection", ()):
-        _attribute(found, step, node)
+        field = step.get("String", {}).get("sval")
+        if field is not None and field not in found.rules.composite_fields:
+            # (x).f is a field or, where x has none of that name, a call of f: only the catalog could tell
+            found.deny("RG-F01", f"field or function {field}", Effect.UNKNOWN, node)
     return visible
-
-
-def _attribute(found: PostgresReading, step: Tree, node: Tree) -> None:
-    # attribute notation, x.f for f(x), calls a function without a FuncCall node (documentation 8.16.5)
-    if "String" in step and may_be_attribute_call(field := step["String"].get("sval", "")):
-        found.deny("RG-F02", f"attribute {field} may call the function of that name", Effect.WRITE, node)
 
 
 def _visit_sample(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
@@ -320,13 +346,14 @@ def _inner(found: PostgresReading, node: Tree | None, what: str) -> None:
     ((kind, body),) = (node or {"nothing": {}}).items()
     if kind == "ExecuteStmt" and what == "EXPLAIN":
         _execute(found, body)
+        found.kind = "explain_execute"
         return
     found.refuse_root(kind, body, f" inside {what}")
 
 
 def _explain(found: PostgresReading, node: Tree) -> None:
-    _inner(found, node.get("query"), "EXPLAIN")
     found.kind = "explain"
+    _inner(found, node.get("query"), "EXPLAIN")
 
 
 def _show(found: PostgresReading, node: Tree) -> None:
@@ -342,7 +369,7 @@ def _copy(found: PostgresReading, node: Tree) -> None:
         for code, what in write_code("InsertStmt", node, found.rules):
             found.deny(code, what.replace("INSERT", "COPY FROM"), Effect.WRITE, node.get("relation"))
         return
-    if node.get("is_program") or node.get("filename"):
+    if node.get("is_program") or "filename" in node:
         found.deny("RG-W00", "COPY to a file or program of the server", Effect.EXTERNAL, node.get("relation"))
         return
     found.effects.add(Effect.READ)
@@ -392,7 +419,10 @@ def _set(found: PostgresReading, node: Tree) -> None:
     elif kind in {"VAR_RESET", "VAR_SET_DEFAULT"}:
         found.change(SettingChange(name=name, value=None, scope=scope))
     elif kind == "VAR_SET_VALUE":
-        value = ", ".join(_constant(argument) for argument in node.get("args", []))
+        values = [_constant(argument) for argument in node.get("args", [])]
+        if name == "search_path":  # each argument is one name, as it stands; in set_config it is a list to be split
+            values = ['"' + value.replace('"', '""') + '"' for value in values]
+        value = ", ".join(values)
         found.change(SettingChange(name=name, value=value, scope=scope))
     elif kind == "VAR_SET_MULTI" and name in {"transaction", "session characteristics"}:
         _transaction_modes(found, node.get("args", []))

@@ -26,6 +26,7 @@ class Bounds(NamedTuple):
     subscripts: int = 12  # a[1][1]…: superlinear in sqlglot
     run: int = 2_000  # tokens of one level without a comma, AND or OR: a chain of operators is as deep as it is long
     set_operations: int = 400  # UNION and the like are as deep as they are many; so are joins
+    nesting: int = 8  # parentheses behind LIMIT, OFFSET or JOIN inside each other: sqlglot doubles its work a level
 
 
 class Scanned(NamedTuple):
@@ -47,13 +48,15 @@ _WORD_CANNOT_FOLLOW: Final = frozenset({"ICONST", "FCONST", "PARAM"})
 _COMMENTS: Final = frozenset({"SQL_COMMENT", "C_COMMENT"})
 # 0x1F, 0o17, 0b1 and 1_000 are numbers since PostgreSQL 16, and a number with an alias before that
 _PLAIN_NUMBER: Final = re.compile(rb"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
-# a string continued over a line break: a comment in between is white space to some majors only
-_CONTINUED: Final = re.compile(rb"'[ \t\r\f]*(?:\n|--)")
+# the parts of a string that is continued over line breaks, 'a'\n'b'; an E string's quotes can be escaped
+_PART: Final = re.compile(rb"'(?:[^']|'')*'")
+_ESCAPED_PART: Final = re.compile(rb"'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 _WORD_START: Final = re.compile(rb"[A-Za-z_\x80-\xff$]")
 
 _OPENS: Final = frozenset({"ASCII_40", "CASE", "ASCII_91"})
 _CLOSES: Final = frozenset({"ASCII_41", "END_P", "ASCII_93"})
 _RUN_ENDS: Final = frozenset({"ASCII_44", "AND", "OR", "ASCII_59", "WHEN", "THEN", "ELSE"})
+_DOUBLING: Final = frozenset({"LIMIT", "OFFSET", "JOIN"})
 _CHAINS: Final = frozenset({"UNION", "INTERSECT", "EXCEPT", "JOIN"})
 
 
@@ -136,8 +139,16 @@ def _lexed_differently(data: bytes, tokens: Tokens) -> Reason | None:
 
 
 def _continues_over_comment(literal: bytes) -> bool:
-    # only a literal with a line break and a comment mark can be one; most have neither, so this is rarely looked at
-    return b"\n" in literal and b"--" in literal and literal[:1] != b"$" and _CONTINUED.search(literal) is not None
+    """Whether a comment stands between the parts of a string: white space to some majors only."""
+    if b"\n" not in literal or b"--" not in literal or literal[:1] == b"$":
+        return False
+    part = _ESCAPED_PART if literal[:1] in b"eE" else _PART
+    at = 0
+    while (found := part.search(literal, at)) is not None:
+        if b"--" in literal[at : found.start()]:
+            return True
+        at = found.end()
+    return False
 
 
 def _too_deep(data: bytes, tokens: Tokens, bounds: Bounds) -> Reason | None:
@@ -145,7 +156,9 @@ def _too_deep(data: bytes, tokens: Tokens, bounds: Bounds) -> Reason | None:
     brackets = kinds.count("ASCII_91")
     opens = brackets + kinds.count("ASCII_40") + kinds.count("CASE")
     chains = sum(kinds.count(kind) for kind in _CHAINS)
-    if opens < bounds.depth and brackets <= bounds.bracket_depth and len(kinds) <= bounds.run:
+    doubling = sum(kinds.count(kind) for kind in _DOUBLING)
+    is_small = opens < bounds.depth and brackets <= bounds.bracket_depth and len(kinds) <= bounds.run
+    if is_small and doubling <= bounds.nesting:
         return None  # too small to be deep: nearly every statement
     if chains > bounds.set_operations:
         return core_reason("RG-T04", f"more than {bounds.set_operations} set operations and joins")
@@ -154,6 +167,8 @@ def _too_deep(data: bytes, tokens: Tokens, bounds: Bounds) -> Reason | None:
 
 def _measure(data: bytes, tokens: Tokens, bounds: Bounds) -> Reason | None:
     runs = [0]  # tokens since the last separator, one count for each open level
+    nested = [0]  # levels that were opened behind a LIMIT, OFFSET or JOIN
+    behind = [False]
     brackets = subscripts = 0
     previous = ""
     for kind, start in zip(tokens.kinds, tokens.starts, strict=True):
@@ -162,6 +177,10 @@ def _measure(data: bytes, tokens: Tokens, bounds: Bounds) -> Reason | None:
         elif kind in _OPENS:
             runs[-1] += 1
             runs.append(0)
+            nested.append(nested[-1] + behind[-1])
+            behind.append(False)
+            if nested[-1] > bounds.nesting:
+                return _deep(data, start, f"more than {bounds.nesting} levels of LIMIT, OFFSET or JOIN")
             if len(runs) > bounds.depth:
                 return _deep(data, start, f"more than {bounds.depth} levels")
             if kind == "ASCII_91":
@@ -172,10 +191,13 @@ def _measure(data: bytes, tokens: Tokens, bounds: Bounds) -> Reason | None:
         elif kind in _CLOSES:
             if len(runs) > 1:
                 runs.pop()
+                nested.pop()
+                behind.pop()
             if kind == "ASCII_93":
                 brackets = max(brackets - 1, 0)
         else:
             runs[-1] += 1
+            behind[-1] = behind[-1] or kind in _DOUBLING
             if runs[-1] > bounds.run:
                 return _deep(data, start, f"more than {bounds.run} tokens in a row")
         previous = kind

@@ -8,6 +8,7 @@ declarations to the guard and are checked like the rest.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -81,7 +82,7 @@ _PINNED: Final[dict[str, frozenset[str]]] = {
     "standard_conforming_strings": frozenset({"on", "true", "yes", "1"}),
     "default_transaction_read_only": frozenset({"on", "true", "yes", "1"}),
     "transaction_read_only": frozenset({"on", "true", "yes", "1"}),
-    "role": frozenset({"none"}),
+    "role": frozenset(),  # NONE, too, could undo a role that an administrator has set for the user
     "session_authorization": frozenset(),
 }
 
@@ -90,7 +91,7 @@ _NEVER: Final = frozenset({*_PINNED, "session_replication_role", "search_path", 
 
 _LANGUAGES: Final = ("sv", "en")
 _DECLARED_CHARACTERS: Final = 1_000
-_SYSTEM_SCHEMAS: Final = frozenset({"", "$user", "pg_catalog", "information_schema"})
+_SYSTEM_SCHEMAS: Final = frozenset({"$user", "pg_catalog", "information_schema"})
 
 
 def judge_setting(change: SettingChange, rules: ReadingSettings) -> Reason | None:
@@ -100,10 +101,12 @@ def judge_setting(change: SettingChange, rules: ReadingSettings) -> Reason | Non
         return None  # RESET ALL and DISCARD ALL return to what the startup packet pinned
     if name.startswith(DECLARED_PREFIX):
         return _judge_declaration(name, change)
-    if value is None:
+    if value is None and name != "transaction_read_only":  # which has no value of its own to return to
         # RESET returns to the startup packet's value, which was judged; SET … TO DEFAULT likewise
         known = name in _ALLOWED or name in _NEVER or name in rules.allowed_settings
         return None if known else _unsafe(name)
+    if value is None:
+        return _unsafe(f"{name} (pinned)")
     if name in _PINNED:
         return None if value.lower() in _PINNED[name] else _unsafe(f"{name} (pinned)")
     if name == "client_encoding":  # SET NAMES arrives under this name, too
@@ -133,7 +136,9 @@ def _judge_declaration(name: str, change: SettingChange) -> Reason | None:
 
 
 def _judge_search_path(value: str, rules: ReadingSettings) -> Reason | None:
-    schemas = [part.strip().strip('"').replace('""', '"') for part in value.split(",")]
+    schemas = _split_identifiers(value)
+    if schemas is None:
+        return _unsafe("search_path that is not a list of names")
     strange = [name for name in schemas if name not in _SYSTEM_SCHEMAS and name not in rules.search_path]
     if strange:
         return _unsafe("search_path with a schema that is not in reading.search_path")
@@ -141,6 +146,24 @@ def _judge_search_path(value: str, rules: ReadingSettings) -> Reason | None:
         # named later, pg_catalog is searched later, and a user's function could take a built-in's place
         return _unsafe("search_path with pg_catalog after another schema")
     return None
+
+
+_IDENTIFIER: Final = re.compile(r'[ \t\n\r\f\v]*(?:"((?:[^"]|"")+)"|([^\s",]+))[ \t\n\r\f\v]*(,|\Z)')
+
+
+def _split_identifiers(value: str) -> list[str] | None:
+    """The names in a list, as PostgreSQL's SplitIdentifierString splits it; None where it is not one."""
+    if not value.strip(" \t\n\r\f\v"):
+        return []
+    names, at, goes_on = [], 0, True
+    while goes_on:
+        found = _IDENTIFIER.match(value, at)
+        if found is None:
+            return None
+        quoted, plain, comma = found.groups()
+        names.append(plain.lower() if quoted is None else quoted.replace('""', '"'))
+        at, goes_on = found.end(), bool(comma)
+    return names if at == len(value) else None
 
 
 def _fold_encoding(value: str) -> str:

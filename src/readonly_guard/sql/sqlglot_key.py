@@ -119,6 +119,9 @@ def _inner_query(word: str, tokens: list[Token]) -> list[Token] | None:
                 at += 1
             return [] if _is(tokens, at, "EXECUTE") else tokens[at:]
         case "COPY":
+            target = _after(tokens, "TO") or []
+            if not (_is(target, 0, "STDOUT") or _is(target, 0, "STDIN")):  # either word means the client
+                return None
             return tokens[2 : _closing(tokens, 1)] if _is(tokens, 1, "(") else []
         case "DECLARE":
             return _after(tokens, "FOR")

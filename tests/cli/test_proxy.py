@@ -1,0 +1,244 @@
+"""`readonly-guard proxy` as a process of its own, in front of a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import time
+
+import psycopg
+import pytest
+
+from readonly_guard.audit import read, verify
+from readonly_guard.domain import CompletionRecord, DecisionRecord, SessionRecord
+
+_READ = "SELECT name_last FROM person WHERE person_id = 900001"
+
+
+def _connect(proxy, millennium, **options):
+    declared = options.pop("options", "-c readonly_guard.purpose=TREAT")
+    return psycopg.connect(
+        millennium.dsn("alind", port=proxy.port), options=declared, autocommit=True, connect_timeout=10, **options
+    )
+
+
+@pytest.fixture
+def policy_of(policies, roster):
+    """The settings' section for policies that a test may change."""
+    return f'source = "{policies}"\ndata = ["{roster}"]'
+
+
+class TestALife:
+    def test_from_start_to_sigterm(self, start_proxy, guard_toml, millennium, tmp_path):
+        proxy = start_proxy(guard_toml())
+        assert proxy.greeting == f"listening on 127.0.0.1:{proxy.port}"
+        with _connect(proxy, millennium) as connection:
+            assert len(connection.execute(_READ).fetchall()) == 1
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="RG-W05"):
+                connection.execute("DELETE FROM person WHERE name_last = 'Svartvik'")
+            assert connection.execute("SELECT 'Svartvik'").fetchone() == ("Svartvik",)  # the session lives on
+        began = time.monotonic()
+        assert proxy.stop() == 0
+        assert time.monotonic() - began < 5
+
+        assert proxy.process.stdout.read() == ""
+        events = proxy.events()
+        assert all({"event", "level", "timestamp"} <= set(event) for event in events)
+        for secret in ("Svartvik", "DELETE", "SELECT", "name_last", millennium.password):
+            assert secret not in proxy.said()
+
+        journal = tmp_path / "journal"
+        assert verify(journal).ok
+        records = [entry.record for entry in read(journal)]
+        assert any(isinstance(record, DecisionRecord) and record.codes == ("RG-W05",) for record in records)
+        assert any(isinstance(record, CompletionRecord) and record.rows == 1 for record in records)
+        assert any(isinstance(record, SessionRecord) and record.event == "closed" for record in records)
+
+    def test_ctrl_c_ends_it_and_a_client_that_is_idle(self, start_proxy, guard_toml, millennium, tmp_path):
+        proxy = start_proxy(guard_toml())
+        with _connect(proxy, millennium) as connection:
+            connection.execute(_READ)
+            assert proxy.stop(signal.SIGINT) == 0
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute(_READ)
+        assert "Traceback" not in proxy.said()
+        records = [entry.record for entry in read(tmp_path / "journal")]
+        assert any(isinstance(record, CompletionRecord) for record in records)
+        assert isinstance(records[-1], SessionRecord)
+
+    def test_a_second_one_on_the_same_journal_does_not_start(
+        self, start_proxy, guard_toml, program, millennium, tmp_path
+    ):
+        config = guard_toml()
+        proxy = start_proxy(config)
+        ended = program("proxy", "--config", config)
+        assert ended.status == 2
+        assert ended.out == ""
+        assert ended.err.startswith(f"error: journal.path: {tmp_path / 'journal'} is being written by another guard; ")
+        assert ended.err.count("\n") == 1
+        with _connect(proxy, millennium) as connection:
+            connection.execute(_READ)
+
+    def test_killed_and_with_a_torn_tail_it_starts_and_says_so(self, start_proxy, guard_toml, millennium, tmp_path):
+        config = guard_toml()
+        proxy = start_proxy(config)
+        with _connect(proxy, millennium) as connection:
+            connection.execute(_READ)
+        proxy.process.kill()
+        proxy.process.wait()
+        (segment,) = (tmp_path / "journal").glob("journal-*.jsonl")
+        with segment.open("ab") as file:
+            file.write(b'{"seq":')
+        proxy = start_proxy(config)
+        told = proxy.wait_for("the log had a torn tail, which was set aside")
+        assert told["level"] == "warning"
+        assert told["file"] == f"{segment.name}.torn-1"
+        with _connect(proxy, millennium) as connection:
+            connection.execute(_READ)
+        assert proxy.stop() == 0
+        assert verify(tmp_path / "journal").ok
+        proxy = start_proxy(config)
+        assert "torn" not in proxy.said()  # told once
+
+
+class TestTheServer:
+    def test_that_cannot_be_reached_and_then_can(self, start_proxy, guard_toml, millennium, tmp_path):
+        sockets = tmp_path / "s"
+        sockets.mkdir()
+        proxy = start_proxy(guard_toml(upstream=f'host = "{sockets}"\nport = 5432'))
+        for _ in range(2):
+            with pytest.raises(psycopg.OperationalError) as caught:
+                _connect(proxy, millennium)
+            assert "FATAL:  readonly-guard: the database server cannot be reached" in str(caught.value)
+            assert "call operations" in str(caught.value)
+            assert str(sockets) not in str(caught.value)
+        assert proxy.process.poll() is None
+        assert proxy.wait_for("server not reached", times=2)["level"] == "error"
+        server = millennium.server
+        (sockets / ".s.PGSQL.5432").symlink_to(server.socket_dir / f".s.PGSQL.{server.port}")
+        with _connect(proxy, millennium) as connection:
+            assert len(connection.execute(_READ).fetchall()) == 1
+
+
+class TestReload:
+    def test_a_good_change_takes_effect(self, start_proxy, guard_toml, millennium, policy_of, roster):
+        proxy = start_proxy(guard_toml(policy=policy_of))
+        before = proxy.wait_for("policies loaded")["revision"]
+        with _connect(proxy, millennium) as connection:
+            connection.execute(_READ)
+            overlay = json.loads(roster.read_text(encoding="utf-8"))
+            overlay["roster"]["users"]["alind"]["revoked_at"] = "2025-01-01"
+            roster.write_text(json.dumps(overlay), encoding="utf-8")
+            connection.execute(_READ)  # not before it is told to
+            proxy.reload()
+            assert proxy.wait_for("policies loaded", times=2)["revision"] != before
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="RG-R"):
+                connection.execute(_READ)
+        assert proxy.stop() == 0
+
+    def test_what_does_not_load_changes_nothing(self, start_proxy, guard_toml, millennium, policies, policy_of):
+        proxy = start_proxy(guard_toml(policy=policy_of))
+        faults = (
+            (
+                "readonly_guard/print/print.rego",
+                "package readonly_guard.print\n\ndeny contains x if {\n",
+                "print.rego:",
+            ),
+            ("routine/data.json", '{"id": ', "routine/data.json:1:"),
+            ("../roster.json", "[]", "roster.json: "),
+            ("../guard.toml", "[listener]\nport = 'x'", "guard.toml: "),
+            ("../guard.toml", "[", "guard.toml: "),
+        )
+        with _connect(proxy, millennium) as connection:
+            for times, (file, text, place) in enumerate(faults, start=1):
+                path = policies / file
+                good = path.read_text(encoding="utf-8")
+                path.write_text(text, encoding="utf-8")
+                proxy.reload()
+                told = proxy.wait_for("reload refused", times)
+                assert told["level"] == "error"
+                assert place in told["reason"]
+                path.write_text(good, encoding="utf-8")
+                connection.execute(_READ)
+                with pytest.raises(psycopg.errors.InsufficientPrivilege, match="RG-X01"):
+                    connection.execute(f"COPY ({_READ}) TO STDOUT")
+            proxy.reload()
+            proxy.wait_for("reloaded")
+            connection.execute(_READ)
+        assert proxy.stop() == 0
+
+
+class TestItDoesNotStart:
+    """One line on standard error that says what and what to do, exit status 2, nothing on standard output."""
+
+    @pytest.fixture
+    def refusal(self, program):
+        def start(config) -> str:
+            ended = program("proxy", "--config", config)
+            assert ended.status == 2
+            assert ended.out == ""
+            *events, line = ended.err.splitlines()
+            assert all(json.loads(event)["level"] == "info" for event in events)
+            assert line.startswith("error: ")
+            return line
+
+        return start
+
+    def test_when_the_port_is_in_use(self, refusal, guard_toml):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            said = refusal(guard_toml(listener=f"port = {port}"))
+        assert f"listener.port: 127.0.0.1:{port} is in use; " in said
+        assert "choose another listener.port" in said
+
+    def test_when_the_address_is_not_this_machines(self, refusal, guard_toml):
+        assert "listener.host: 192.0.2.1 is not an address of this machine" in refusal(
+            guard_toml(listener='host = "192.0.2.1"\nport = 0')
+        )
+
+    @pytest.mark.parametrize(
+        ("sections", "said"),
+        [
+            ({"listner": "port = 0"}, "unknown key 'listner'; did you mean 'listener'?"),
+            ({"listener": "prot = 0"}, "unknown key 'listener.prot'; did you mean 'port'?"),
+            ({"listener": "port ="}, "is not valid TOML"),
+            ({"plugins": 'load = ["nosuch"]'}, "nosuch"),
+        ],
+    )
+    def test_when_the_configuration_is_wrong(self, refusal, guard_toml, sections, said):
+        assert said in refusal(guard_toml(**sections))
+
+    def test_without_a_configuration(self, refusal, program, tmp_path):
+        assert "cannot be read" in refusal(tmp_path / "nowhere.toml")
+        assert program("proxy").status == 2
+
+    @pytest.mark.parametrize("fault", ["deny contains {\n", "deny contains nosuch(1)\n", "deny contains reason\n"])
+    def test_when_a_policy_does_not_compile(self, refusal, guard_toml, policies, policy_of, fault):
+        path = policies / "readonly_guard" / "roster" / "roster.rego"
+        lines = path.read_text(encoding="utf-8").count("\n")
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"\n{fault}")
+        said = refusal(guard_toml(policy=policy_of))
+        place = re.search(r"readonly_guard/roster/roster\.rego:(\d+):\d+: ", said)
+        assert place is not None
+        assert int(place[1]) in {lines + 2, lines + 3}
+
+    def test_when_the_data_is_not_there(self, refusal, guard_toml, tmp_path):
+        assert f"{tmp_path}/nobody.json: does not exist" in refusal(guard_toml(policy='data = ["nobody.json"]'))
+
+    def test_when_the_log_cannot_be_written(self, refusal, guard_toml):
+        said = refusal(guard_toml(journal='path = "guard.toml/journal"'))
+        assert "guard.toml/journal cannot be written (Not a directory)" in said
+        assert "name a directory that this user may write" in said
+
+    def test_when_the_log_was_tampered_with(self, start_proxy, refusal, guard_toml, millennium, tmp_path):
+        config = guard_toml()
+        proxy = start_proxy(config)
+        with _connect(proxy, millennium) as connection:
+            connection.execute(_READ)
+        assert proxy.stop() == 0
+        (segment,) = (tmp_path / "journal").glob("journal-*.jsonl")
+        segment.write_bytes(segment.read_bytes().replace(b"alind", b"osund", 1))
+        assert f"readonly-guard audit verify {tmp_path / 'journal'}" in refusal(config)
