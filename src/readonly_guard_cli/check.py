@@ -16,8 +16,9 @@ from readonly_guard import Guard
 from readonly_guard.domain import Analysis, Decision, Language, Reason
 from readonly_guard.hooks import Hooks
 from readonly_guard.policy import EmbeddedEngine, load_policies
-from readonly_guard.settings import Settings, load_settings
+from readonly_guard.settings import ReadingSettings, Settings, load_settings
 from readonly_guard.sql import Analyzer, Bounds
+from readonly_guard_cli.explain import show_explanation
 from readonly_guard_cli.output import ALLOWED, DENIED, console, fail, speaking_plainly, visible
 
 __all__ = ["check"]
@@ -37,6 +38,9 @@ def check(
     config: Annotated[Path | None, typer.Option(help="A guard.toml, for its policies and table classes.")] = None,
     policies: Annotated[Path | None, typer.Option(help="A directory of Rego instead of the shipped policies.")] = None,
     data: Annotated[list[Path] | None, typer.Option(help="JSON laid over the policies' data; may be repeated.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", "-e", help="Show the place in the statement and what both parsers read.")
+    ] = False,
     lang: Annotated[str, typer.Option(help="Language of the messages: en or sv.")] = "en",
     format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",  # noqa: A002  its name on the line
 ) -> None:
@@ -52,6 +56,8 @@ def check(
     - `readonly-guard check "SELECT 1; DELETE FROM person"`
 
     - `readonly-guard check --user alind --purpose TREAT --data roster.json "SELECT * FROM person"`
+
+    - `readonly-guard check --explain "SELECT * FROM person FOR UPDATE"`
 
     - `readonly-guard check --lang sv --format json - < report.sql`
     """
@@ -98,6 +104,8 @@ def check(
         sys.stdout.buffer.write(msgspec.json.encode(outcome.document(language)) + b"\n")
     else:
         _show(outcome, sql, language)
+        if explain:
+            show_explanation(sql, language, *_reading_of(settings))
     raise typer.Exit(DENIED if outcome.reasons else ALLOWED)
 
 
@@ -107,10 +115,14 @@ _FORMATS: Final = ("text", "json")
 
 def _analyzer(settings: Settings | None) -> Analyzer:
     """Reads as the proxy with these settings would, bounds included."""
+    return Analyzer(*_reading_of(settings))
+
+
+def _reading_of(settings: Settings | None) -> tuple[ReadingSettings, Bounds]:
     if settings is None:
-        return Analyzer()
+        return ReadingSettings(), Bounds()
     limits = settings.limits
-    return Analyzer(settings.reading, Bounds(statement_bytes=limits.statement_bytes, tokens=limits.tokens))
+    return settings.reading, Bounds(statement_bytes=limits.statement_bytes, tokens=limits.tokens)
 
 
 class _Outcome(msgspec.Struct, frozen=True, kw_only=True):

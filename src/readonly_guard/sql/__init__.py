@@ -6,6 +6,7 @@ about PostgreSQL, ``functions`` and ``session_settings`` what follows from them,
 
 from readonly_guard.sql.analysis import Analyzer
 from readonly_guard.sql.builtins import RELATIONS, REVEALING_RELATIONS
+from readonly_guard.sql.explanation import Explanation, Span, explain
 from readonly_guard.sql.scan import Bounds
 from readonly_guard.sql.session_settings import SAFE_ENCODINGS, StartupJudgement, judge_setting, judge_startup
 
@@ -15,7 +16,10 @@ __all__ = [
     "SAFE_ENCODINGS",
     "Analyzer",
     "Bounds",
+    "Explanation",
+    "Span",
     "StartupJudgement",
+    "explain",
     "judge_setting",
     "judge_startup",
 ]

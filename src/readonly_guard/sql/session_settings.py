@@ -17,7 +17,15 @@ import msgspec
 from readonly_guard.domain import DECLARED_PREFIX, Declared, Reason, SettingChange, core_reason
 from readonly_guard.settings import ReadingSettings
 
-__all__ = ["SAFE_ENCODINGS", "StartupJudgement", "judge_setting", "judge_startup", "split_options"]
+__all__ = [
+    "ALLOWED_SETTINGS",
+    "PINNED_SETTINGS",
+    "SAFE_ENCODINGS",
+    "StartupJudgement",
+    "judge_setting",
+    "judge_startup",
+    "split_options",
+]
 
 SAFE_ENCODINGS: Final[dict[str, str]] = {
     "utf8": "utf-8",
@@ -40,7 +48,7 @@ def _allowed(reason: str, names: str) -> dict[str, str]:
     return dict.fromkeys(names.split(), reason)
 
 
-_ALLOWED: Final[dict[str, str]] = {
+ALLOWED_SETTINGS: Final[dict[str, str]] = {
     **_allowed(
         "shapes what is shown",
         "datestyle intervalstyle timezone extra_float_digits bytea_output xmlbinary xmloption lc_messages lc_monetary"
@@ -78,7 +86,7 @@ _ALLOWED: Final[dict[str, str]] = {
 }
 
 # These may be set, but only to the value the guard itself wants.
-_PINNED: Final[dict[str, frozenset[str]]] = {
+PINNED_SETTINGS: Final[dict[str, frozenset[str]]] = {
     "standard_conforming_strings": frozenset({"on", "true", "yes", "1"}),
     "default_transaction_read_only": frozenset({"on", "true", "yes", "1"}),
     "transaction_read_only": frozenset({"on", "true", "yes", "1"}),
@@ -86,7 +94,7 @@ _PINNED: Final[dict[str, frozenset[str]]] = {
     "session_authorization": frozenset(),
 }
 
-_NEVER: Final = frozenset({*_PINNED, "session_replication_role", "search_path", "client_encoding"})
+_NEVER: Final = frozenset({*PINNED_SETTINGS, "session_replication_role", "search_path", "client_encoding"})
 """Settings that guard.toml's ``reading.allowed_settings`` cannot open."""
 
 _LANGUAGES: Final = ("sv", "en")
@@ -103,17 +111,17 @@ def judge_setting(change: SettingChange, rules: ReadingSettings) -> Reason | Non
         return _judge_declaration(name, change)
     if value is None and name != "transaction_read_only":  # which has no value of its own to return to
         # RESET returns to the startup packet's value, which was judged; SET … TO DEFAULT likewise
-        known = name in _ALLOWED or name in _NEVER or name in rules.allowed_settings
+        known = name in ALLOWED_SETTINGS or name in _NEVER or name in rules.allowed_settings
         return None if known else _unsafe(name)
     if value is None:
         return _unsafe(f"{name} (pinned)")
-    if name in _PINNED:
-        return None if value.lower() in _PINNED[name] else _unsafe(f"{name} (pinned)")
+    if name in PINNED_SETTINGS:
+        return None if value.lower() in PINNED_SETTINGS[name] else _unsafe(f"{name} (pinned)")
     if name == "client_encoding":  # SET NAMES arrives under this name, too
         return None if _fold_encoding(value) in SAFE_ENCODINGS else core_reason("RG-T07", "client_encoding")
     if name == "search_path":
         return _judge_search_path(value, rules)
-    if name in _ALLOWED or (name in rules.allowed_settings and name not in _NEVER):
+    if name in ALLOWED_SETTINGS or (name in rules.allowed_settings and name not in _NEVER):
         return None
     return _unsafe(name)
 

@@ -1,0 +1,83 @@
+"""Write the generated tables of docs/ from the code they describe; `--check` only says whether they are up to date.
+
+A generated table stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from readonly_guard.codes import CORE_CODES
+from readonly_guard.sql.functions import DENIED_THOUGH_STABLE, READ_THOUGH_VOLATILE
+from readonly_guard.sql.scan import Bounds
+from readonly_guard.sql.session_settings import ALLOWED_SETTINGS, PINNED_SETTINGS, SAFE_ENCODINGS
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def _by_reason(names: dict[str, str]) -> str:
+    reasons: dict[str, list[str]] = {}
+    for name, reason in names.items():
+        reasons.setdefault(reason, []).append(f"`{name}`")
+    return "\n".join(f"| {reason} | {' '.join(sorted(found))} |" for reason, found in reasons.items())
+
+
+def functions_denied() -> str:
+    """Stable built-ins that are denied."""
+    return "| why denied | functions |\n|---|---|\n" + _by_reason(DENIED_THOUGH_STABLE)
+
+
+def functions_allowed() -> str:
+    """Volatile built-ins that are reads."""
+    return "| why a read | functions |\n|---|---|\n" + _by_reason(READ_THOUGH_VOLATILE)
+
+
+def settings() -> str:
+    """What a session may change."""
+    pinned = "\n".join(
+        f"| pinned: only {' '.join(f'`{value}`' for value in sorted(values)) or 'RESET'} | `{name}` |"
+        for name, values in PINNED_SETTINGS.items()
+    )
+    encodings = " ".join(f"`{name}`" for name in SAFE_ENCODINGS)
+    return (
+        f"| why | settings |\n|---|---|\n{_by_reason(ALLOWED_SETTINGS)}\n{pinned}\n| {encodings} | `client_encoding` |"
+    )
+
+
+def bounds() -> str:
+    """The bounds and their defaults."""
+    rows = "\n".join(f"| `{name}` | {value:,} |" for name, value in Bounds()._asdict().items())
+    return f"| bound | default |\n|---|---|\n{rows}"
+
+
+def codes() -> str:
+    """The core's reason codes."""
+    rows = "\n".join(f"| `{row.code}` | {row.sqlstate} | {row.en} | {row.sv} |" for row in CORE_CODES.values())
+    return f"| code | SQLSTATE | English | svenska |\n|---|---|---|---|\n{rows}"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    table.__name__.replace("_", "-"): table for table in (functions_denied, functions_allowed, settings, bounds, codes)
+}
+BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main(*, check: bool) -> int:
+    """Rewrite every page; 1 when ``check`` finds one that is not up to date."""
+    stale = 0
+    for page in sorted(DOCS.rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        fresh = BLOCK.sub(lambda block: f"{block[1]}{TABLES[block[2]]()}\n{block[3]}", text)
+        if fresh != text:
+            stale = 1
+            print(f"{page.relative_to(DOCS.parent)} is {'not up to date' if check else 'rewritten'}")
+            if not check:
+                page.write_text(fresh, encoding="utf-8")
+    return stale if check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(check="--check" in sys.argv[1:]))
