@@ -31,6 +31,11 @@ def test_paths_are_relative_to_the_file(tmp_path):
     assert settings.policy.data == (str(tmp_path / "roster.json"),)
     assert settings.listener.port == 6432
     assert settings.journal.durability == "fsync"
+    assert (settings.reading.workers, settings.reading.deadline_s) == (2, 1.0)
+
+
+def test_texts_may_be_read_in_the_proxys_own_process(tmp_path):
+    assert load_settings(write(tmp_path, GOOD + "[reading]\nworkers = 0")).reading.workers == 0
 
 
 @pytest.mark.parametrize(
@@ -44,6 +49,11 @@ def test_paths_are_relative_to_the_file(tmp_path):
         (GOOD + "[listener]\nport = 'x'", "listener.port: Expected `int`"),
         (GOOD + "[listener]\nport = 70000", "listener.port is 70000; a port is 0 to 65535"),
         (GOOD + "[limits]\ntokens = 0", "limits.tokens is 0; it must be above 0"),
+        (GOOD + "[reading]\nworkers = -1", "reading.workers is -1; it must be 0 or more"),
+        (GOOD + "[reading]\nworkers = 1.5", "reading.workers: Expected `int`"),
+        (GOOD + "[reading]\ndeadline_s = 0", "reading.deadline_s is 0.0; it must be above 0 and finite"),
+        (GOOD + "[reading]\ndeadline_s = inf", "reading.deadline_s is inf; it must be above 0 and finite"),
+        (GOOD + "[reading]\ndeadline_s = nan", "reading.deadline_s is nan; it must be above 0 and finite"),
         (GOOD.replace('path = "log"', 'path = "log"\ndurability = "maybe"'), "journal.durability: Invalid enum value"),
         ("[upstream", "is not valid TOML"),
         ("upstream = 3\n[journal]\npath='x'", "upstream: Expected `object`"),

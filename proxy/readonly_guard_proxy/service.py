@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Final, Protocol
 
 import structlog
 
 from readonly_guard.errors import ConfigurationError
+from readonly_guard.guard import Reader
 from readonly_guard.settings import Settings
+from readonly_guard.sql import Bounds
 from readonly_guard_proxy.net.listener import Listener
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
+from readonly_guard_proxy.reading.pool import ReadingPool
 
-__all__ = ["DRAIN_S", "OwnedGuard", "run", "serve"]
+__all__ = ["DRAIN_S", "OwnedGuard", "ReadingGuard", "reading_apart", "run", "serve"]
 
 _log = structlog.get_logger(__name__)
 
@@ -23,12 +27,41 @@ DRAIN_S: Final = 10.0
 """How long statements that are under way may take to end when the proxy stops."""
 
 
-class OwnedGuard(DecisionMaker, Protocol):
+class ReadingGuard(Protocol):
+    """A guard that can have texts read elsewhere."""
+
+    def read_with(self, reader: Reader, /) -> None:
+        """Have texts that are new read by ``reader`` from now on."""
+        ...
+
+
+class OwnedGuard(DecisionMaker, ReadingGuard, Protocol):
     """A guard that is closed together with the proxy."""
 
     async def aclose(self) -> None:
         """Flush and close the log and the plugins."""
         ...
+
+
+@contextlib.asynccontextmanager
+async def reading_apart(settings: Settings, guard: ReadingGuard) -> AsyncIterator[None]:
+    """Have a guard's new texts read in worker processes, which are there while the context lasts.
+
+    Args:
+        settings: the guard's own; ``reading.workers`` 0 leaves everything as it is.
+        guard: denies every new text once the context has ended.
+
+    Raises:
+        ConfigurationError: a worker cannot be started.
+    """
+    reading = settings.reading
+    if reading.workers == 0:
+        yield
+        return
+    bounds = Bounds.of(settings.limits)
+    async with ReadingPool(reading, bounds, workers=reading.workers, deadline_s=reading.deadline_s) as pool:
+        guard.read_with(pool)
+        yield
 
 
 async def serve(
@@ -79,7 +112,7 @@ def run(
         reload: called at SIGHUP; a ConfigurationError of its is logged and what was in force stays in force.
 
     Raises:
-        ConfigurationError: the address cannot be listened on.
+        ConfigurationError: the address cannot be listened on, or a process that reads texts cannot be started.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_main(settings, guard, judge=judge, ready=ready, reload=reload))
@@ -98,7 +131,8 @@ async def _main(
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, _reload, reload)
     try:
-        await serve(settings, guard, judge=judge, ready=ready, stop=stop)
+        async with reading_apart(settings, guard):
+            await serve(settings, guard, judge=judge, ready=ready, stop=stop)
     finally:
         await guard.aclose()
 

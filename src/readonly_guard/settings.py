@@ -6,10 +6,13 @@ Paths in the file are relative to the file. Nothing is read from the environment
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
@@ -17,6 +20,7 @@ from readonly_guard.domain import Language
 from readonly_guard.errors import ConfigurationError
 
 __all__ = [
+    "InformationSetSettings",
     "JournalSettings",
     "LimitSettings",
     "ListenerSettings",
@@ -71,10 +75,34 @@ class JournalSettings(_Section, frozen=True, kw_only=True):
     durability: Literal["fsync", "buffered"] = "fsync"
 
 
+class InformationSetSettings(_Section, frozen=True, kw_only=True):
+    """A table, or the part of it whose columns hold one of the values in ``when``, as a set of information with a name.
+
+    Several entries may share a name. Where ``when`` names several columns, each of them must hold one of its values.
+    """
+
+    name: str
+    table: str
+    when: dict[str, tuple[str | int, ...]] = {}
+
+
+class _InformationSets(_Section, frozen=True, kw_only=True):
+    information_sets: tuple[InformationSetSettings, ...]
+
+
+@cache
+def _synthetic_sets() -> tuple[InformationSetSettings, ...]:
+    text = files("readonly_guard").joinpath("information_sets.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text), _InformationSets).information_sets
+
+
 class ReadingSettings(_Section, frozen=True, kw_only=True):
     """What the readings need to know about the database; names are folded as PostgreSQL folds them."""
 
-    patient_keys: tuple[str, ...] = ("person_id", "encntr_id", "alias")
+    patient_keys: tuple[str, ...] = ("person_id", "encntr_id", "event_id", "order_id", "alias")
+    """Columns that name a patient, or something that is one patient's, such as an encounter."""
+    reference_tables: tuple[str, ...] = ("code_value", "organization", "prsnl")
+    """Relations that hold nothing about patients: a read of them needs no predicate on a patient key."""
     documentation_tables: tuple[str, ...] = ("clinical_event", "ce_blob", "diagnosis", "allergy")
     signing_tables: tuple[str, ...] = ("ce_event_prsnl",)
     signing_columns: tuple[str, ...] = ("verified_dt_tm", "verified_prsnl_id")
@@ -87,6 +115,12 @@ class ReadingSettings(_Section, frozen=True, kw_only=True):
     """Fields that ``(expression).field`` may name; any other could be a call of a function of that name."""
     allowed_settings: tuple[str, ...] = ()
     """Further settings a session may change, such as a custom one that row security reads. Some can never be."""
+    information_sets: tuple[InformationSetSettings, ...] = msgspec.field(default_factory=_synthetic_sets)
+    """What the log calls that which is read; the default names the synthetic database's."""
+    workers: int = 2
+    """How many processes of the proxy read new texts; 0 reads them in the proxy's own process, without a deadline."""
+    deadline_s: float = 1.0
+    """Within how many seconds a new text is read, waiting included, or denied with RG-T04."""
 
 
 class LimitSettings(_Section, frozen=True, kw_only=True):
@@ -169,12 +203,20 @@ def _check(path: Path, settings: Settings) -> None:
         for key, value in values.items():
             if isinstance(value, int | float) and value <= 0:
                 raise ConfigurationError(f"{path}: {section}.{key} is {value}; it must be above 0")
+    if settings.reading.workers < 0:
+        raise ConfigurationError(f"{path}: reading.workers is {settings.reading.workers}; it must be 0 or more")
+    if not 0 < settings.reading.deadline_s < math.inf:  # TOML can write inf, and nan, which is not above 0 either
+        raise ConfigurationError(
+            f"{path}: reading.deadline_s is {settings.reading.deadline_s}; it must be above 0 and finite"
+        )
 
 
 def _fields_at(at: str) -> list[str]:
     node: Any = Settings
     for part in filter(None, at.split(".")):
-        node = next(field.type for field in msgspec.structs.fields(node) if field.name == part)
+        name, _, index = part.partition("[")
+        node = next(field.type for field in msgspec.structs.fields(node) if field.name == name)
+        node = get_args(node)[0] if index else node
     return [field.name for field in msgspec.structs.fields(node)]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
+import subprocess
 import time
 
 import psycopg
@@ -242,3 +244,57 @@ class TestItDoesNotStart:
         (segment,) = (tmp_path / "journal").glob("journal-*.jsonl")
         segment.write_bytes(segment.read_bytes().replace(b"alind", b"osund", 1))
         assert f"readonly-guard audit verify {tmp_path / 'journal'}" in refusal(config)
+
+
+class TestItsWorkers:
+    """Texts that are new are read in processes of their own; the log tells which."""
+
+    @staticmethod
+    def _is_gone(pid) -> bool:
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return not state.stdout.strip() or state.stdout.startswith("Z")
+
+    def _wait_until_gone(self, pids) -> None:
+        deadline = time.monotonic() + 10
+        while not all(self._is_gone(pid) for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert all(self._is_gone(pid) for pid in pids)
+
+    def test_may_hang_and_are_replaced(self, start_proxy, guard_toml, millennium):
+        section = 'search_path = ["millennium", "public"]\nworkers = 1\ndeadline_s = 0.5'
+        proxy = start_proxy(guard_toml(reading=section))
+        (pid,) = proxy.wait_for("reading workers started")["pids"]
+        with _connect(proxy, millennium) as connection:
+            connection.execute(_READ)
+            os.kill(pid, signal.SIGSTOP)
+            connection.execute(_READ)  # known
+            with pytest.raises(psycopg.errors.StatementTooComplex, match="RG-T04"):
+                connection.execute("SELECT 'Svartvik' AS name_last")
+            assert proxy.wait_for("reading worker lost")["pid"] == pid
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                try:
+                    assert connection.execute("SELECT 'Svartvik' AS name_last").fetchone() == ("Svartvik",)
+                    break
+                except psycopg.errors.StatementTooComplex:
+                    continue  # its successor is starting
+            else:
+                raise AssertionError("no new worker")
+        assert proxy.stop() == 0
+        assert "Svartvik" not in proxy.said()
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+    def test_end_with_it(self, start_proxy, guard_toml, number):
+        proxy = start_proxy(guard_toml())
+        pids = proxy.wait_for("reading workers started")["pids"]
+        assert len(pids) == 2
+        assert not any(self._is_gone(pid) for pid in pids)
+        assert proxy.stop(number) == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+        self._wait_until_gone(pids)
+
+    def test_may_be_none(self, start_proxy, guard_toml, millennium):
+        proxy = start_proxy(guard_toml(reading='search_path = ["millennium", "public"]\nworkers = 0'))
+        assert not [event for event in proxy.events() if "reading" in event["event"]]
+        with _connect(proxy, millennium) as connection:
+            connection.execute(_READ)
+        assert proxy.stop() == 0

@@ -285,13 +285,13 @@ def test_a_decision_that_comes_back_when_the_batch_has_failed_releases_nothing(s
     )
 
 
-def test_a_denial_in_the_batch_passes_over_what_has_been_sent(stage) -> None:
+def test_behind_a_denial_the_batch_is_not_even_sent(stage) -> None:
     stage.play(
         """
         > P:=a + B:= + S + Q:q
           decide parse a
         = deny RG-W00
-          server P/poison B S
+          server P/poison S
           decide query q
         = allow
           server Q

@@ -29,6 +29,7 @@ class Guard:
     async def refuse(self, request, code, what): raise NotImplementedError
     def completed(self, decision, *, rows, bytes_sent, duration_us, sqlstate=""): pass
     def session_event(self, event, session, subject, *, codes=(), detail=""): pass
+    def read_with(self, reader): print("workers", flush=True)
     async def aclose(self): print("closed", flush=True)
 
 def reload():

@@ -96,6 +96,10 @@ class ReplyLane:
         """Send what stands in for a denied request; ``name`` is a denied Parse's statement name."""
         kind, data = substitute(message.kind, name, decision.decision_id)
         self._append(Entry(kind=kind, number=self._next(), denial=decision, language=language), data)
+        if kind in SKIPS_UNTIL_SYNC:
+            # it will fail, so what comes before Sync will be passed over: it need not be decided, nor recorded
+            self.skipping = True
+            self.skip_cause = SYNTAX_ERROR
 
     def look_up(self, kind: Kind, name: bytes) -> tuple[bool, str | None]:
         """Whether a name's text is certain by now, and the text, None when it is unknown.

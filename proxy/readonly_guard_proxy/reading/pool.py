@@ -1,0 +1,214 @@
+"""The pool: texts in, analyses out, and a fixed number of workers that are replaced when they are lost.
+
+Every text has a deadline from the moment it comes, so what waits behind slow texts is denied rather than late, and a
+caller never waits longer. A worker has the same time for a text from the moment it gets it; then it is killed. A text
+is given to one worker once: what has cost a worker is denied, not tried on the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+import structlog
+
+from readonly_guard.domain import Analysis, core_reason
+from readonly_guard.errors import ConfigurationError
+from readonly_guard.settings import ReadingSettings
+from readonly_guard.sql import Bounds
+from readonly_guard_proxy.reading.exchange import Instructions
+from readonly_guard_proxy.reading.process import ENDED, LATE, WorkerProcess
+
+__all__ = ["ReadingPool"]
+
+_log = structlog.get_logger(__name__)
+
+_CROWDED: Final = "too many others wait to be read"
+_CLOSED: Final = "the guard is shutting down"
+
+_WAITING: Final = 1_000
+"""How many texts may wait; as many as there may be connections by default, each of which waits with one at most."""
+
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 10.0
+
+
+class _Job:
+    """A text, for whomever waits for it."""
+
+    def __init__(self, text: str, answer: asyncio.Future[Analysis]) -> None:
+        self.text = text
+        self.answer = answer
+
+    def settle(self, analysis: Analysis) -> None:
+        if not self.answer.done():
+            self.answer.set_result(analysis)
+
+
+class ReadingPool:
+    """Reads texts in worker processes; a :class:`readonly_guard.guard.Reader`. Use as an asynchronous context.
+
+    Args:
+        rules: as for :class:`readonly_guard.Analyzer`, and the same as the guard's.
+        bounds: likewise.
+        workers: how many processes, at least one.
+        deadline_s: within how many seconds a text is read, waiting included, or denied with RG-T04.
+        waiting: how many texts may wait; beyond, RG-T04 at once.
+    """
+
+    def __init__(
+        self,
+        rules: ReadingSettings,
+        bounds: Bounds,
+        *,
+        workers: int = 2,
+        deadline_s: float = 1.0,
+        waiting: int = _WAITING,
+    ) -> None:
+        self._instructions = msgspec.msgpack.encode(Instructions(rules=rules, bounds=bounds, longest_s=2 * deadline_s))
+        self._size = workers
+        self._deadline_s = deadline_s
+        self._most_waiting = waiting
+        self._workers: set[WorkerProcess] = set()
+        self._idle: deque[WorkerProcess] = deque()
+        self._waiting: OrderedDict[str, _Job] = OrderedDict()
+        self._reading: dict[WorkerProcess, _Job] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The workers' process ids."""
+        return tuple(worker.pid for worker in self._workers)
+
+    async def start(self) -> None:
+        """Start all workers, and wait until they can read.
+
+        Raises:
+            ConfigurationError: one could not be started.
+        """
+        try:
+            started = await asyncio.gather(*(self._add_worker() for _ in range(self._size)), return_exceptions=True)
+        except BaseException:
+            await self.aclose()
+            raise
+        faults = [fault for fault in started if isinstance(fault, BaseException)]
+        if faults:
+            await self.aclose()
+            raise ConfigurationError(
+                f"reading.workers: a process that reads statements cannot be started: {faults[0]}; "
+                "workers = 0 reads in the proxy's own process, where a parser that hangs stops every session"
+            ) from faults[0]
+        _log.info("reading workers started", pids=self.pids)
+
+    async def aclose(self) -> None:
+        """Deny what waits or is read, end the workers and wait until they are gone."""
+        self._is_closed = True
+        for job in (*self._waiting.values(), *self._reading.values()):
+            job.settle(_unread(_CLOSED))
+        self._waiting.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        workers = tuple(self._workers)
+        for worker in workers:
+            worker.end(ENDED)
+        await asyncio.gather(*(worker.gone() for worker in workers))
+
+    async def read(self, text: str) -> Analysis:
+        """As :meth:`readonly_guard.Analyzer.read`, in a worker; RG-T04 when it has not answered at the deadline."""
+        if self._is_closed:
+            return _unread(_CLOSED)
+        job = self._under_way(text)
+        if job is None:
+            if len(self._waiting) >= self._most_waiting:
+                return _unread(_CROWDED)
+            job = self._take_on(text)
+        # others may wait for the same answer when this one's session ends
+        return await asyncio.shield(job.answer)
+
+    def _under_way(self, text: str) -> _Job | None:
+        job = self._waiting.get(text)
+        if job is not None:
+            return job
+        return next((job for job in self._reading.values() if job.text == text and not job.answer.done()), None)
+
+    def _take_on(self, text: str) -> _Job:
+        loop = asyncio.get_running_loop()
+        job = self._waiting[text] = _Job(text, loop.create_future())
+        deadline = loop.call_later(self._deadline_s, self._give_up, job)
+        job.answer.add_done_callback(lambda _: deadline.cancel())
+        self._hand_out()
+        return job
+
+    def _give_up(self, job: _Job) -> None:
+        if self._waiting.get(job.text) is job:
+            del self._waiting[job.text]
+        job.settle(_unread(LATE))
+
+    def _hand_out(self) -> None:
+        while self._idle and self._waiting:
+            worker = self._idle.popleft()
+            _, job = self._waiting.popitem(last=False)
+            self._reading[worker] = job
+            worker.ask(job.text)
+
+    # ------------------------------------------------------------------ the workers' owner
+
+    def answered(self, worker: WorkerProcess, analysis: Analysis) -> None:
+        """A worker has read its text."""
+        self._reading.pop(worker).settle(analysis)
+        self._idle.append(worker)
+        self._hand_out()
+
+    def lost(self, worker: WorkerProcess, why: str) -> None:
+        """A worker is no more: its text is denied, and another takes its place."""
+        job = self._reading.pop(worker, None)
+        if job is not None:
+            job.settle(_unread(why))
+        else:
+            self._idle.remove(worker)
+        if not self._is_closed:
+            self._run(self._replace(worker, why))
+
+    async def _replace(self, lost: WorkerProcess, why: str) -> None:
+        status = await lost.gone()
+        self._workers.discard(lost)
+        _log.warning("reading worker lost", pid=lost.pid, why=why, status=status)
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                return await self._add_worker()
+            except Exception as error:  # noqa: BLE001  whatever it is, the place may not stay empty
+                _log.error("reading worker not started", reason=str(error), again_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _add_worker(self) -> None:
+        worker = WorkerProcess(self, self._deadline_s)
+        await worker.start(self._instructions)
+        self._workers.add(worker)
+        self._idle.append(worker)
+        self._hand_out()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)  # the loop itself would hold it only weakly
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _unread(what: str) -> Analysis:
+    return Analysis(reasons=(core_reason("RG-T04", what),))
