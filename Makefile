@@ -5,13 +5,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint opa clean
+.PHONY: demo test drivers lint opa clean
 
 demo: $(VENV)/.demo  ## the guided run; KEEP=1 leaves the guarded database running
 	@exec $(BIN)/readonly-guard demo $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev  ## all tests; ARGS="-k wire -x" goes to pytest
 	$(BIN)/pytest $(ARGS)
+
+drivers: $(VENV)/.drivers  ## other people's clients through the guard; needs psql, psqlODBC, Node, Java, Go, Rust
+	$(BIN)/pytest tests/drivers --require-drivers $(ARGS)
 
 lint: $(VENV)/.dev  ## style, types, architecture
 	$(BIN)/ruff check
@@ -42,6 +45,11 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing readonly-guard with its tools into $(VENV) …"
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.drivers: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing readonly-guard with its tools and the drivers into $(VENV) …"
+	@$(PIP) --editable '.[dev,drivers]'
+	@touch $@ $(VENV)/.dev $(VENV)/.demo
 
 clean:
 	rm -rf $(VENV) .tools build dist *.egg-info src/*.egg-info

@@ -16,8 +16,9 @@ _copies = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--require-opa``: a missing OPA fails the tests that need one instead of skipping them (CI)."""
+    """``--require-opa``, ``--require-drivers``: what is missing fails the tests that need it instead of skipping them."""
     parser.addoption("--require-opa", action="store_true", help="fail, rather than skip, when there is no OPA binary")
+    parser.addoption("--require-drivers", action="store_true", help="fail, rather than skip, when a driver is missing")
 
 
 @pytest.fixture(scope="session")
