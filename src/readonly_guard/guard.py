@@ -12,23 +12,16 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self, cast
+from typing import Protocol, Self, cast
 
 from readonly_guard.audit import Journal, JournalPlugin, Recovery
+from readonly_guard.case import Case, rfc3339
 from readonly_guard.domain import (
-    SYSTEM_SCHEMAS,
-    AccessRequest,
-    Action,
     Analysis,
     Answer,
     CompletionRecord,
     Decision,
-    DecisionRecord,
     Declared,
-    Effect,
-    Name,
-    Reading,
-    Resource,
     Session,
     SessionRecord,
     StatementRequest,
@@ -40,24 +33,9 @@ from readonly_guard.errors import ConfigurationError, DecisionUnavailable, Polic
 from readonly_guard.hooks import Hooks, Receipt
 from readonly_guard.policy import EmbeddedEngine, PolicyDecisionPoint, SyncPolicyDecisionPoint, load_policies
 from readonly_guard.settings import JournalSettings, PolicySettings, ReadingSettings, Settings
-from readonly_guard.sql import RELATIONS, REVEALING_RELATIONS, Analyzer, Bounds
+from readonly_guard.sql import Analyzer, Bounds
 
 __all__ = ["Guard", "Reader"]
-
-_ACTIVITY: Final = {
-    "read": "Läsa",
-    "search": "Sök",
-    "print": "Utskrift",
-    "catalog": "Systemkatalog",
-    "session": "Session",
-    "write": "Skrivning",
-}
-_DENIED_ACTIVITY: Final = {
-    "Läsa": "Nekad läsning",
-    "Sök": "Nekad sökning",
-    "Utskrift": "Nekad utskrift",
-    "Skrivning": "Nekad skrivning",
-}
 
 
 def _utc_now() -> datetime:
@@ -151,7 +129,7 @@ class Guard:
             policy=settings.policy,
             journal=settings.journal,
             reading=settings.reading,
-            bounds=Bounds(statement_bytes=settings.limits.statement_bytes, tokens=settings.limits.tokens),
+            bounds=Bounds.of(settings.limits),
             plugins=settings.plugins.load,
             clock=clock,
         )
@@ -247,7 +225,7 @@ class Guard:
         if not hasattr(self._pdp, "decide_now"):
             raise ConfigurationError("this policy decision point needs an event loop: use `await guard.decide(...)`")
         pdp = cast("SyncPolicyDecisionPoint", self._pdp)
-        case = _Case(request, self._analyzer.analyse(request.text), self._new_id(), self._clock())
+        case = Case(request, self._analyzer.analyse(request.text), self._new_id(), self._clock())
         try:
             answer = pdp.decide_now(case.question)
         except DecisionUnavailable as error:
@@ -288,7 +266,7 @@ class Guard:
         return await self._decide(request, Analysis(reasons=(core_reason(code, what),)))
 
     async def _decide(self, request: StatementRequest, analysis: Analysis) -> Decision:
-        case = _Case(request, analysis, self._new_id(), self._clock())
+        case = Case(request, analysis, self._new_id(), self._clock())
         try:
             answer = await self._pdp.decide(case.question)
         except DecisionUnavailable as error:
@@ -308,7 +286,7 @@ class Guard:
         self._note(
             CompletionRecord(
                 decision_id=decision.decision_id,
-                time=_rfc3339(self._clock()),
+                time=rfc3339(self._clock()),
                 rows=rows,
                 bytes=bytes_sent,
                 duration_us=duration_us,
@@ -323,7 +301,7 @@ class Guard:
         self._note(
             SessionRecord(
                 session_id=session.session_id,
-                time=_rfc3339(self._clock()),
+                time=rfc3339(self._clock()),
                 event=event,
                 subject=subject,
                 database=session.database,
@@ -341,7 +319,7 @@ class Guard:
         except DecisionUnavailable:
             return  # nothing is released on this record, and the next decision meets the same fault and denies
 
-    def _conclude(self, case: _Case, answer: Answer) -> tuple[Decision, list[Receipt]]:
+    def _conclude(self, case: Case, answer: Answer) -> tuple[Decision, list[Receipt]]:
         reasons = [*case.analysis.reasons, *answer.deny]
         try:
             reasons.extend(self._hooks.review(case.analysis, case.question))
@@ -371,10 +349,6 @@ class Guard:
             return denial, []
 
 
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 def _no_answer(error: DecisionUnavailable) -> Answer:
     return Answer(allow=False, deny=(core_reason(error.code, str(error)),))
 
@@ -391,110 +365,3 @@ def _unrecorded(decision: Decision, error: DecisionUnavailable) -> Decision:
         policy_revision=decision.policy_revision,
         declared=decision.declared,
     )
-
-
-class _Case:
-    """One decision being made: the request, what was read, and the question that follows from both."""
-
-    def __init__(self, request: StatementRequest, analysis: Analysis, decision_id: str, now: datetime) -> None:
-        self.request = request
-        self.analysis = analysis
-        self.time = _rfc3339(now)
-        # what will not run declares nothing
-        changes = [change for reading in analysis.readings for change in reading.settings if analysis.is_read]
-        self.declared = request.declared.after(changes, request.initial)
-        self.relations = tuple(dict.fromkeys(str(name) for reading in analysis.readings for name in reading.relations))
-        self.question = AccessRequest(
-            request_id=decision_id,
-            subject=request.subject,
-            action=Action(
-                name=_action(analysis, self.declared),
-                properties={"kinds": [reading.kind for reading in analysis.readings], "phase": request.phase},
-            ),
-            resources=tuple(Resource(id=name) for name in self.relations),
-            context={
-                "time": self.time,
-                "purpose": self.declared.purpose,
-                "case_reference": self.declared.case_reference,
-                "print_reason": self.declared.print_reason,
-                "justification": self.declared.justification,
-                "database": request.session.database,
-                "client_address": request.session.client_address,
-                "application_name": request.session.application_name,
-                "listener": request.session.listener,
-            },
-        )
-
-    def record(self, decision: Decision, answer: Answer) -> DecisionRecord:
-        """What the log keeps of it."""
-        declared, session = self.declared, self.request.session
-        activity = answer.activity_type or _ACTIVITY[decision.action]
-        if not decision.allowed:
-            activity = _DENIED_ACTIVITY.get(activity, f"Nekad: {activity}")
-        return DecisionRecord(
-            decision_id=decision.decision_id,
-            time=self.time,
-            session_id=session.session_id,
-            subject=self.request.subject.id,
-            hsa_id=str(answer.subject.get("hsa_id", "")),
-            care_unit=str(answer.subject.get("care_unit", "")),
-            purpose=declared.purpose or "",
-            case_reference=declared.case_reference or "",
-            print_reason=declared.print_reason or "",
-            justification=declared.justification or "",
-            action=decision.action,
-            activity=activity,
-            phase=self.request.phase,
-            kinds=tuple(reading.kind for reading in self.analysis.readings),
-            relations=self.relations,
-            functions=tuple(
-                dict.fromkeys(str(name) for reading in self.analysis.readings for name in reading.functions)
-            ),
-            patients=(),
-            statement=self.analysis.normalised,
-            fingerprint=self.analysis.fingerprint,
-            verdict=decision.verdict.value,
-            codes=decision.codes,
-            warnings=tuple(warning.code for warning in decision.warnings),
-            obligations=decision.obligations,
-            policy_revision=decision.policy_revision,
-            routine=answer.routine,
-            database=session.database,
-            client_address=session.client_address,
-            application_name=session.application_name,
-            listener=session.listener,
-        )
-
-
-_SESSION_EFFECTS: Final = frozenset({Effect.SESSION, Effect.TRANSACTION})
-
-
-def _action(analysis: Analysis, declared: Declared) -> str:
-    """Which of the actions of :class:`readonly_guard.domain.Action` a text is; the weightiest of its statements."""
-    if analysis.reasons:
-        return "write"
-    names = {_action_of(reading, declared) for reading in analysis.readings}
-    return next((name for name in ("print", "search", "read", "catalog") if name in names), "session")
-
-
-_INDIRECT: Final = frozenset({"execute", "explain_execute", "fetch"})
-"""Reads whose relations stand in an earlier statement; asked for as the broader action, a search."""
-
-
-def _action_of(reading: Reading, declared: Declared) -> str:
-    if reading.kind in _INDIRECT:
-        return "search"
-    if not reading.relations:
-        return "session" if reading.effects & _SESSION_EFFECTS else "catalog"
-    if all(_is_system(name) for name in reading.relations):
-        return "catalog"
-    if reading.kind == "copy_to" or declared.print_reason:
-        return "print"
-    return "read" if reading.has_patient_predicate else "search"
-
-
-def _is_system(name: Name) -> bool:
-    if name.name in REVEALING_RELATIONS and name.schema in {None, "pg_catalog"}:
-        return False
-    # an unqualified name of pg_catalog's means pg_catalog's, which always comes first on the search path
-    return name.schema in SYSTEM_SCHEMAS or (name.schema is None and name.name in RELATIONS["pg_catalog"])

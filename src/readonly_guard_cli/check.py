@@ -121,8 +121,7 @@ def _analyzer(settings: Settings | None) -> Analyzer:
 def _reading_of(settings: Settings | None) -> tuple[ReadingSettings, Bounds]:
     if settings is None:
         return ReadingSettings(), Bounds()
-    limits = settings.limits
-    return settings.reading, Bounds(statement_bytes=limits.statement_bytes, tokens=limits.tokens)
+    return settings.reading, Bounds.of(settings.limits)
 
 
 class _Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -157,6 +157,20 @@ SELECT fmgr_c_validator(1)
 -- expect: RG-F02
 SELECT satisfies_hash_partition('t'::regclass, 1, 0, 1)
 -- expect: RG-F02
+SELECT pg_input_is_valid('x', 'mydomain')
+-- expect: RG-F02
+SELECT pg_input_error_info('x', 'int) ; --')
+-- expect: RG-F02
+SELECT pg_input_is_valid('x', t) FROM (VALUES ('int')) v(t)
+-- expect: RG-F02
 SELECT lo_get(1)
 -- expect: RG-T03
 COPY person TO ''
+-- expect: RG-T06
+SELECT set_config('search_path', $1, false)
+-- expect: RG-T06
+SELECT set_config('readonly_guard.purpose', $1, false)
+-- expect: RG-T06
+SELECT set_config('transaction_read_only', current_setting('jit'), false)
+-- expect: RG-F02 RG-T06
+SELECT set_config('jit', nextval('s')::text, false), set_config('jit', setval('s', 1), false)

@@ -161,3 +161,13 @@ SELECT set_config('search_path', ' "$user" , PUBLIC ', false) WHERE false
 EXPLAIN ANALYZE EXECUTE byid (1)
 -- expect: read reset
 RESET default_transaction_read_only
+-- expect: read select
+SELECT pg_input_is_valid('1', 'integer[]'), * FROM pg_input_error_info('1', 'numeric(10,2)')
+-- expect: read select
+SELECT set_config('jit', $1, false)
+-- expect: read select
+SELECT current_setting('jit') AS cur, set_config('jit', current_setting('jit'), false) AS new
+-- expect: read set
+SET search_path = ''
+-- expect: read select
+SELECT pg_catalog.pg_export_snapshot()

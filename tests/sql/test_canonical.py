@@ -33,6 +33,19 @@ def scan(sql):
         ("SELECT a OPERATOR(pg_catalog.~) b COLLATE s.default", 'SELECT a ~ b COLLATE s . "default"'),
         ("SELECT point '(0,0)' <-> b, @ -5", "SELECT 'a' || b , ~ - 5"),
         ("SELECT a FROM t ORDER BY a USING <", "SELECT a FROM t ORDER BY a"),
+        ("SELECT * FROM a JOIN b USING (i) AS x", "SELECT * FROM a JOIN b USING ( i )"),
+        ("SELECT a IS NOT JSON OBJECT WITH UNIQUE KEYS", "SELECT a IS NOT NULL"),
+        ("SELECT a IS NFC NORMALIZED, b IS NORMALIZED", "SELECT a IS NULL , b IS NULL"),
+        ("SELECT SUBSTRING(a SIMILAR b ESCAPE c)", "SELECT SUBSTRING ( a , b , c )"),
+        ("SELECT a SIMILAR TO b ESCAPE c", "SELECT a SIMILAR TO b ESCAPE c"),
+        ("SELECT xmlparse(DOCUMENT a), xmlpi(NAME b)", 'SELECT "xmlparse" ( a ) , "xmlpi" ( b )'),
+        ("SELECT xmlserialize(CONTENT a AS text NO INDENT)", 'SELECT "xmlserialize" ( a :: text )'),
+        ("SELECT xmlroot(a, version no value, standalone yes)", 'SELECT "xmlroot" ( a , NULL , NULL )'),
+        ("SELECT xmlexists(a PASSING BY REF b)", 'SELECT "xmlexists" ( a , b )'),
+        (
+            "WITH RECURSIVE r AS (SELECT 1 a) SEARCH DEPTH FIRST BY a SET o CYCLE a SET c USING p SELECT * FROM r",
+            "WITH RECURSIVE r AS ( SELECT 1 a ) SELECT * FROM r",
+        ),
     ],
 )
 def test_canonical_text(sql, expected):

@@ -59,6 +59,12 @@ def test_a_setting_is_judged_by_its_value_each_time():
     assert analyzer.analyse("BEGIN; SET readonly_guard.purpose = 'B'").readings[1].settings[0].value == "B"
 
 
+def test_a_type_named_in_a_literal_is_judged_each_time():
+    analyzer = Analyzer()
+    assert analyzer.analyse("SELECT pg_input_is_valid('x', 'integer')").is_read
+    assert not analyzer.analyse("SELECT pg_input_is_valid('x', 'mydomain')").is_read
+
+
 def test_a_denial_points_into_its_own_text():
     analyzer = Analyzer()
     for text in ("SELECT 1, nextval('a')", "SELECT 11111, nextval('a')"):

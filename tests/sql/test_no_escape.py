@@ -1,8 +1,8 @@
 """What the readings let through is run on a real server, unguarded and as its superuser: nothing may change.
 
 Statements are mutated and spliced from the corpus and from fragments that attack the tokenizers. The oracle is the
-server: a digest of every table, sequence, catalog and large object before and after, the session's advisory locks and
-the settings that hold the guard up.
+server: a digest of every table, sequence, catalog and large object before and after, its files, what a listener hears,
+the locks a session holds, and the settings that hold the guard up.
 """
 
 from __future__ import annotations
@@ -40,6 +40,13 @@ PINNED = """
     WHERE name IN ('standard_conforming_strings', 'role', 'session_authorization', 'session_replication_role')
 """
 
+# a lock that outlives a statement outside a transaction is held by the session
+LOCKS = """
+    SELECT locktype, mode FROM pg_locks
+    WHERE pid = pg_backend_pid() AND locktype IN ('advisory', 'relation') AND mode <> 'AccessShareLock'
+"""
+IDLE = psycopg.pq.TransactionStatus.IDLE
+
 
 def mutations(count):
     chance = random.Random(SEED)
@@ -74,7 +81,10 @@ def test_nothing_that_is_read_as_a_read_changes_the_database(writable_millennium
     assert not [text for text, one in analyses.items() if any(FAILED in reason.what for reason in one.reasons)]
     allowed = [text for text, one in analyses.items() if one.is_read]
     assert len(allowed) > TEXTS // 100, "the generator makes hardly anything that is let through: it tests nothing"
-    before = database.checksums()
+    before, files = database.checksums(), listing(database)
+    listener = psycopg.connect(database.admin_dsn, autocommit=True)
+    for channel in ("channel", "news", "a", "x", "c", "p"):
+        listener.execute(f"LISTEN {channel}")
     ran = 0
     for start in range(0, len(allowed), 200):
         with psycopg.connect(database.admin_dsn, autocommit=True, prepare_threshold=None) as connection:
@@ -85,10 +95,31 @@ def test_nothing_that_is_read_as_a_read_changes_the_database(writable_millennium
                 ran += _runs(connection, text)
                 if connection.info.transaction_status != psycopg.pq.TransactionStatus.INERROR:
                     assert connection.execute(PINNED).fetchone() == pinned, text
-            locks = connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone()
-            assert locks == (0,)
+                locks = connection.execute(LOCKS).fetchall() if connection.info.transaction_status == IDLE else []
+                assert locks == [], text
     assert ran > len(allowed) // 4, "hardly anything that is let through runs: the oracle sees nothing"
     assert changed(before, database.checksums()) == ()
+    assert listing(database) == files
+    assert list(listener.notifies(timeout=0.2)) == []
+    listener.close()
+
+
+def listing(database):
+    """The server's files, without those that come and go with its own housekeeping and every reader's sorts."""
+    quiet = (
+        "base",
+        "global",
+        "pg_wal",
+        "pg_stat",
+        "pg_stat_tmp",
+        "pg_subtrans",
+        "pg_xact",
+        "pg_multixact",
+        "pg_notify",
+    )
+    data = database.server.socket_dir / "data"
+    files = [file.relative_to(data) for file in data.rglob("*") if file.is_file()]
+    return sorted(str(file) for file in files if file.parts[0] not in quiet)
 
 
 def _runs(connection, text):

@@ -11,6 +11,7 @@ from readonly_guard.domain.access import (
     Subject,
 )
 from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
+from readonly_guard.domain.lineage import Binding, ColumnUse, Lineage, RelationUse
 from readonly_guard.domain.reasons import core_reason
 from readonly_guard.domain.record import CompletionRecord, DecisionRecord, LogRecord, SessionRecord
 from readonly_guard.domain.statement import SYSTEM_SCHEMAS, Analysis, Effect, Name, Reading, Reason, SettingChange
@@ -22,16 +23,20 @@ __all__ = [
     "Action",
     "Analysis",
     "Answer",
+    "Binding",
+    "ColumnUse",
     "CompletionRecord",
     "Decision",
     "DecisionRecord",
     "Declared",
     "Effect",
     "Language",
+    "Lineage",
     "LogRecord",
     "Name",
     "Reading",
     "Reason",
+    "RelationUse",
     "Resource",
     "Session",
     "SessionRecord",

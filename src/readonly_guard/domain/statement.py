@@ -97,14 +97,17 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     """What a whole text (one protocol Query or Parse) is.
 
-    ``normalised`` is the text without literals and ``fingerprint`` its libpg_query fingerprint: what the log keeps.
-    Both are empty when the text could not be read.
+    ``normalised`` is the text without literals and comments, ``fingerprint`` its BLAKE2b hash of 64 bits, by which
+    equal statements are found: what the log keeps. Both are empty when the text could not be read.
     """
 
     readings: tuple[Reading, ...] = ()
     reasons: tuple[Reason, ...] = ()
     normalised: str = ""
     fingerprint: str = ""
+    holds_for_shape: bool = False
+    """Whether every text that differs in literals only is read alike: a query without settings, whose verdict rests on
+    no literal. COPY t TO '' is not COPY t TO 'file'."""
 
     @property
     def is_read(self) -> bool:

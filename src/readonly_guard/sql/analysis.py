@@ -10,14 +10,17 @@ that change no setting. Elsewhere they do (COPY t TO '' is not COPY t TO 'file')
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 import msgspec
 
-from readonly_guard.domain import Analysis, Reason, core_reason
+from readonly_guard.domain import Analysis, Lineage, Reason, core_reason
 from readonly_guard.settings import ReadingSettings
+from readonly_guard.sql.bindings import Catalog
 from readonly_guard.sql.canonical import canonical_text, log_text
-from readonly_guard.sql.libpg_query import LibPgQueryError, fingerprint, parse
+from readonly_guard.sql.libpg_query import LibPgQueryError, parse
+from readonly_guard.sql.lineage import lineage
 from readonly_guard.sql.memory import Memory
 from readonly_guard.sql.postgres_key import PostgresReading, read_statement
 from readonly_guard.sql.scan import Bounds, Scanned, character_position, scan_text
@@ -102,12 +105,28 @@ class Analyzer:
             return Analysis(reasons=(core_reason("RG-T03", f"{FAILED}: {type(error).__name__}"),))
 
     def remember(self, text: str, analysis: Analysis) -> None:
-        """Keep what a text was read as, here or in another process with the same rules and bounds."""
+        """Keep what a text was read as, here or in another process with the same rules and bounds.
+
+        A text that could not be read is not kept: it may have been another's fault, of which nothing may stay.
+        """
+        if analysis.reasons and not analysis.readings:
+            return
         self._by_text.put(text, analysis)
-        if analysis.is_read and all(one.kind == "select" and not one.settings for one in analysis.readings):
+        if analysis.holds_for_shape:
             scanned = self._scan(text)
             if not isinstance(scanned, Reason):
                 self._by_shape.put(scanned.shape, analysis)
+
+    def lineage(self, text: str, *, catalog: Catalog | None = None) -> Lineage:
+        """Trace what a text reads: relations, columns, patients, information sets. Not remembered; never raises.
+
+        Costs about another reading of the text, so ask only for what is logged or judged by it.
+
+        Args:
+            text: as for :meth:`analyse`.
+            catalog: schema → relation → column → type, where they are known.
+        """
+        return lineage(text, self.analyse(text), self._rules, catalog=catalog, bounds=self._bounds)
 
     def _scan(self, text: str) -> Scanned | Reason:
         # recall, read and remember ask for the same text in a row
@@ -128,11 +147,13 @@ class Analyzer:
         reasons = [reason for reading in first for reason in reading.reasons]
         if not reasons:  # a write is a write whatever sqlglot thinks of it
             reasons = _compare(first, read_text(canonical_text(scanned)))
+        normalised = log_text(scanned)
         return Analysis(
             readings=tuple(reading.reading() for reading in first),
             reasons=tuple(_in_characters(reason, scanned.text) for reason in reasons),
-            normalised=log_text(scanned),
-            fingerprint=fingerprint(scanned.text),
+            normalised=normalised,
+            holds_for_shape=not reasons and all(one.holds_for_shape for one in first),
+            fingerprint=hashlib.blake2b(normalised.encode(), digest_size=8).hexdigest(),
         )
 
 

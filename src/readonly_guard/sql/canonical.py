@@ -16,6 +16,7 @@ from typing import Final
 from sqlglot.dialects.postgres import Postgres
 
 from readonly_guard.sql.libpg_query import Tokens
+from readonly_guard.sql.respelling import respell
 from readonly_guard.sql.scan import Scanned
 
 __all__ = ["canonical_text", "log_text"]
@@ -74,13 +75,16 @@ def canonical_text(scanned: Scanned) -> str:
     # a border on both sides spares every rule a question about the ends
     bordered = ["", *tokens.kinds, ""]
     rows = zip(tokens.kinds, bordered, bordered[2:], tokens.keywords, tokens.starts, tokens.ends, strict=False)
+    respelled = respell(tokens.kinds)
     skip = 0
     for index, (kind, before, after, keyword, start, end) in enumerate(rows):
         word = text[start:end].decode("utf-8")
         if skip:
             skip -= 1
             continue
-        if kind == "IDENT":
+        if index in respelled:
+            plain.append(respelled[index])
+        elif kind == "IDENT":
             if after == "SCONST" and before != "ASCII_46":
                 continue  # a typed constant, box '…': the type says nothing here
             must_quote = after == "ASCII_40" and before not in _TYPE_FOLLOWS
@@ -114,7 +118,7 @@ def canonical_text(scanned: Scanned) -> str:
             skip = 1  # int[]: an array type; that it is an array says nothing here
         else:
             plain.append(word)
-    return " ".join(plain)
+    return " ".join(filter(None, plain))
 
 
 def log_text(scanned: Scanned) -> str:

@@ -47,6 +47,8 @@ READ_THOUGH_VOLATILE: Final[dict[str, str]] = {
     **_with_reason(
         "looks at a sequence without moving it", "currval lastval pg_sequence_last_value pg_get_sequence_data"
     ),
+    **_with_reason("names the snapshot of this transaction for another session; pg_dump --jobs", "pg_export_snapshot"),
+    **_with_reason("seeds random() of this session", "setseed"),
     **_with_reason("releases locks of this session only; asyncpg sends it with every reset", "pg_advisory_unlock_all"),
     **_with_reason(
         "shows the state of the server",

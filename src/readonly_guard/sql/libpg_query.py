@@ -14,7 +14,7 @@ import msgspec
 from postgast.native import lib
 from postgast.pg_query_pb2 import DESCRIPTOR, ScanResult, Token
 
-__all__ = ["DESCRIPTOR", "LibPgQueryError", "Tokens", "fingerprint", "parse", "scan"]
+__all__ = ["DESCRIPTOR", "LibPgQueryError", "Tokens", "parse", "scan"]
 
 
 class LibPgQueryError(Exception):
@@ -87,12 +87,3 @@ def parse(text: bytes) -> list[dict[str, Any]]:
         lib.pg_query_free_parse_result(result)
     statements: list[dict[str, Any]] = tree.get("stmts", [])
     return statements
-
-
-def fingerprint(text: bytes) -> str:
-    """libpg_query's fingerprint: equal for statements that differ in literals only; empty when it cannot be had."""
-    result = lib.pg_query_fingerprint(text)
-    try:
-        return "" if result.error else result.fingerprint_str.decode("ascii")
-    finally:
-        lib.pg_query_free_fingerprint_result(result)

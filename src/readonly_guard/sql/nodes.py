@@ -7,23 +7,41 @@ than a read.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from readonly_guard.sql.libpg_query import DESCRIPTOR
 
-__all__ = ["ALLOWED_NODES", "ANY_NODE", "SHAPES", "SQLVALUE"]
+__all__ = ["ALLOWED_NODES", "ANY_NODE", "LEAVES", "SHAPES", "SQLVALUE"]
 
 ANY_NODE: Final = "Node"
 """A field of this shape holds ``{NodeName: {...}}``; any other shape names the node that stands there directly."""
 
 SQLVALUE: Final = "scalar"
-"""A field of this shape holds a plain value."""
+"""A field of this shape holds a plain value, or a name."""
+
+# Lists of String (and A_Star) nodes, by PostgreSQL's grammar; the key reads them as names when it visits their node.
+_NAMES: Final = frozenset(
+    {
+        ("A_Expr", "name"),
+        ("CollateClause", "collname"),
+        ("ColumnRef", "fields"),
+        ("FuncCall", "funcname"),
+        ("RangeTableSample", "method"),
+        ("SortBy", "useOp"),
+        ("SubLink", "operName"),
+        ("TypeName", "names"),
+    }
+)
+
+
+def _shape(node: str, field: Any) -> str:
+    if field.message_type is None or (node, field.json_name) in _NAMES:
+        return SQLVALUE
+    return str(field.message_type.name)
+
 
 SHAPES: Final[dict[str, dict[str, str]]] = {
-    name: {
-        field.json_name: field.message_type.name if field.message_type is not None else SQLVALUE
-        for field in message.fields
-    }
+    name: {field.json_name: _shape(name, field) for field in message.fields}
     for name, message in DESCRIPTOR.message_types_by_name.items()
 }
 
@@ -44,3 +62,6 @@ ALLOWED_NODES: Final = frozenset(
     "RangeVar RangeSubselect RangeFunction RangeTableFunc RangeTableFuncCol RangeTableSample JoinExpr ColumnDef".split()
 )
 """DML, SELECT INTO and locking clauses are not here: `readonly_guard.sql.postgres_key` names them by their codes."""
+
+LEAVES: Final = frozenset({"A_Const", "A_Star", "ParamRef", "String", "Integer", "Float", "Boolean", "BitString"})
+"""Allowed nodes with nothing below them that could be refused."""

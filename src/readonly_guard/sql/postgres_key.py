@@ -7,14 +7,17 @@ field or root that is not allowed makes it something other than a read. Names ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from readonly_guard.domain import Effect, Name, Reading, Reason, SettingChange, core_reason
 from readonly_guard.settings import ReadingSettings
+from readonly_guard.sql.bindings import find_uses, is_bound
 from readonly_guard.sql.functions import is_builtin_operator, is_builtin_type, judge_function, may_be_attribute_call
-from readonly_guard.sql.nodes import ALLOWED_NODES, ANY_NODE, SHAPES, SQLVALUE
-from readonly_guard.sql.session_settings import judge_setting
+from readonly_guard.sql.libpg_query import LibPgQueryError, parse
+from readonly_guard.sql.nodes import ALLOWED_NODES, ANY_NODE, LEAVES, SHAPES, SQLVALUE
+from readonly_guard.sql.session_settings import ALLOWED_SETTINGS, judge_setting
 from readonly_guard.sql.writes import ROOT_EFFECTS, write_code
 
 __all__ = ["PostgresReading", "read_statement"]
@@ -38,8 +41,15 @@ class PostgresReading:
         self.settings: list[SettingChange] = []
         self.cte_names: set[str] = set()
         self.reasons: list[Reason] = []
-        self.has_patient_predicate = False
         self.prepares: str | None = None
+        self.query: Tree | None = None
+        """The query that the statement is, or holds."""
+        self.uses = 0
+        """How often a relation stands in it."""
+        self.names_patient_key = False
+        self.has_subqueries = False
+        """Whether queries stand in its expressions, not only in FROM and WITH."""
+        self.rests_on_literal = False
         self.settings_by_row: dict[int, str] = {}
         """set_config(name, …) calls whose name is pinned by WHERE, by the identity of their node."""
 
@@ -53,9 +63,19 @@ class PostgresReading:
             operators=tuple(self.operators),
             casts=tuple(self.casts),
             settings=tuple(self.settings),
-            has_patient_predicate=self.has_patient_predicate,
+            has_patient_predicate=self._has_patient_predicate(),
             prepares=self.prepares,
         )
+
+    def _has_patient_predicate(self) -> bool:
+        if self.query is None or not self.names_patient_key or self.reasons:
+            return False  # nearly every statement of a driver or a tool: nothing to look for
+        return is_bound(find_uses(self.query, self.rules, has_subqueries=self.has_subqueries), self.uses)
+
+    @property
+    def holds_for_shape(self) -> bool:
+        """Whether the same statement with other literals would be read alike."""
+        return self.kind == "select" and not self.settings and not self.rests_on_literal
 
     def deny(self, code: str, what: str, effect: Effect, node: Tree | None = None) -> None:
         """Note a reason and its effect; ``position`` is a byte offset here and is made characters by the analysis."""
@@ -93,6 +113,8 @@ class PostgresReading:
                 if not value:
                     continue  # a NIL in a list: plain DISTINCT is [{}]
                 ((kind, value),) = value.items()
+            if kind in LEAVES:
+                continue
             if kind not in ALLOWED_NODES:
                 self._refuse(kind, value)
                 continue
@@ -106,7 +128,7 @@ class PostgresReading:
                 child_shape = fields.get(field)
                 if child_shape is None:
                     self.deny("RG-W00", f"an unknown part of {kind}", Effect.UNKNOWN)
-                elif child_shape != SQLVALUE:
+                elif child_shape is not SQLVALUE:
                     push((child, child_shape, visible))
 
     def _refuse(self, kind: str, node: Tree) -> None:
@@ -201,6 +223,7 @@ def _visit_relation(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes
     if schema is None and name in visible:
         return visible
     found.relations[Name(name=name, schema=schema)] = None
+    found.uses += 1
     return visible
 
 
@@ -214,6 +237,9 @@ def _visit_function(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes
         else:
             found.change(change, by_literal=True)
         return visible
+    if name.name in {"pg_input_is_valid", "pg_input_error_info"} and _names_builtin_type(node.get("args", [])):
+        found.rests_on_literal = True
+        return visible
     if (verdict := judge_function(name)) is not None:
         code, what = verdict
         found.deny(code, what, Effect.UNKNOWN if code == "RG-F01" else Effect.WRITE, node)
@@ -221,15 +247,47 @@ def _visit_function(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes
 
 
 def _set_config(args: list[Tree], by_row: str | None) -> SettingChange | None:
-    if len(args) != 3:  # noqa: PLR2004  set_config(setting_name, new_value, is_local)
-        return None
+    """The change that a call makes; None where its name, or a value that matters, is no plain constant."""
+    match args:
+        case [{"A_Const": {"sval": {"sval": str(text)}}}, value, local]:
+            name = by_row or text
+        case [_, value, local] if by_row is not None:
+            name = by_row
+        case _:
+            return None
+    name = name.lower()
+    match value:
+        case {"A_Const": {"sval": constant}}:
+            new = constant.get("sval", "")
+        case {"ParamRef": _} | {"FuncCall": _} if name in ALLOWED_SETTINGS:
+            new = "?"  # asyncpg binds it; of these settings every value is allowed
+        case _:
+            return None
+    match local:
+        case {"A_Const": {"boolval": flag}}:
+            scope = "local" if flag.get("boolval") else "session"
+        case _:
+            return None
+    return SettingChange(name=name, value=new, scope=scope)
+
+
+_TYPE_TEXT: Final = re.compile(r"[a-z_][a-z0-9_]*(?: [a-z]+)*(?:\([0-9]+(?:,[0-9]+)?\))?(?:\[\])*")
+
+
+def _names_builtin_type(args: list[Tree]) -> bool:
+    """Whether the second argument is a constant that names a built-in type, whose input function is harmless."""
+    match args:
+        case [_, {"A_Const": {"sval": {"sval": str(text)}}}] if _TYPE_TEXT.fullmatch(text):
+            pass
+        case _:
+            return False
     try:
-        name = by_row or args[0]["A_Const"]["sval"].get("sval", "")
-        value = args[1]["A_Const"]["sval"].get("sval", "")
-        local = args[2]["A_Const"]["boolval"].get("boolval", False)
-    except KeyError:
-        return None
-    return SettingChange(name=name.lower(), value=value, scope="local" if local else "session")
+        match parse(f"SELECT NULL::{text}".encode()):
+            case [{"stmt": {"SelectStmt": {"targetList": [{"ResTarget": {"val": {"TypeCast": cast}}}]}}}]:
+                return is_builtin_type(_name(cast["typeName"]["names"]))
+    except LibPgQueryError:
+        pass
+    return False
 
 
 def _visit_type(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
@@ -246,41 +304,22 @@ def _visit_type(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
 def _visit_expression(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
     if "BETWEEN" in node.get("kind", ""):
         return visible  # its name is the word, its operators are the built-in comparisons of the types
-    name = _operator(found, node.get("name", []), node)
-    if name == "=" and node.get("kind") in ("AEXPR_OP", "AEXPR_IN", "AEXPR_OP_ANY") and not found.has_patient_predicate:
-        found.has_patient_predicate = _compares_patient_key(found, node)
+    _operator(found, node.get("name", []), node)
     return visible
 
 
-def _operator(found: PostgresReading, names: list[Tree], node: Tree) -> str:
+def _operator(found: PostgresReading, names: list[Tree], node: Tree) -> None:
     if not names:
-        return ""
+        return
     name = _name(names)
     if name.schema is not None or not is_builtin_operator(name):
         found.operators[name] = None
         if not is_builtin_operator(name):
             found.deny("RG-F03", f"operator {name} is not built in", Effect.UNKNOWN, node)
-    return name.name
-
-
-_BOUND: Final = frozenset({"A_Const", "ParamRef", "TypeCast", "A_ArrayExpr"})
-
-
-def _compares_patient_key(found: PostgresReading, node: Tree) -> bool:
-    sides = (node.get("lexpr"), node.get("rexpr"))
-    for column, other in (sides, sides[::-1]):
-        if not (isinstance(column, dict) and "ColumnRef" in column):
-            continue
-        if _words(column["ColumnRef"].get("fields", []))[-1] not in found.rules.patient_keys:
-            continue
-        items = other["List"].get("items", []) if isinstance(other, dict) and "List" in other else other
-        values = items if isinstance(items, list) else [items]
-        if values and all(isinstance(value, dict) and _BOUND.intersection(value) for value in values):
-            return True
-    return False
 
 
 def _visit_sublink(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    found.has_subqueries = True
     _operator(found, node.get("operName", []), node)
     return visible
 
@@ -293,8 +332,11 @@ def _visit_sort(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
 def _visit_column(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
     # t.f calls f(t) where t has no column f (documentation 8.16.5), with no FuncCall in the tree; of the built-in
     # functions only those that are reads may be meant, those of one's own the catalog alone could name
-    last = node.get("fields", [{}])[-1] if len(node.get("fields", ())) > 1 else {}
-    if "String" in last and may_be_attribute_call(field := last["String"].get("sval", "")):
+    fields = node.get("fields", [{}])
+    field = fields[-1].get("String", {}).get("sval", "")
+    if field in found.rules.patient_keys:
+        found.names_patient_key = True
+    if len(fields) > 1 and field and may_be_attribute_call(field):
         found.deny("RG-F02", f"attribute {field} may call the function of that name", Effect.WRITE, node)
     return visible
 
@@ -335,12 +377,14 @@ _VISITS: Final[dict[str, _Visit]] = {
 def _select(found: PostgresReading, node: Tree) -> None:
     found.kind = "select"
     found.effects.add(Effect.READ)
+    found.query = node
     found.walk(node, "SelectStmt")
 
 
 def _inner(found: PostgresReading, node: Tree | None, what: str) -> None:
     """The query inside EXPLAIN, COPY, DECLARE or PREPARE: only a SELECT, as a statement of its own."""
     if node and "SelectStmt" in node:
+        found.query = node["SelectStmt"]
         found.walk(node)
         return
     ((kind, body),) = (node or {"nothing": {}}).items()

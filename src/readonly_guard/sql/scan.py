@@ -8,9 +8,10 @@ precedents are in each constant's comment.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from readonly_guard.domain import Reason, core_reason
+from readonly_guard.settings import LimitSettings
 from readonly_guard.sql.libpg_query import LibPgQueryError, Tokens, scan
 
 __all__ = ["Bounds", "Scanned", "scan_text"]
@@ -27,6 +28,11 @@ class Bounds(NamedTuple):
     run: int = 2_000  # tokens of one level without a comma, AND or OR: a chain of operators is as deep as it is long
     set_operations: int = 400  # UNION and the like are as deep as they are many; so are joins
     nesting: int = 8  # parentheses behind LIMIT, OFFSET or JOIN inside each other: sqlglot doubles its work a level
+
+    @classmethod
+    def of(cls, limits: LimitSettings) -> Self:
+        """The bounds that a guard.toml sets."""
+        return cls(statement_bytes=limits.statement_bytes, tokens=limits.tokens)
 
 
 class Scanned(NamedTuple):

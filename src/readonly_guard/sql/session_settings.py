@@ -99,7 +99,7 @@ _NEVER: Final = frozenset({*PINNED_SETTINGS, "session_replication_role", "search
 
 _LANGUAGES: Final = ("sv", "en")
 _DECLARED_CHARACTERS: Final = 1_000
-_SYSTEM_SCHEMAS: Final = frozenset({"$user", "pg_catalog", "information_schema"})
+_SYSTEM_SCHEMAS: Final = frozenset({"", "$user", "pg_catalog", "information_schema"})
 
 
 def judge_setting(change: SettingChange, rules: ReadingSettings) -> Reason | None:
@@ -156,7 +156,7 @@ def _judge_search_path(value: str, rules: ReadingSettings) -> Reason | None:
     return None
 
 
-_IDENTIFIER: Final = re.compile(r'[ \t\n\r\f\v]*(?:"((?:[^"]|"")+)"|([^\s",]+))[ \t\n\r\f\v]*(,|\Z)')
+_IDENTIFIER: Final = re.compile(r'[ \t\n\r\f\v]*(?:"((?:[^"]|"")*)"|([^\s",]+))[ \t\n\r\f\v]*(,|\Z)')
 
 
 def _split_identifiers(value: str) -> list[str] | None:

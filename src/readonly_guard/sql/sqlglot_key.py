@@ -14,7 +14,7 @@ from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ErrorLevel
 from sqlglot.tokenizer_core import Token, TokenType
 
-__all__ = ["SqlglotReading", "read_text"]
+__all__ = ["SqlglotReading", "parse_queries", "read_text"]
 
 
 class SqlglotReading(NamedTuple):
@@ -84,16 +84,38 @@ _DIALECT: Final = _Dialect()
 def read_text(canonical: str) -> list[SqlglotReading]:
     """Read every statement of a canonical text; a tokenizer failure is one unreadable statement."""
     try:
-        tokens = _DIALECT.tokenize(canonical)
+        statements = _statements(canonical)
     except Exception:  # noqa: BLE001  compiled sqlglot raises bare TypeError where the pure one raises TokenError
         return [SqlglotReading(word="", unreadable=True)]
+    return [_read(statement, canonical) for statement in statements]
+
+
+def parse_queries(canonical: str) -> list[Any]:
+    """The tree of the query that each statement is or holds, or None for a statement without one.
+
+    Raises:
+        Exception: a statement that sqlglot cannot read; `read_text` has said so of the same text.
+    """
+    trees: list[Any] = []
+    for tokens in _statements(canonical):
+        word = tokens[0].text.upper()
+        query = tokens if word in _QUERY_WORDS else [] if word in _PLAIN_WORDS else _inner_query(word, tokens)
+        trees.append(_parse(query, canonical)[0] if query else None)
+    return trees
+
+
+def _statements(canonical: str) -> list[list[Token]]:
     statements: list[list[Token]] = [[]]
-    for token in tokens:
+    for token in _DIALECT.tokenize(canonical):
         if token.token_type is TokenType.SEMICOLON:
             statements.append([])
         else:
             statements[-1].append(token)
-    return [_read(statement, canonical) for statement in statements if statement]
+    return [statement for statement in statements if statement]
+
+
+def _parse(tokens: list[Token], canonical: str) -> list[Any]:
+    return _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, canonical)
 
 
 def _read(tokens: list[Token], canonical: str) -> SqlglotReading:
@@ -166,7 +188,7 @@ def _after(tokens: list[Token], word: str) -> list[Token] | None:
 
 def _read_query(word: str, tokens: list[Token], canonical: str) -> SqlglotReading:
     try:
-        trees = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, canonical)
+        trees = _parse(tokens, canonical)
         if len(trees) != 1 or trees[0] is None:
             return SqlglotReading(word=word, fault="more or less than one query")
         return _judge(word, trees[0])
@@ -190,5 +212,11 @@ def _judge(word: str, tree: Any) -> SqlglotReading:
                 tables.add(node.name)
         elif kind is exp.CTE:
             ctes.add(node.alias)
-        stack.extend(node.iter_expressions())
+        elif kind is exp.Literal or kind is exp.Identifier:
+            continue
+        for child in node.args.values():
+            if type(child) is list:
+                stack.extend(item for item in child if isinstance(item, exp.Expr))
+            elif isinstance(child, exp.Expr):
+                stack.append(child)
     return SqlglotReading(word=word, relations=frozenset(tables - ctes))

@@ -1,0 +1,155 @@
+"""One decision in the making: the question that follows from a request and its reading, and the record of the outcome.
+
+Values in, values out; the order of things is `readonly_guard.guard`'s.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from readonly_guard.domain import (
+    SYSTEM_SCHEMAS,
+    AccessRequest,
+    Action,
+    Analysis,
+    Answer,
+    Decision,
+    DecisionRecord,
+    Declared,
+    Effect,
+    Name,
+    Reading,
+    Resource,
+    StatementRequest,
+)
+from readonly_guard.sql import RELATIONS, REVEALING_RELATIONS
+
+__all__ = ["Case", "rfc3339"]
+
+_ACTIVITY: Final = {
+    "read": "Läsa",
+    "search": "Sök",
+    "print": "Utskrift",
+    "catalog": "Systemkatalog",
+    "session": "Session",
+    "write": "Skrivning",
+}
+_DENIED_ACTIVITY: Final = {
+    "Läsa": "Nekad läsning",
+    "Sök": "Nekad sökning",
+    "Utskrift": "Nekad utskrift",
+    "Skrivning": "Nekad skrivning",
+}
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment as records and policies write it: UTC, microseconds, ``Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Case:
+    """One decision being made: the request, what was read, and the question that follows from both."""
+
+    def __init__(self, request: StatementRequest, analysis: Analysis, decision_id: str, now: datetime) -> None:
+        self.request = request
+        self.analysis = analysis
+        self.time = rfc3339(now)
+        # what will not run declares nothing
+        changes = [change for reading in analysis.readings for change in reading.settings if analysis.is_read]
+        self.declared = request.declared.after(changes, request.initial)
+        self.relations = tuple(dict.fromkeys(str(name) for reading in analysis.readings for name in reading.relations))
+        self.question = AccessRequest(
+            request_id=decision_id,
+            subject=request.subject,
+            action=Action(
+                name=_action(analysis, self.declared),
+                properties={"kinds": [reading.kind for reading in analysis.readings], "phase": request.phase},
+            ),
+            resources=tuple(Resource(id=name) for name in self.relations),
+            context={
+                "time": self.time,
+                "purpose": self.declared.purpose,
+                "case_reference": self.declared.case_reference,
+                "print_reason": self.declared.print_reason,
+                "justification": self.declared.justification,
+                "database": request.session.database,
+                "client_address": request.session.client_address,
+                "application_name": request.session.application_name,
+                "listener": request.session.listener,
+            },
+        )
+
+    def record(self, decision: Decision, answer: Answer) -> DecisionRecord:
+        """What the log keeps of it."""
+        declared, session = self.declared, self.request.session
+        activity = answer.activity_type or _ACTIVITY[decision.action]
+        if not decision.allowed:
+            activity = _DENIED_ACTIVITY.get(activity, f"Nekad: {activity}")
+        return DecisionRecord(
+            decision_id=decision.decision_id,
+            time=self.time,
+            session_id=session.session_id,
+            subject=self.request.subject.id,
+            hsa_id=str(answer.subject.get("hsa_id", "")),
+            care_unit=str(answer.subject.get("care_unit", "")),
+            purpose=declared.purpose or "",
+            case_reference=declared.case_reference or "",
+            print_reason=declared.print_reason or "",
+            justification=declared.justification or "",
+            action=decision.action,
+            activity=activity,
+            phase=self.request.phase,
+            kinds=tuple(reading.kind for reading in self.analysis.readings),
+            relations=self.relations,
+            functions=tuple(
+                dict.fromkeys(str(name) for reading in self.analysis.readings for name in reading.functions)
+            ),
+            patients=(),
+            statement=self.analysis.normalised,
+            fingerprint=self.analysis.fingerprint,
+            verdict=decision.verdict.value,
+            codes=decision.codes,
+            warnings=tuple(warning.code for warning in decision.warnings),
+            obligations=decision.obligations,
+            policy_revision=decision.policy_revision,
+            routine=answer.routine,
+            database=session.database,
+            client_address=session.client_address,
+            application_name=session.application_name,
+            listener=session.listener,
+        )
+
+
+_SESSION_EFFECTS: Final = frozenset({Effect.SESSION, Effect.TRANSACTION})
+
+
+def _action(analysis: Analysis, declared: Declared) -> str:
+    """Which of the actions of :class:`readonly_guard.domain.Action` a text is; the weightiest of its statements."""
+    if analysis.reasons:
+        return "write"
+    names = {_action_of(reading, declared) for reading in analysis.readings}
+    return next((name for name in ("print", "search", "read", "catalog") if name in names), "session")
+
+
+_INDIRECT: Final = frozenset({"execute", "explain_execute", "fetch"})
+"""Reads whose relations stand in an earlier statement; asked for as the broader action, a search."""
+
+
+def _action_of(reading: Reading, declared: Declared) -> str:
+    if reading.kind in _INDIRECT:
+        return "search"
+    if not reading.relations:
+        return "session" if reading.effects & _SESSION_EFFECTS else "catalog"
+    if all(_is_system(name) for name in reading.relations):
+        return "catalog"
+    if reading.kind == "copy_to" or declared.print_reason:
+        return "print"
+    return "read" if reading.has_patient_predicate else "search"
+
+
+def _is_system(name: Name) -> bool:
+    if name.name in REVEALING_RELATIONS and name.schema in {None, "pg_catalog"}:
+        return False
+    # an unqualified name of pg_catalog's means pg_catalog's, which always comes first on the search path
+    return name.schema in SYSTEM_SCHEMAS or (name.schema is None and name.name in RELATIONS["pg_catalog"])

@@ -1,0 +1,141 @@
+"""Equalities in PostgreSQL's tree, taken apart: which columns, which constants. Nothing here knows what names mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from readonly_guard.sql.equalities import Value
+
+__all__ = ["EQUALITIES", "VALUES", "Tree", "column_fields", "is_equals", "is_in", "pairs", "single", "strings"]
+
+Tree = dict[str, Any]
+
+EQUALITIES: Final = frozenset({"AEXPR_OP", "AEXPR_IN", "AEXPR_OP_ANY"})
+# casts that never make two values one; a length (varchar(1)) would
+_KEEPING: Final = frozenset({"text", "varchar"})
+# casts of a constant that leave the value a column of the type would have
+_PLAIN: Final = frozenset({"int2", "int4", "int8", "numeric", "text", "varchar", "uuid"})
+_WHOLE: Final = frozenset({"int2", "int4", "int8"})
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+\Z")
+_PLAIN_ARRAY: Final = re.compile(r'\{([^"\\{}]*)\}\Z')
+
+
+def strings(nodes: Any) -> list[str]:
+    """The texts of String nodes, others left out."""
+    return [node["String"].get("sval", "") for node in nodes or () if "String" in node]
+
+
+def is_equals(name: list[Tree]) -> bool:
+    """Whether an operator is PostgreSQL's ``=``."""
+    return strings(name) in (["="], ["pg_catalog", "="])
+
+
+def is_in(body: Tree) -> bool:
+    """Whether a SubLink of kind ANY is ``IN`` or ``= ANY``."""
+    return "operName" not in body or is_equals(body["operName"])
+
+
+def column_fields(node: Tree) -> list[Tree] | None:
+    """The fields of a plain column, or of one under a cast that tells different values apart."""
+    cast = node.get("TypeCast")
+    if cast is not None and _type(cast) in _KEEPING:
+        node = cast.get("arg", {})
+    reference = node.get("ColumnRef")
+    return None if reference is None else reference.get("fields", [])
+
+
+def _type(cast: Tree, *, array: bool = False) -> str:
+    """The name of a cast's built-in type without length or precision; empty for any other."""
+    kind = cast.get("typeName", {})
+    names = strings(kind.get("names"))
+    if "typmods" in kind or bool(kind.get("arrayBounds")) is not array or names[:-1] not in ([], ["pg_catalog"]):
+        return ""
+    return names[-1] if names else ""
+
+
+def pairs(body: Tree) -> list[tuple[Any, str, Any]]:
+    """The equalities of single values in ``=``, ``IN`` or ``= ANY``, rows taken apart; what is no row as it stands."""
+    left, right = body.get("lexpr", {}), body.get("rexpr", {})
+    match body["kind"]:
+        case "AEXPR_OP_ANY":
+            return [(left, "any", right)]
+        case "AEXPR_IN":
+            items = right.get("List", {}).get("items", [])
+            if "RowExpr" not in left:
+                return [(left, "=", items[0])] if len(items) == 1 else [(left, "in", items)]
+            columns = left["RowExpr"].get("args", [])
+            rows = [item.get("RowExpr", {}).get("args", ()) for item in items]
+            if any(len(row) != len(columns) for row in rows):
+                return [(left, "in", items)]
+            return [(column, "in", [row[at] for row in rows]) for at, column in enumerate(columns)]
+        case _:
+            rows = [side.get("RowExpr", {}).get("args", ()) for side in (left, right)]
+            if rows[0] and len(rows[0]) == len(rows[1]):
+                return [(one, "=", other) for one, other in zip(*rows, strict=True)]
+            return [(left, "=", right)]
+
+
+def single(node: Any) -> list[Value]:
+    """The constant that a node is, if it is one."""
+    value = _constant(node, "=")
+    return [] if value is None else [value]
+
+
+def _listed(nodes: Any) -> list[Value]:
+    values = []
+    for node in nodes:
+        if (value := _constant(node, "in")) is None:
+            return []
+        values.append(value)
+    return values
+
+
+def _array(node: Tree) -> list[Value]:
+    if "A_ArrayExpr" in node:
+        return [value._replace(operator="any") for value in _listed(node["A_ArrayExpr"].get("elements", ()))]
+    cast = node.get("TypeCast")
+    if cast is not None:
+        if _type(cast, array=True) not in _PLAIN:
+            return []
+        arg = cast.get("arg", {})
+        if "A_ArrayExpr" in arg:
+            return _array(arg)
+        node = arg
+    if "ParamRef" in node:
+        return [Value("any", None, node["ParamRef"].get("number", 0))]
+    literal = node.get("A_Const", {}).get("sval", {}).get("sval", "")
+    if (found := _PLAIN_ARRAY.match(literal)) is None:
+        return []
+    return [Value("any", word.strip()) for word in found[1].split(",") if word.strip() and word.strip() != "NULL"]
+
+
+VALUES: Final[dict[str, Callable[[Any], list[Value]]]] = {"=": single, "in": _listed, "any": _array}
+
+
+def _constant(node: Any, operator: Literal["=", "in", "any"]) -> Value | None:
+    """A literal or parameter, bare or under a cast that leaves its value; None for anything else, NULL among it."""
+    if type(node) is not dict:
+        return None
+    whole = False
+    if (cast := node.get("TypeCast")) is not None:
+        kind = _type(cast)
+        if kind not in _PLAIN:
+            return None
+        whole = kind in _WHOLE
+        node = cast.get("arg", {})
+    if "ParamRef" in node:
+        return Value(operator, None, node["ParamRef"].get("number", 0))
+    constant = node.get("A_Const", {})
+    if "ival" in constant:
+        return Value(operator, constant["ival"].get("ival", 0))
+    word = constant.get("fval", {}).get("fval") or constant.get("sval", {}).get(
+        "sval", "" if "sval" in constant else None
+    )
+    if word is None:
+        return None
+    if ("fval" in constant or whole) and _WHOLE_NUMBER.match(word):
+        return Value(operator, int(word))
+    # 7.6::int8 is 8: what a cast would round is no value that is known
+    return None if "fval" in constant and whole else Value(operator, word)
