@@ -72,3 +72,17 @@ def test_a_missing_file_and_a_file_that_is_no_text(tmp_path):
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match="not UTF-8"):
         load_settings(path)
+
+
+def test_information_sets_are_read_and_their_mistakes_named(tmp_path):
+    entry = '[[reading.information_sets]]\nname = "Notes"\ntable = "note"\nwhen = { class_cd = [1, "DOC"] }\n'
+    (one,) = load_settings(write(tmp_path, GOOD + entry)).reading.information_sets
+    assert (one.name, one.table, one.when) == ("Notes", "note", {"class_cd": (1, "DOC")})
+    with pytest.raises(ConfigurationError, match="did you mean 'table'") as caught:
+        load_settings(write(tmp_path, GOOD + entry.replace("table =", "tabel =")))
+    assert "reading.information_sets" in str(caught.value)
+
+
+def test_without_any_the_synthetic_databases_information_sets_stand(tmp_path):
+    names = {one.name for one in load_settings(write(tmp_path, GOOD)).reading.information_sets}
+    assert {"Vaccinationer", "Mikrobiologiska odlingar", "Diagnoser"} <= names

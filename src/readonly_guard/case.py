@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from readonly_guard.domain import (
-    SYSTEM_SCHEMAS,
     AccessRequest,
     Action,
     Analysis,
@@ -18,12 +17,11 @@ from readonly_guard.domain import (
     DecisionRecord,
     Declared,
     Effect,
-    Name,
     Reading,
     Resource,
     StatementRequest,
 )
-from readonly_guard.sql import RELATIONS, REVEALING_RELATIONS
+from readonly_guard.sql import is_system_relation
 
 __all__ = ["Case", "rfc3339"]
 
@@ -141,15 +139,8 @@ def _action_of(reading: Reading, declared: Declared) -> str:
         return "search"
     if not reading.relations:
         return "session" if reading.effects & _SESSION_EFFECTS else "catalog"
-    if all(_is_system(name) for name in reading.relations):
+    if all(is_system_relation(name) for name in reading.relations):
         return "catalog"
     if reading.kind == "copy_to" or declared.print_reason:
         return "print"
     return "read" if reading.has_patient_predicate else "search"
-
-
-def _is_system(name: Name) -> bool:
-    if name.name in REVEALING_RELATIONS and name.schema in {None, "pg_catalog"}:
-        return False
-    # an unqualified name of pg_catalog's means pg_catalog's, which always comes first on the search path
-    return name.schema in SYSTEM_SCHEMAS or (name.schema is None and name.name in RELATIONS["pg_catalog"])

@@ -241,3 +241,21 @@ def _config(folder: Path, rest: str) -> Path:
     path = folder / "guard.toml"
     path.write_text(f'[upstream]\nhost = "127.0.0.1"\n[journal]\npath = "journal"\n{rest}', encoding="utf-8")
     return path
+
+
+def test_explain_shows_the_place_both_readings_and_what_to_write_instead(run):
+    done = run("check", "--explain", "SELECT a,\n  nextval('s')\nFROM person")
+    assert done.status == 1
+    lines = done.out.splitlines()
+    (at,) = [index for index, line in enumerate(lines) if line.startswith("   2 │")]
+    assert lines[at + 1].split("│")[1] == "   ^^^^^^^ RG-F02"
+    for part in ("PostgreSQL's grammar", "sqlglot", "What sqlglot was given", "Leave the call out", "reads person"):
+        assert part in done.out
+
+
+def test_explain_a_disagreement_and_what_cannot_be_read(run):
+    assert "cannot read it" in run("check", "-e", "SELEC 1").out
+    assert "kan inte läsa den" in run("check", "-e", "--lang", "sv", "SELEC 1").out
+    assert run("check", "-e", "SELECT 1").status == 0
+    assert run("check", "-e", "").status == 0
+    assert run("check", "-e", "SELECT '" + "x" * 200_000 + "'").status == 1

@@ -55,7 +55,7 @@ def test_paragraphs_are_set_to_the_width(run, command, width):
 
 def test_examples_stand_one_a_line(run, width):
     examples = re.findall(r"^ +• (readonly-guard check .+)$", run("check", "--help").out, re.MULTILINE)
-    assert len(examples) == 3
+    assert len(examples) == 4
 
 
 def test_every_option_has_help(run):

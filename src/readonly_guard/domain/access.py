@@ -93,7 +93,7 @@ class StatementRequest(msgspec.Struct, frozen=True, kw_only=True):
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for: ``read``, ``search``, ``print``, ``catalog``, ``session`` or ``write``.
 
-    * ``read``: data of patients named by a predicate on a configured patient key.
+    * ``read``: data of patients only that a predicate on a configured patient key names.
     * ``search``: data without such a predicate.
     * ``print``: COPY … TO STDOUT, or any read while a print reason is declared (rule S23).
     * ``catalog``: only the system catalogs, or no relation at all.

@@ -54,8 +54,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One statement as one key read it, or, in an :class:`Analysis`, as both together did.
 
     ``kind`` is a word of ours (``select``, ``explain``, ``show``, ``copy_to``, ``begin``, ``set`` …, or PostgreSQL's
-    node name in lower case for what is never let through). ``has_patient_predicate`` says that a configured
-    patient-key column is compared for equality with a literal or a parameter.
+    node name in lower case for what is never let through). ``has_patient_predicate`` says that every
+    relation read is pinned to patients that a predicate names (`readonly_guard.sql.bindings`).
     """
 
     kind: str

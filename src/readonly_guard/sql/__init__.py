@@ -1,18 +1,19 @@
 """Reading SQL: two independent readings of a text, compared. Pure: no I/O, no clock.
 
-``scan`` bounds the text, ``postgres_key`` and ``sqlglot_key`` read it, ``analysis`` compares. ``builtins`` holds facts
-about PostgreSQL, ``functions`` and ``session_settings`` what follows from them, ``writes`` how a refusal is called.
+``scan`` bounds the text, ``postgres_key`` and ``sqlglot_key`` (on ``canonical`` text, ``respelling`` helping) read it,
+``analysis`` compares, ``memory`` remembers. ``builtins`` holds facts about PostgreSQL, ``functions`` and
+``session_settings`` what follows from them, ``writes`` how a refusal is called. ``bindings`` (with ``names``,
+``comparisons``, ``equalities``) says which relations a read pins to patients, ``lineage`` what it touches in full.
+``explanation`` shows all of it to people.
 """
 
 from readonly_guard.sql.analysis import Analyzer
-from readonly_guard.sql.builtins import RELATIONS, REVEALING_RELATIONS
+from readonly_guard.sql.bindings import is_system_relation
 from readonly_guard.sql.explanation import Explanation, Span, explain
 from readonly_guard.sql.scan import Bounds
 from readonly_guard.sql.session_settings import SAFE_ENCODINGS, StartupJudgement, judge_setting, judge_startup
 
 __all__ = [
-    "RELATIONS",
-    "REVEALING_RELATIONS",
     "SAFE_ENCODINGS",
     "Analyzer",
     "Bounds",
@@ -20,6 +21,7 @@ __all__ = [
     "Span",
     "StartupJudgement",
     "explain",
+    "is_system_relation",
     "judge_setting",
     "judge_startup",
 ]

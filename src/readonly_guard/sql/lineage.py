@@ -167,20 +167,26 @@ def _columns(tree: Any, uses: list[Item]) -> tuple[set[ColumnUse], bool]:
     )
     columns: set[ColumnUse] = set()
     tables: set[tuple[Name, str]] = set()
+    unseen = {id(column) for column in tree.find_all(exp.Column)}
     certain = True
-    seen = 0
     for scope in traverse_scope(tree):
-        seen += sum(1 for _ in scope.find_all(exp.Column))
+        unseen.difference_update(map(id, scope.find_all(exp.Column)))
         for alias, (_, source) in scope.selected_sources.items():
-            if isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier):
+            if _is_relation(source):
                 tables.add((_table(source), alias))
         for alias, column in _named(scope):
             owner = _owner(scope, alias)
             if owner is None:
                 certain = False
-            elif isinstance(owner, exp.Table) and isinstance(owner.this, exp.Identifier):
+            elif _is_relation(owner):
                 columns.add(ColumnUse(relation=_table(owner), column=column))
-    return columns, certain and tables == {(_name(use), use.alias or _name(use).name) for use in uses}
+    is_whole = not unseen and tables == {(_name(use), use.alias or _name(use).name) for use in uses}
+    return columns, certain and is_whole
+
+
+def _is_relation(source: Any) -> bool:
+    """Whether a source is a relation, not a query or a function."""
+    return isinstance(source, exp.Table) and isinstance(source.this, exp.Identifier)
 
 
 def _schema(uses: list[Item]) -> MappingSchema:
@@ -207,19 +213,28 @@ def _named(scope: Scope) -> Iterator[tuple[str, str]]:
         for alias in scope.selected_sources:
             yield alias, "*"
     renamed = {output.alias for output in outputs if isinstance(output, exp.Alias) and output.this.name != output.alias}
-    is_alone = len(scope.sources) == 1 == len(scope.selected_sources) and not (scope.is_subquery or scope.is_udtf)
+    is_alone = len(scope.selected_sources) == 1 and not _is_in_expression(scope)
     for column in scope.find_all(exp.Column):
         alias, name = column.table, "*" if isinstance(column.this, exp.Star) else column.name
         if alias:
             yield alias, name
         elif isinstance(query, exp.SetOperation) or (name in renamed and isinstance(column.parent, exp.Ordered)):
             continue  # ORDER BY an output, which is no column of a relation
-        elif name in scope.sources:
+        elif name in scope.selected_sources:
             yield name, "*"
         elif is_alone and not (name in renamed and isinstance(column.parent, exp.Group)):
             yield next(iter(scope.selected_sources)), name
         else:
             yield "", name
+
+
+def _is_in_expression(scope: Scope | None) -> bool:
+    """Whether an unqualified column could be one of a query around this one."""
+    while scope is not None:
+        if scope.is_subquery or scope.is_udtf:
+            return True
+        scope = scope.parent
+    return False
 
 
 def _owner(scope: Scope | None, alias: str) -> Any:
