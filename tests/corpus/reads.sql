@@ -171,3 +171,7 @@ SELECT current_setting('jit') AS cur, set_config('jit', current_setting('jit'), 
 SET search_path = ''
 -- expect: read select
 SELECT pg_catalog.pg_export_snapshot()
+-- expect: read select
+SELECT JSON_ARRAY(RETURNING jsonb), JSON_ARRAY(1, NULL, JSON_ARRAY(2 RETURNING text) ABSENT ON NULL RETURNING jsonb)
+-- expect: read select
+SELECT x.* FROM XMLTABLE('/a' PASSING ('<a/>'::xml) COLUMNS id int PATH '@id', name text PATH 'b') x

@@ -110,6 +110,23 @@ def _xml(name: str) -> _Rule:
     return rule
 
 
+def _json_array(kinds: list[str], at: int, words: _Words) -> None:
+    """``JSON_ARRAY(a, b NULL ON NULL RETURNING jsonb)`` is a call of its values."""
+    if kinds[at + 1] != "ASCII_40":
+        return
+    words[at] = '"json_array"'
+    depth = 0
+    close = _closing(kinds, at + 1)
+    for index in range(at + 1, close):
+        kind = kinds[index]
+        depth += (kind == "ASCII_40") - (kind == "ASCII_41")
+        if depth == 1 and kind in {"NULL_P", "ABSENT"} and kinds[index + 1 : index + 3] == ["ON", "NULL_P"]:
+            words[index] = words[index + 1] = words[index + 2] = ""
+        elif depth == 1 and kind == "RETURNING":
+            words.update(dict.fromkeys(range(index, close), ""))
+            return
+
+
 def _search(kinds: list[str], at: int, words: _Words) -> None:
     """``SEARCH DEPTH FIRST BY a SET b`` behind a recursive query."""
     if kinds[at - 1] == "ASCII_41" and kinds[at + 1] in {"DEPTH", "BREADTH"}:
@@ -131,6 +148,7 @@ def _leave_out(kinds: list[str], at: int, last: str, words: _Words) -> None:
 _RULES: Final[dict[str, _Rule]] = {
     "USING": _alias_of_using,
     "JSON": _is_json,
+    "JSON_ARRAY": _json_array,
     "NORMALIZED": _is_normalized,
     "SIMILAR": _similar,
     "XMLPARSE": _xml("xmlparse"),

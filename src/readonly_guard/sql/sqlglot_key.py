@@ -59,7 +59,7 @@ _ALLOWED: Final = frozenset(
     SessionParameter Parameter XMLNamespace XMLKeyValueOption Operator JSONValue OpenJSONColumnDef ForClause Hint
     LimitOptions TableFromRows Schema Recursive HavingMax Paren Bracket Dot Null Boolean Literal WithOrdinality
     Tablesample RowsFrom JSONTable XMLTable Overlay OverflowTruncateBehavior JSONExistsOption JSONBehavior
-    Pseudocolumn Variadic Opclass FormatPhrase PseudoType ObjectIdentifier
+    Pseudocolumn Variadic Opclass FormatPhrase PseudoType ObjectIdentifier ColumnConstraint PathColumnConstraint
     """.split()
     if isinstance(kind := getattr(exp, name, None), type)
 )  # fmt: skip
