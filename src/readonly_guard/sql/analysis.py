@@ -22,7 +22,8 @@ from readonly_guard.sql.canonical import canonical_text, log_text
 from readonly_guard.sql.libpg_query import LibPgQueryError, parse
 from readonly_guard.sql.lineage import lineage
 from readonly_guard.sql.memory import Memory
-from readonly_guard.sql.postgres_key import PostgresReading, read_statement
+from readonly_guard.sql.postgres_key import read_statement
+from readonly_guard.sql.postgres_tree import PostgresReading
 from readonly_guard.sql.scan import Bounds, Scanned, character_position, scan_text
 from readonly_guard.sql.sqlglot_key import SqlglotReading, read_text
 

@@ -1,0 +1,352 @@
+"""A statement's tree, walked once and without recursion: every node and field must be allowed.
+
+Names are collected on the way: relations (common table expressions are not relations), functions, operators, types,
+settings. What a whole statement is, by its root, is `readonly_guard.sql.postgres_key`'s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from readonly_guard.domain import Effect, Name, Reading, Reason, SettingChange, core_reason
+from readonly_guard.settings import ReadingSettings
+from readonly_guard.sql.bindings import find_uses, is_bound
+from readonly_guard.sql.functions import is_builtin_operator, is_builtin_type, judge_function, may_be_attribute_call
+from readonly_guard.sql.libpg_query import LibPgQueryError, parse
+from readonly_guard.sql.nodes import ALLOWED_NODES, ANY_NODE, LEAVES, SHAPES, SQLVALUE
+from readonly_guard.sql.session_settings import ALLOWED_SETTINGS, judge_setting
+from readonly_guard.sql.writes import ROOT_EFFECTS, write_code
+
+__all__ = ["PostgresReading", "Tree"]
+
+Tree = dict[str, Any]
+_Ctes = frozenset[str]
+_NO_CTES: Final[_Ctes] = frozenset()
+
+
+class PostgresReading:
+    """One statement while it is being read; :meth:`reading` and ``reasons`` are the outcome."""
+
+    def __init__(self, rules: ReadingSettings) -> None:
+        self.rules = rules
+        self.kind = ""
+        self.effects: set[Effect] = set()
+        self.relations: dict[Name, None] = {}
+        self.functions: dict[Name, None] = {}
+        self.operators: dict[Name, None] = {}
+        self.casts: dict[Name, None] = {}
+        self.settings: list[SettingChange] = []
+        self.cte_names: set[str] = set()
+        self.reasons: list[Reason] = []
+        self.prepares: str | None = None
+        self.query: Tree | None = None
+        """The query that the statement is, or holds."""
+        self.uses = 0
+        """How often a relation stands in it."""
+        self.names_patient_key = False
+        self.has_subqueries = False
+        """Whether queries stand in its expressions, not only in FROM and WITH."""
+        self.rests_on_literal = False
+        self.settings_by_row: dict[int, str] = {}
+        """set_config(name, …) calls whose name is pinned by WHERE, by the identity of their node."""
+
+    def reading(self) -> Reading:
+        """The frozen outcome."""
+        return Reading(
+            kind=self.kind,
+            effects=frozenset(self.effects),
+            relations=tuple(self.relations),
+            functions=tuple(self.functions),
+            operators=tuple(self.operators),
+            casts=tuple(self.casts),
+            settings=tuple(self.settings),
+            has_patient_predicate=self._has_patient_predicate(),
+            prepares=self.prepares,
+        )
+
+    def _has_patient_predicate(self) -> bool:
+        if self.query is None or not self.names_patient_key or self.reasons:
+            return False  # nearly every statement of a driver or a tool: nothing to look for
+        return is_bound(find_uses(self.query, self.rules, has_subqueries=self.has_subqueries), self.uses)
+
+    @property
+    def holds_for_shape(self) -> bool:
+        """Whether the same statement with other literals would be read alike."""
+        return self.kind == "select" and not self.settings and not self.rests_on_literal
+
+    def deny(self, code: str, what: str, effect: Effect, node: Tree | None = None) -> None:
+        """Note a reason and its effect; ``position`` is a byte offset here and is made characters by the analysis."""
+        location = -1 if node is None else int(node.get("location", -1))
+        self.effects.add(effect)
+        self.reasons.append(core_reason(code, what, position=location if location >= 0 else None))
+
+    def change(self, change: SettingChange, *, by_literal: bool = False) -> None:
+        """Note a setting that the statement changes, and judge it; a name that stands in a literal is not repeated."""
+        self.settings.append(change)
+        reason = judge_setting(change, self.rules)
+        if reason is not None:
+            what = "set_config of a setting that may not be set so" if by_literal else reason.what
+            self.reasons.append(core_reason(reason.code, what))
+
+    def refuse_root(self, kind: str, body: Tree, what: str = "") -> None:
+        """Name a statement that is not a read by its codes; the table it is about is recorded, too."""
+        relation = body.get("relation", {})
+        if name := relation.get("relname"):
+            self.relations[Name(name=name, schema=relation.get("schemaname"))] = None
+        for code, written in write_code(kind, body, self.rules):
+            self.deny(code, written + what, ROOT_EFFECTS.get(kind, Effect.UNKNOWN), relation)
+
+    def walk(self, tree: Any, shape: str = ANY_NODE, ctes: _Ctes = _NO_CTES) -> None:
+        """Walk an expression or query, whose every node must be allowed."""
+        stack: list[tuple[Any, str, _Ctes]] = [(tree, shape, ctes)]
+        pop, push = stack.pop, stack.append
+        while stack:
+            value, kind, visible = pop()
+            if type(value) is list:
+                for item in value:
+                    push((item, kind, visible))
+                continue
+            if kind == ANY_NODE:
+                if not value:
+                    continue  # a NIL in a list: plain DISTINCT is [{}]
+                ((kind, value),) = value.items()
+            if kind in LEAVES:
+                continue
+            if kind not in ALLOWED_NODES:
+                self._refuse(kind, value)
+                continue
+            if (visit := _VISITS.get(kind)) is not None:
+                below = visit(self, value, visible)
+                if below is None:
+                    continue
+                visible = below
+            fields = SHAPES[kind]
+            for field, child in value.items():
+                child_shape = fields.get(field)
+                if child_shape is None:
+                    self.deny("RG-W00", f"an unknown part of {kind}", Effect.UNKNOWN)
+                elif child_shape is not SQLVALUE:
+                    push((child, child_shape, visible))
+
+    def _refuse(self, kind: str, node: Tree) -> None:
+        if kind in {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}:
+            self.refuse_root(kind, node)
+        elif kind == "IntoClause":
+            self.deny("RG-W00", "SELECT INTO creates a table", Effect.SCHEMA, node.get("rel"))
+        elif kind == "LockingClause":
+            self.deny("RG-W00", "a locking clause (FOR UPDATE, FOR SHARE)", Effect.LOCK)
+        else:
+            self.deny("RG-W00", kind, Effect.UNKNOWN)
+
+
+# --- nodes that mean something beyond their parts -----------------------------------------------------------------
+# A visit returns the common table expressions visible below, or None when it has walked the node itself.
+
+_Visit = Callable[["PostgresReading", Tree, _Ctes], "_Ctes | None"]
+
+
+def _words(nodes: list[Tree]) -> list[str]:
+    return [node["String"].get("sval", "") if "String" in node else "*" for node in nodes]
+
+
+def _name(nodes: list[Tree]) -> Name:
+    """A name from String nodes; a database prefix is dropped, since PostgreSQL requires it to match."""
+    parts = _words(nodes)
+    return Name(name=parts[-1], schema=parts[-2] if len(parts) > 1 else None)
+
+
+def _visit_select(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes | None:
+    found.effects.add(Effect.READ)
+    _pin_set_config(found, node)
+    clause = node.get("withClause")
+    if not clause:
+        return visible
+    ctes = [cte["CommonTableExpr"] for cte in clause.get("ctes", ()) if "CommonTableExpr" in cte]
+    names = frozenset(cte.get("ctename", "") for cte in ctes)
+    found.cte_names |= names
+    inside = visible | names if clause.get("recursive") else visible
+    for cte in ctes:
+        found.walk({"CommonTableExpr": cte}, ANY_NODE, inside)
+        if not clause.get("recursive"):  # without RECURSIVE a query sees those before it, not itself
+            inside |= {cte.get("ctename", "")}
+    rest = {field: value for field, value in node.items() if field != "withClause"}
+    # the clause is walked; what is left goes on with all its names in sight
+    found.walk(rest, "SelectStmt", visible | names)
+    return None
+
+
+def _pin_set_config(found: PostgresReading, node: Tree) -> None:
+    """``SELECT set_config(name, …) FROM pg_settings WHERE name = '…'``: how pg_dump sets what old servers lack."""
+    match node:
+        case {
+            "targetList": [{"ResTarget": {"val": {"FuncCall": {"args": [{"ColumnRef": column}, *_]} as call}}}],
+            "fromClause": [{"RangeVar": {"relname": "pg_settings"} as relation}],
+            "whereClause": {
+                "A_Expr": {
+                    "kind": "AEXPR_OP",
+                    "name": [{"String": {"sval": "="}}],
+                    "lexpr": {"ColumnRef": compared},
+                    "rexpr": {"A_Const": {"sval": {"sval": name}}},
+                }
+            },
+        } if relation.get("schemaname") in (None, "pg_catalog") and _words(column.get("fields", [])) == [
+            "name"
+        ] == _words(compared.get("fields", [])):
+            found.settings_by_row[id(call)] = name
+        case _:
+            pass
+
+
+def _visit_relation(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    name, schema = node.get("relname", ""), node.get("schemaname")
+    if schema is None and name in visible:
+        return visible
+    found.relations[Name(name=name, schema=schema)] = None
+    found.uses += 1
+    return visible
+
+
+def _visit_function(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    name = _name(node.get("funcname", []))
+    found.functions[name] = None
+    if name.name == "set_config" and name.schema in (None, "pg_catalog"):
+        change = _set_config(node.get("args", []), found.settings_by_row.get(id(node)))
+        if change is None:
+            found.deny("RG-T06", "set_config with anything but plain constants", Effect.SESSION, node)
+        else:
+            found.change(change, by_literal=True)
+        return visible
+    if name.name in {"pg_input_is_valid", "pg_input_error_info"} and _names_builtin_type(node.get("args", [])):
+        found.rests_on_literal = True
+        return visible
+    if (verdict := judge_function(name)) is not None:
+        code, what = verdict
+        found.deny(code, what, Effect.UNKNOWN if code == "RG-F01" else Effect.WRITE, node)
+    return visible
+
+
+def _set_config(args: list[Tree], by_row: str | None) -> SettingChange | None:
+    """The change that a call makes; None where its name, or a value that matters, is no plain constant."""
+    match args:
+        case [{"A_Const": {"sval": {"sval": str(text)}}}, value, local]:
+            name = by_row or text
+        case [_, value, local] if by_row is not None:
+            name = by_row
+        case _:
+            return None
+    name = name.lower()
+    match value:
+        case {"A_Const": {"sval": constant}}:
+            new = constant.get("sval", "")
+        case {"ParamRef": _} | {"FuncCall": _} if name in ALLOWED_SETTINGS:
+            new = "?"  # asyncpg binds it; of these settings every value is allowed
+        case _:
+            return None
+    match local:
+        case {"A_Const": {"boolval": flag}}:
+            scope = "local" if flag.get("boolval") else "session"
+        case _:
+            return None
+    return SettingChange(name=name, value=new, scope=scope)
+
+
+_TYPE_TEXT: Final = re.compile(r"[a-z_][a-z0-9_]*(?: [a-z]+)*(?:\([0-9]+(?:,[0-9]+)?\))?(?:\[\])*")
+
+
+def _names_builtin_type(args: list[Tree]) -> bool:
+    """Whether the second argument is a constant that names a built-in type, whose input function is harmless."""
+    match args:
+        case [_, {"A_Const": {"sval": {"sval": str(text)}}}] if _TYPE_TEXT.fullmatch(text):
+            pass
+        case _:
+            return False
+    try:
+        match parse(f"SELECT NULL::{text}".encode()):
+            case [{"stmt": {"SelectStmt": {"targetList": [{"ResTarget": {"val": {"TypeCast": cast}}}]}}}]:
+                return is_builtin_type(_name(cast["typeName"]["names"]))
+    except LibPgQueryError:
+        pass
+    return False
+
+
+def _visit_type(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    names = node.get("names", [])
+    if not names:
+        return visible
+    name = _name(names)
+    found.casts[name] = None
+    if not is_builtin_type(name):
+        found.deny("RG-F03", f"type {name} is not built in", Effect.UNKNOWN, node)
+    return visible
+
+
+def _visit_expression(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    if "BETWEEN" in node.get("kind", ""):
+        return visible  # its name is the word, its operators are the built-in comparisons of the types
+    _operator(found, node.get("name", []), node)
+    return visible
+
+
+def _operator(found: PostgresReading, names: list[Tree], node: Tree) -> None:
+    if not names:
+        return
+    name = _name(names)
+    if name.schema is not None or not is_builtin_operator(name):
+        found.operators[name] = None
+        if not is_builtin_operator(name):
+            found.deny("RG-F03", f"operator {name} is not built in", Effect.UNKNOWN, node)
+
+
+def _visit_sublink(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    found.has_subqueries = True
+    _operator(found, node.get("operName", []), node)
+    return visible
+
+
+def _visit_sort(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    _operator(found, node.get("useOp", []), node)
+    return visible
+
+
+def _visit_column(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    # t.f calls f(t) where t has no column f (documentation 8.16.5), with no FuncCall in the tree; of the built-in
+    # functions only those that are reads may be meant, those of one's own the catalog alone could name
+    fields = node.get("fields", [{}])
+    field = fields[-1].get("String", {}).get("sval", "")
+    if field in found.rules.patient_keys:
+        found.names_patient_key = True
+    if len(fields) > 1 and field and may_be_attribute_call(field):
+        found.deny("RG-F02", f"attribute {field} may call the function of that name", Effect.WRITE, node)
+    return visible
+
+
+def _visit_indirection(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    for step in node.get("indirection", ()):
+        field = step.get("String", {}).get("sval")
+        if field is not None and field not in found.rules.composite_fields:
+            # (x).f is a field or, where x has none of that name, a call of f: only the catalog could tell
+            found.deny("RG-F01", f"field or function {field}", Effect.UNKNOWN, node)
+    return visible
+
+
+def _visit_sample(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    method = _name(node.get("method", []))
+    if method.schema not in (None, "pg_catalog") or method.name not in {"system", "bernoulli"}:
+        found.deny("RG-F01", f"sampling method {method}", Effect.UNKNOWN, node)
+    return visible
+
+
+_VISITS: Final[dict[str, _Visit]] = {
+    "SelectStmt": _visit_select,
+    "RangeVar": _visit_relation,
+    "FuncCall": _visit_function,
+    "TypeName": _visit_type,
+    "A_Expr": _visit_expression,
+    "SubLink": _visit_sublink,
+    "SortBy": _visit_sort,
+    "ColumnRef": _visit_column,
+    "A_Indirection": _visit_indirection,
+    "RangeTableSample": _visit_sample,
+}
