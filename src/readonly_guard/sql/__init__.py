@@ -1,10 +1,10 @@
 """Reading SQL: two independent readings of a text, compared. Pure: no I/O, no clock.
 
-``scan`` bounds the text, ``postgres_key`` (over ``postgres_tree``) and ``sqlglot_key`` (on ``canonical`` text, ``respelling`` helping) read it,
-``analysis`` compares, ``memory`` remembers. ``builtins`` holds facts about PostgreSQL, ``functions`` and
-``session_settings`` what follows from them, ``writes`` how a refusal is called. ``bindings`` (with ``names``,
-``comparisons``, ``equalities``) says which relations a read pins to patients, ``lineage`` what it touches in full.
-``explanation`` shows all of it to people.
+``scan`` bounds the text; ``postgres_key`` (over ``postgres_tree``) and ``sqlglot_key`` (on ``canonical`` text, with
+``respelling``) read it; ``analysis`` compares, ``memory`` remembers. ``builtins`` holds facts about PostgreSQL,
+``functions`` and ``session_settings`` what follows from them, ``writes`` how a refusal is called. ``bindings`` (with
+``names``, ``comparisons``, ``equalities``) says which relations a read pins to patients, ``lineage`` what it touches in
+full. ``explanation`` shows all of it to people.
 """
 
 from readonly_guard.sql.analysis import Analyzer
