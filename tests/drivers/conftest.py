@@ -19,7 +19,7 @@ import pytest
 
 from readonly_guard.audit import read, verify
 from readonly_guard.domain import DecisionRecord
-from readonly_guard_cli.demo import changed, write_policy_data
+from readonly_guard_cli.demo import EmbeddedServer, changed, install, write_policy_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,6 +126,13 @@ class Gate(NamedTuple):
         decisions = [record for record in fresh if isinstance(record, DecisionRecord)]
         assert [f"{', '.join(one.codes)}: {one.statement}" for one in decisions if one.verdict != "allow"] == []
         asked.extend(one.statement for one in decisions)
+
+
+@pytest.fixture(scope="session")
+def millennium() -> Iterator[DemoDatabase]:
+    """On a server of its own: pg_dumpall dumps every database there is, and checksums see the cluster's roles."""
+    with EmbeddedServer() as server:
+        yield install(server)
 
 
 @pytest.fixture(scope="session")
