@@ -249,7 +249,7 @@ class Guard:
         if known is None:
             known = await self._reader.read(text)
             self._analyzer.remember(text, known)
-        return known
+        return self._analyzer.settle(known)
 
     def read_with(self, reader: Reader) -> None:
         """Have texts that are new read by ``reader`` from now on; :meth:`check` goes on reading them itself."""

@@ -43,7 +43,7 @@ SELECT pg_terminate_backend(1), pg_reload_conf(), pg_notify('a', 'b')
 SELECT txid_current()
 -- expect: RG-F02
 SELECT s.nextval FROM person s
--- expect: RG-F01
+-- expect: RG-F02
 SELECT (s).nextval FROM person s
 -- expect: RG-F01
 SELECT dblink_exec('', 'DELETE FROM person')

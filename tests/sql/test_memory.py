@@ -29,8 +29,22 @@ def test_a_text_larger_than_the_memory_is_not_kept():
 
 def test_texts_that_differ_in_literals_share_a_reading():
     analyzer = Analyzer()
-    one = analyzer.analyse("SELECT * FROM t WHERE a = 1 AND b = 'x'")
-    assert analyzer.analyse("SELECT * FROM t WHERE a = 22 AND b = $$y$$ -- z") is one
+    analyzer.analyse("SELECT * FROM t WHERE a = 1 AND b = 'x'")
+    second = analyzer.analyse("SELECT * FROM t WHERE a = 22 AND b = $$y$$ -- z")
+    assert analyzer.analyse("SELECT * FROM t WHERE a = 333 AND b = 'zzz'") is second
+
+
+def test_a_denial_by_shape_points_at_no_place():
+    analyzer = Analyzer()
+    first = analyzer.analyse("SELECT 1, mine(2)")
+    second = analyzer.analyse("SELECT 11111, mine(2)")
+    assert [reason.position for reason in first.reasons] == [11]
+    assert [(reason.code, reason.position) for reason in second.reasons] == [("RG-F01", None)]
+
+
+def test_places_are_counted_in_characters():
+    reasons = Analyzer().analyse("SELECT 'åäö', mine(1), 'ö', yours(2)").reasons
+    assert [(reason.what, reason.position) for reason in reasons] == [("function mine", 15), ("function yours", 29)]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,17 @@ from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
 from readonly_guard.domain.lineage import Binding, ColumnUse, Lineage, RelationUse
 from readonly_guard.domain.reasons import core_reason
 from readonly_guard.domain.record import CompletionRecord, DecisionRecord, LogRecord, SessionRecord
-from readonly_guard.domain.statement import SYSTEM_SCHEMAS, Analysis, Effect, Name, Reading, Reason, SettingChange
+from readonly_guard.domain.statement import (
+    SYSTEM_SCHEMAS,
+    Analysis,
+    Effect,
+    Name,
+    Reading,
+    Reason,
+    Reference,
+    SearchPath,
+    SettingChange,
+)
 
 __all__ = [
     "DECLARED_PREFIX",
@@ -36,8 +46,10 @@ __all__ = [
     "Name",
     "Reading",
     "Reason",
+    "Reference",
     "RelationUse",
     "Resource",
+    "SearchPath",
     "Session",
     "SessionRecord",
     "SettingChange",

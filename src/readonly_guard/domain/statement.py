@@ -6,11 +6,21 @@ Values only. Nothing here parses; `readonly_guard.sql` makes these, everything a
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-__all__ = ["SYSTEM_SCHEMAS", "Analysis", "Effect", "Name", "Reading", "Reason", "SettingChange"]
+__all__ = [
+    "SYSTEM_SCHEMAS",
+    "Analysis",
+    "Effect",
+    "Name",
+    "Reading",
+    "Reason",
+    "Reference",
+    "SearchPath",
+    "SettingChange",
+]
 
 SYSTEM_SCHEMAS: Final = frozenset({"pg_catalog", "information_schema"})
 
@@ -50,6 +60,32 @@ class SettingChange(msgspec.Struct, frozen=True, kw_only=True):
     scope: str = "session"
 
 
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """A name in a statement that the grammar cannot settle: what it means is the catalog's to say.
+
+    ``kind``: ``function``, ``operator``, ``type``; ``overload`` is a function whose built-in meaning was judged by its
+    arguments, so that only others of its name are left; ``attribute`` is ``t.f``, a column of t or a call of f, with t
+    as the name's schema; ``field`` is ``(x).f``, likewise. ``arguments`` is how many a function is called with, None
+    where that cannot be told. ``position`` is 1-based, in characters, in the client's text, or None.
+    """
+
+    kind: Literal["function", "overload", "operator", "type", "attribute", "field"]
+    name: Name
+    arguments: int | None = None
+    position: int | None = None
+
+
+class SearchPath(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a session looks unqualified names up (PostgreSQL documentation 5.10.3).
+
+    ``paths`` are all that may be in force, each as it was set: more than one where a session has changed it, because a
+    rollback brings the former back. Empty: the database's default for ``user``, who is also what ``$user`` stands for.
+    """
+
+    user: str = ""
+    paths: tuple[tuple[str, ...], ...] = ()
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One statement as one key read it, or, in an :class:`Analysis`, as both together did.
 
@@ -65,6 +101,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     operators: tuple[Name, ...] = ()
     casts: tuple[Name, ...] = ()
     settings: tuple[SettingChange, ...] = ()
+    references: tuple[Reference, ...] = ()
+    """What the catalog, or without one the list of built-in objects, has to settle, beside the relations."""
+    aliases: tuple[tuple[str, Name], ...] = ()
+    """What an attribute's first part may name: the relations by their aliases; an empty name is something else."""
     has_patient_predicate: bool = False
     prepares: str | None = None
     """The name that SQL-level PREPARE gives, so that a protocol Bind to it is known."""
@@ -108,8 +148,10 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     holds_for_shape: bool = False
     """Whether every text that differs in literals only is read alike: a query without settings, whose verdict rests on
     no literal. COPY t TO '' is not COPY t TO 'file'."""
+    is_settled: bool = False
+    """Whether the names in it were held against the catalog, or without one against the built-in objects."""
 
     @property
     def is_read(self) -> bool:
         """True when nothing speaks against letting the text through the write lock."""
-        return not self.reasons
+        return self.is_settled and not self.reasons

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from readonly_guard.domain import Analysis, Lineage, Reason, core_reason
+from readonly_guard.domain import Analysis, Effect, Lineage, Reading, Reason, SearchPath, core_reason
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import Catalog
 from readonly_guard.sql.canonical import canonical_text, log_text
@@ -24,13 +24,18 @@ from readonly_guard.sql.lineage import lineage
 from readonly_guard.sql.memory import Memory
 from readonly_guard.sql.postgres_key import read_statement
 from readonly_guard.sql.postgres_tree import PostgresReading
-from readonly_guard.sql.scan import Bounds, Scanned, character_position, scan_text
+from readonly_guard.sql.resolution import BuiltinResolver, Resolver, unplaced
+from readonly_guard.sql.scan import Bounds, Scanned, character_position, character_positions, scan_text
 from readonly_guard.sql.sqlglot_key import SqlglotReading, read_text
 
 __all__ = ["FAILED", "Analyzer"]
 
 FAILED: Final = "a reading failed"
 """What a denial is about when the guard itself is at fault; tests look for it."""
+
+_DEFAULT_PATH: Final = SearchPath()
+_OF_SECOND_KEY: Final = frozenset({"RG-T01", "RG-T03"})
+_MOST_SETTLED: Final = 50_000
 
 _MEMORY_CHARACTERS: Final = 8_000_000
 """How much text each of the two memories may hold, some 40,000 ordinary statements."""
@@ -65,22 +70,71 @@ _WORDS: Final[dict[str, frozenset[str]]] = {
 
 
 class Analyzer:
-    """Reads texts, and remembers what it read. Not for use from several threads at once."""
+    """Reads texts, and remembers what it read. Not for use from several threads at once.
 
-    def __init__(self, rules: ReadingSettings | None = None, bounds: Bounds | None = None) -> None:
+    Args:
+        rules: table classes, patient keys and the like of the database.
+        bounds: how large a text may be.
+        resolver: says what names mean; without one only PostgreSQL's own objects are known.
+    """
+
+    def __init__(
+        self, rules: ReadingSettings | None = None, bounds: Bounds | None = None, resolver: Resolver | None = None
+    ) -> None:
         self._rules = rules or ReadingSettings()
+        self._resolver: Resolver = resolver or BuiltinResolver(self._rules)
+        self._settled: dict[tuple[int, SearchPath], tuple[Analysis, Analysis]] = {}
         self._bounds = bounds or Bounds()
         self._by_text = Memory(_MEMORY_CHARACTERS)
         self._by_shape = Memory(_MEMORY_CHARACTERS)
         self._scanned: tuple[str | None, Scanned | Reason] = (None, core_reason("RG-T02"))
 
-    def analyse(self, text: str) -> Analysis:
-        """Read a whole text, one or several statements. Never raises for what the text is."""
+    def analyse(self, text: str, path: SearchPath = _DEFAULT_PATH) -> Analysis:
+        """Read a whole text, one or several statements, and settle its names. Never raises for what the text is."""
         known = self.recall(text)
         if known is None:
             known = self.read(text)
             self.remember(text, known)
-        return known
+        return self.settle(known, path)
+
+    def resolve_with(self, resolver: Resolver) -> None:
+        """Have names settled by another resolver from now on, also those of texts that are remembered."""
+        self._resolver = resolver
+        self._settled.clear()
+
+    def settle(self, analysis: Analysis, path: SearchPath = _DEFAULT_PATH) -> Analysis:
+        """Hold the names of what was read against the catalog: only a settled analysis can be a read.
+
+        Args:
+            analysis: as :meth:`recall` or :meth:`read` gives it.
+            path: where the session looks names up.
+        """
+        key = (id(analysis), path)
+        known = self._settled.get(key)
+        if known is None:
+            # the analysis is kept with its outcome, so that no other can have its id meanwhile
+            known = (analysis, self._settle(analysis, path))
+            if len(self._settled) >= _MOST_SETTLED:
+                self._settled.clear()
+            self._settled[key] = known
+        return known[1]
+
+    def _settle(self, analysis: Analysis, path: SearchPath) -> Analysis:
+        reasons: list[Reason] = []
+        readings: list[Reading] = []
+        for reading in analysis.readings:
+            try:
+                found = self._resolver.judge(reading, path)
+            except Exception as error:  # noqa: BLE001  as in `read`
+                found = [core_reason("RG-F03", f"{FAILED}: {type(error).__name__}")]
+            reasons += found
+            readings.append(_with_effect(reading, Effect.UNKNOWN) if found else reading)
+        # what the second key could not read comes last: a name that is not known says more
+        first = [reason for reason in analysis.reasons if reason.code not in _OF_SECOND_KEY]
+        rest = [reason for reason in analysis.reasons if reason.code in _OF_SECOND_KEY]
+        return msgspec.structs.replace(
+            analysis, readings=tuple(readings), reasons=(*first, *reasons, *rest), is_settled=True
+        )
 
     def recall(self, text: str) -> Analysis | None:
         """What is known without parsing: the text, or one of its shape, was read before, or it is out of bounds.
@@ -116,7 +170,7 @@ class Analyzer:
         if analysis.holds_for_shape:
             scanned = self._scan(text)
             if not isinstance(scanned, Reason):
-                self._by_shape.put(scanned.shape, analysis)
+                self._by_shape.put(scanned.shape, _unplaced(analysis))
 
     def lineage(self, text: str, *, catalog: Catalog | None = None) -> Lineage:
         """Trace what a text reads: relations, columns, patients, information sets. Not remembered; never raises.
@@ -150,7 +204,7 @@ class Analyzer:
             reasons = _compare(first, read_text(canonical_text(scanned)))
         normalised = log_text(scanned)
         return Analysis(
-            readings=tuple(reading.reading() for reading in first),
+            readings=tuple(_placed(reading.reading(), scanned.text) for reading in first),
             reasons=tuple(_in_characters(reason, scanned.text) for reason in reasons),
             normalised=normalised,
             holds_for_shape=not reasons and all(one.holds_for_shape for one in first),
@@ -163,6 +217,24 @@ def _in_characters(reason: Reason, text: bytes) -> Reason:
     if reason.position is None:
         return reason
     return msgspec.structs.replace(reason, position=character_position(text, reason.position))
+
+
+def _placed(reading: Reading, text: bytes) -> Reading:
+    """As `_in_characters`, for the names to be settled."""
+    places = character_positions(text, [one.position for one in reading.references if one.position is not None])
+    placed = [
+        one if one.position is None else msgspec.structs.replace(one, position=places[one.position])
+        for one in reading.references
+    ]
+    return msgspec.structs.replace(reading, references=tuple(sorted(placed, key=lambda one: one.position or 0)))
+
+
+def _unplaced(analysis: Analysis) -> Analysis:
+    return msgspec.structs.replace(analysis, readings=tuple(map(unplaced, analysis.readings)))
+
+
+def _with_effect(reading: Reading, effect: Effect) -> Reading:
+    return msgspec.structs.replace(reading, effects=reading.effects | {effect})
 
 
 def _compare(first: list[PostgresReading], second: list[SqlglotReading]) -> list[Reason]:

@@ -98,6 +98,8 @@ def canonical_text(scanned: Scanned) -> str:
                 plain.append("SELECT * FROM")  # TABLE t is short for it, and sqlglot reads only the long form
             elif kind == "USING" and after in _COMPARISONS:
                 skip = 1  # ORDER BY … USING <
+            elif kind == "USING" and after == "OPERATOR":
+                skip = _operator_end(tokens, index + 1) - index  # … USING OPERATOR(s.<)
             elif before == "ASCII_46":
                 plain.append(_identifier(word, True))  # after a dot even a reserved word is a name
             elif kind == "JSON" and after == "ASCII_40":

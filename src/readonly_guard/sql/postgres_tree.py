@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from readonly_guard.domain import Effect, Name, Reading, Reason, SettingChange, core_reason
+from readonly_guard.domain import Effect, Name, Reading, Reason, Reference, SettingChange, core_reason
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import find_uses, is_bound
 from readonly_guard.sql.functions import is_builtin_operator, is_builtin_type, judge_function, may_be_attribute_call
@@ -24,6 +24,8 @@ __all__ = ["PostgresReading", "Tree"]
 Tree = dict[str, Any]
 _Ctes = frozenset[str]
 _NO_CTES: Final[_Ctes] = frozenset()
+_NOTHING: Final = Name(name="")
+_EQUALS: Final = Name(name="=")
 
 
 class PostgresReading:
@@ -38,6 +40,9 @@ class PostgresReading:
         self.operators: dict[Name, None] = {}
         self.casts: dict[Name, None] = {}
         self.settings: list[SettingChange] = []
+        self.references: dict[tuple[str, Name, int | None], int] = {}
+        """What the catalog has to settle, each with the byte offset of its first place, or -1."""
+        self.aliases: dict[tuple[str, Name], None] = {}
         self.cte_names: set[str] = set()
         self.reasons: list[Reason] = []
         self.prepares: str | None = None
@@ -62,6 +67,11 @@ class PostgresReading:
             operators=tuple(self.operators),
             casts=tuple(self.casts),
             settings=tuple(self.settings),
+            references=tuple(
+                Reference(kind=kind, name=name, arguments=arguments, position=at if at >= 0 else None)  # type: ignore[arg-type]
+                for (kind, name, arguments), at in self.references.items()
+            ),
+            aliases=tuple(self.aliases),
             has_patient_predicate=self._has_patient_predicate(),
             prepares=self.prepares,
         )
@@ -81,6 +91,14 @@ class PostgresReading:
         location = -1 if node is None else int(node.get("location", -1))
         self.effects.add(effect)
         self.reasons.append(core_reason(code, what, position=location if location >= 0 else None))
+
+    def refer(self, kind: str, name: Name, node: Tree, arguments: int | None = None) -> None:
+        """Note a name for the catalog to settle."""
+        self.references.setdefault((kind, name, arguments), int(node.get("location", -1)))
+
+    def call_it(self, alias: str, relation: Name) -> None:
+        """Note what an alias stands for; an empty name is no relation."""
+        self.aliases[alias, relation] = None
 
     def change(self, change: SettingChange, *, by_literal: bool = False) -> None:
         """Note a setting that the statement changes, and judge it; a name that stands in a literal is not repeated."""
@@ -201,10 +219,22 @@ def _pin_set_config(found: PostgresReading, node: Tree) -> None:
 
 def _visit_relation(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
     name, schema = node.get("relname", ""), node.get("schemaname")
+    alias = node.get("alias", {})
+    known_as = alias.get("aliasname", name)
     if schema is None and name in visible:
+        found.call_it(known_as, _NOTHING)
         return visible
-    found.relations[Name(name=name, schema=schema)] = None
+    relation = Name(name=name, schema=schema)
+    found.relations[relation] = None
+    # an alias that renames columns hides which they are
+    found.call_it(known_as, _NOTHING if "colnames" in alias else relation)
     found.uses += 1
+    return visible
+
+
+def _visit_nameless(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    if name := node.get("alias", {}).get("aliasname"):  # of a subquery or a function
+        found.call_it(name, _NOTHING)
     return visible
 
 
@@ -212,6 +242,7 @@ def _visit_function(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes
     name = _name(node.get("funcname", []))
     found.functions[name] = None
     if name.name == "set_config" and name.schema in (None, "pg_catalog"):
+        found.refer("overload", name, node, _count(node))
         change = _set_config(node.get("args", []), found.settings_by_row.get(id(node)))
         if change is None:
             found.deny("RG-T06", "set_config with anything but plain constants", Effect.SESSION, node)
@@ -220,11 +251,20 @@ def _visit_function(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes
         return visible
     if name.name in {"pg_input_is_valid", "pg_input_error_info"} and _names_builtin_type(node.get("args", [])):
         found.rests_on_literal = True
+        found.refer("overload", name, node, _count(node))
         return visible
-    if (verdict := judge_function(name)) is not None:
-        code, what = verdict
-        found.deny(code, what, Effect.UNKNOWN if code == "RG-F01" else Effect.WRITE, node)
+    if (verdict := judge_function(name)) is not None and verdict[0] != "RG-F01":
+        found.deny(*verdict, Effect.WRITE, node)
+    else:
+        found.refer("function", name, node, _count(node))
     return visible
+
+
+def _count(node: Tree) -> int | None:
+    """How many arguments a call has, None with VARIADIC; those of WITHIN GROUP (ORDER BY …) count."""
+    if node.get("func_variadic"):
+        return None
+    return len(node.get("args", ())) + (len(node.get("agg_order", ())) if node.get("agg_within_group") else 0)
 
 
 def _set_config(args: list[Tree], by_row: str | None) -> SettingChange | None:
@@ -277,15 +317,31 @@ def _visit_type(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
         return visible
     name = _name(names)
     found.casts[name] = None
-    if not is_builtin_type(name):
-        found.deny("RG-F03", f"type {name} is not built in", Effect.UNKNOWN, node)
+    found.refer("type", name, node)
     return visible
 
 
 def _visit_expression(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
     if "BETWEEN" in node.get("kind", ""):
-        return visible  # its name is the word, its operators are the built-in comparisons of the types
+        for comparison in ("<", "<=", ">", ">="):  # its name is the word; it stands for two of these
+            found.refer("operator", Name(name=comparison), node)
+        return visible
     _operator(found, node.get("name", []), node)
+    return visible
+
+
+def _visit_case(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    if "arg" in node:  # CASE x WHEN y looks = up by its name
+        found.refer("operator", _EQUALS, node)
+    return visible
+
+
+def _visit_join(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
+    if "usingClause" in node or node.get("isNatural"):  # as CASE does
+        found.refer("operator", _EQUALS, node)
+    for kind in ("alias", "join_using_alias"):
+        if name := node.get(kind, {}).get("aliasname"):
+            found.call_it(name, _NOTHING)
     return visible
 
 
@@ -293,15 +349,15 @@ def _operator(found: PostgresReading, names: list[Tree], node: Tree) -> None:
     if not names:
         return
     name = _name(names)
+    found.refer("operator", name, node)
     if name.schema is not None or not is_builtin_operator(name):
         found.operators[name] = None
-        if not is_builtin_operator(name):
-            found.deny("RG-F03", f"operator {name} is not built in", Effect.UNKNOWN, node)
 
 
 def _visit_sublink(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
     found.has_subqueries = True
-    _operator(found, node.get("operName", []), node)
+    # IN (SELECT …) has no name
+    _operator(found, node.get("operName", [{"String": {"sval": "="}}]), node)
     return visible
 
 
@@ -317,17 +373,23 @@ def _visit_column(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
     field = fields[-1].get("String", {}).get("sval", "")
     if field in found.rules.patient_keys:
         found.names_patient_key = True
-    if len(fields) > 1 and field and may_be_attribute_call(field):
-        found.deny("RG-F02", f"attribute {field} may call the function of that name", Effect.WRITE, node)
+    if len(fields) > 1 and field:
+        if may_be_attribute_call(field):
+            found.deny("RG-F02", f"attribute {field} may call the function of that name", Effect.WRITE, node)
+        else:
+            found.refer("attribute", Name(name=field, schema=fields[-2].get("String", {}).get("sval", "")), node)
     return visible
 
 
 def _visit_indirection(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
     for step in node.get("indirection", ()):
         field = step.get("String", {}).get("sval")
-        if field is not None and field not in found.rules.composite_fields:
-            # (x).f is a field or, where x has none of that name, a call of f: only the catalog could tell
-            found.deny("RG-F01", f"field or function {field}", Effect.UNKNOWN, node)
+        if field is not None:
+            # (x).f is a field or, where x has none of that name, a call of f
+            if may_be_attribute_call(field):
+                found.deny("RG-F02", f"field {field} may call the function of that name", Effect.WRITE, node)
+            else:
+                found.refer("field", Name(name=field), node)
     return visible
 
 
@@ -349,4 +411,10 @@ _VISITS: Final[dict[str, _Visit]] = {
     "ColumnRef": _visit_column,
     "A_Indirection": _visit_indirection,
     "RangeTableSample": _visit_sample,
+    "RangeSubselect": _visit_nameless,
+    "RangeFunction": _visit_nameless,
+    "RangeTableFunc": _visit_nameless,
+    "JsonTable": _visit_nameless,
+    "JoinExpr": _visit_join,
+    "CaseExpr": _visit_case,
 }

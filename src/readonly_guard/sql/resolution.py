@@ -1,0 +1,81 @@
+"""What the names in a statement mean: the question that the grammar leaves open, and its answer without a catalog.
+
+A reading names functions, operators, types and attributes; which object each is depends on the database. A `Resolver`
+settles them. The one here knows PostgreSQL's built-in objects only and denies every other; the one that knows a
+database is `readonly_guard.catalog`'s.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from readonly_guard.domain import Reading, Reason, Reference, SearchPath, core_reason
+from readonly_guard.settings import ReadingSettings
+from readonly_guard.sql.bindings import is_system_relation
+from readonly_guard.sql.functions import is_builtin_operator, is_builtin_type, judge_function
+
+__all__ = ["BuiltinResolver", "Resolver", "unplaced"]
+
+
+class Resolver(Protocol):
+    """Settles the names in a reading."""
+
+    def judge(self, reading: Reading, path: SearchPath) -> list[Reason]:
+        """Why the reading may not run: what its names mean does more than read, or is not known.
+
+        Args:
+            reading: one statement, in which nothing else speaks against running it.
+            path: where the session looks names up.
+        """
+        ...
+
+
+class BuiltinResolver:
+    """Allows what ships with PostgreSQL and reads; nothing else is known.
+
+    Args:
+        rules: the fields of composite values that may be named.
+        relations: whether relations that do not ship with PostgreSQL are let through, unseen.
+    """
+
+    def __init__(self, rules: ReadingSettings, *, relations: bool = True) -> None:
+        self._fields = frozenset(rules.composite_fields)
+        self._relations = relations
+
+    def judge(self, reading: Reading, path: SearchPath) -> list[Reason]:
+        """As :class:`Resolver`; the search path does not matter, since PostgreSQL's own schema comes first on it."""
+        del path
+        reasons = [reason for reference in reading.references if (reason := self._judge(reference)) is not None]
+        if not self._relations:
+            reasons += [
+                core_reason("RG-F03", f"relation {name}: the catalog is not known")
+                for name in reading.relations
+                if not is_system_relation(name) and name.schema != "pg_catalog"
+            ]
+        return reasons
+
+    def _judge(self, reference: Reference) -> Reason | None:
+        code, what = "RG-F03", ""
+        match reference.kind:
+            case "function" if (verdict := judge_function(reference.name)) is not None:
+                code, what = verdict
+            case "type" if not is_builtin_type(reference.name):
+                what = f"type {reference.name} is not built in"
+            case "operator" if not is_builtin_operator(reference.name):
+                what = f"operator {reference.name} is not built in"
+            case "field" if reference.name.name not in self._fields:
+                code, what = "RG-F01", f"field or function {reference.name}"
+            case _:  # an attribute is a column for all that is known here; built-in functions were looked for before
+                pass
+        return core_reason(code, what, position=reference.position) if what else None
+
+
+def unplaced(reading: Reading) -> Reading:
+    """The same reading for any text of its shape: names stand elsewhere in each."""
+    if all(reference.position is None for reference in reading.references):
+        return reading
+    return msgspec.structs.replace(
+        reading, references=tuple(msgspec.structs.replace(one, position=None) for one in reading.references)
+    )
