@@ -14,6 +14,8 @@ from readonly_guard.codes import CORE_CODES
 from readonly_guard.sql.functions import DENIED_THOUGH_STABLE, READ_THOUGH_VOLATILE
 from readonly_guard.sql.scan import Bounds
 from readonly_guard.sql.session_settings import ALLOWED_SETTINGS, PINNED_SETTINGS, SAFE_ENCODINGS
+from readonly_guard_proxy.metrics.exposition import metrics as shown_metrics
+from readonly_guard_proxy.metrics.figures import Figures
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -53,6 +55,26 @@ def bounds() -> str:
     return f"| bound | default |\n|---|---|\n{rows}"
 
 
+def metrics() -> str:
+    """What /metrics shows; one of each label is needed to see its name."""
+    one = {"x": 1}
+    figures = Figures(
+        decisions={"allow": one},
+        session_events=one,
+        statements=one,
+        upstream_errors=one,
+        cancels=one,
+        policy_revisions=one,
+    )
+    rows = []
+    for family in shown_metrics(figures, version="x", is_ready=True, log_free_bytes=0):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        told = ", ".join(f"`{label}`" for label in sorted(labels, reverse=True))
+        rows.append(f"| `{name}` | {family.type} | {told} | {family.documentation} |")
+    return "\n".join(("| metric | type | labels | |", "|---|---|---|---|", *rows))
+
+
 def codes() -> str:
     """The core's reason codes."""
     rows = "\n".join(f"| `{row.code}` | {row.sqlstate} | {row.en} | {row.sv} |" for row in CORE_CODES.values())
@@ -60,7 +82,8 @@ def codes() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    table.__name__.replace("_", "-"): table for table in (functions_denied, functions_allowed, settings, bounds, codes)
+    table.__name__.replace("_", "-"): table
+    for table in (functions_denied, functions_allowed, settings, bounds, codes, metrics)
 }
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

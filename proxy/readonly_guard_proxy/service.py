@@ -7,19 +7,25 @@ import contextlib
 import importlib
 import signal
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
 
+from readonly_guard.audit import CommitWatch
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.guard import Reader
-from readonly_guard.settings import Settings
+from readonly_guard.settings import AdminSettings, Settings
 from readonly_guard.sql import Bounds
+from readonly_guard_proxy.admin.measured import MeasuredGuard, MeasuredReader
+from readonly_guard_proxy.admin.readiness import Readiness, reaches
+from readonly_guard_proxy.admin.status import OwnStatus, StatusSource
+from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.listener import Listener
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 from readonly_guard_proxy.reading.pool import ReadingPool
 
-__all__ = ["DRAIN_S", "OwnedGuard", "ReadingGuard", "reading_apart", "run", "serve"]
+__all__ = ["DRAIN_S", "OwnedGuard", "ReadingGuard", "ServedGuard", "reading_apart", "run", "serve"]
 
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +41,24 @@ class ReadingGuard(Protocol):
         ...
 
 
-class OwnedGuard(DecisionMaker, ReadingGuard, Protocol):
+class ServedGuard(DecisionMaker, Protocol):
+    """A guard whose state operations can see."""
+
+    @property
+    def policy_revision(self) -> str:
+        """Which policies are in force."""
+        ...
+
+    def watch_log(self, watch: CommitWatch, /) -> None:
+        """Tell of every commit of the log."""
+        ...
+
+    def check_log(self) -> None:
+        """See whether a decision could be recorded now; raises LogUnavailable when not."""
+        ...
+
+
+class OwnedGuard(ServedGuard, ReadingGuard, Protocol):
     """A guard that is closed together with the proxy."""
 
     async def aclose(self) -> None:
@@ -44,12 +67,13 @@ class OwnedGuard(DecisionMaker, ReadingGuard, Protocol):
 
 
 @contextlib.asynccontextmanager
-async def reading_apart(settings: Settings, guard: ReadingGuard) -> AsyncIterator[None]:
+async def reading_apart(settings: Settings, guard: ReadingGuard, meters: Meters | None = None) -> AsyncIterator[None]:
     """Have a guard's new texts read in worker processes, which are there while the context lasts.
 
     Args:
         settings: the guard's own; ``reading.workers`` 0 leaves everything as it is.
         guard: denies every new text once the context has ended.
+        meters: count how long the reading takes.
 
     Raises:
         ConfigurationError: a worker cannot be started.
@@ -60,18 +84,19 @@ async def reading_apart(settings: Settings, guard: ReadingGuard) -> AsyncIterato
         return
     bounds = Bounds.of(settings.limits)
     async with ReadingPool(reading, bounds, workers=reading.workers, deadline_s=reading.deadline_s) as pool:
-        guard.read_with(pool)
+        guard.read_with(MeasuredReader(pool, meters or Meters()))
         yield
 
 
 async def serve(
     settings: Settings,
-    guard: DecisionMaker,
+    guard: ServedGuard,
     *,
     judge: StartupJudge,
     ready: Callable[[int], None],
     stop: asyncio.Event,
     drain_s: float = DRAIN_S,
+    meters: Meters | None = None,
 ) -> None:
     """Serve until told to stop, then let what is under way end.
 
@@ -82,16 +107,51 @@ async def serve(
         ready: called with the port once clients can connect.
         stop: set it to stop.
         drain_s: how long statements under way may take to end.
+        meters: count; the admin listener shows them.
 
     Raises:
-        ConfigurationError: the address cannot be listened on.
+        ConfigurationError: an address cannot be listened on.
     """
-    listener = Listener(settings, guard, judge)
-    ready(await listener.open())
+    meters = meters or Meters()
+    guard.watch_log(meters.committed)
+    readiness = Readiness({
+        "log": partial(_log_fault, guard),
+        "policies": partial(_policy_fault, guard),
+        "server": partial(reaches, settings.upstream),
+    })  # fmt: skip
+    listener = Listener(settings, MeasuredGuard(guard, meters), judge, meters)
+    port = await listener.open()
+    status = OwnStatus(settings, port=port, guard=guard, meters=meters, readiness=readiness)
     try:
-        await stop.wait()
-    finally:
-        await listener.drain(drain_s)
+        async with _admin(settings.admin, status):
+            ready(port)
+            try:
+                await stop.wait()
+            finally:
+                readiness.stopping("the guard is shutting down")
+                await listener.drain(drain_s)
+    except ConfigurationError:
+        await listener.drain(0.0)
+        raise
+
+
+@contextlib.asynccontextmanager
+async def _admin(where: AdminSettings, source: StatusSource) -> AsyncIterator[None]:
+    if where.port is None and where.socket is None:
+        yield
+        return
+    server = importlib.import_module("readonly_guard_proxy.admin.server")  # 0.3 s and 20 MB, only for those who want it
+    async with server.serving(where, source):
+        yield
+
+
+async def _log_fault(guard: ServedGuard) -> str:
+    guard.check_log()
+    return ""
+
+
+async def _policy_fault(guard: ServedGuard) -> str:
+    return "" if guard.policy_revision else "no policies are loaded"
 
 
 def run(
@@ -130,9 +190,10 @@ async def _main(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, _reload, reload)
+    meters = Meters()
     try:
-        async with reading_apart(settings, guard):
-            await serve(settings, guard, judge=judge, ready=ready, stop=stop)
+        async with reading_apart(settings, guard, meters):
+            await serve(settings, guard, judge=judge, ready=ready, stop=stop, meters=meters)
     finally:
         await guard.aclose()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, cast
 
-from readonly_guard.audit import Journal, JournalPlugin, Recovery
+from readonly_guard.audit import CommitWatch, Journal, JournalPlugin, Recovery
 from readonly_guard.case import Case, rfc3339
 from readonly_guard.domain import (
     Analysis,
@@ -77,6 +77,7 @@ class Guard:
         self._reader = reader
         self.recovery: Recovery | None = None
         """What opening the journal had to repair; None where this guard did not open one."""
+        self._log: JournalPlugin | None = None
         self._clock = clock
         self._new_id = new_id
 
@@ -151,7 +152,8 @@ class Guard:
         made = cls(analyzer=Analyzer(reading, bounds), pdp=pdp, hooks=hooks, clock=clock)
         if journal is not None:
             opened = Journal.open(Path(journal.path), durability=journal.durability)
-            hooks.register(JournalPlugin(opened), "journal")
+            made._log = JournalPlugin(opened)
+            hooks.register(made._log, "journal")
             made.recovery = opened.recovery
         return made
 
@@ -183,6 +185,20 @@ class Guard:
     def replace_policies(self, pdp: PolicyDecisionPoint) -> None:
         """Decide with another policy decision point from the next decision on (reload)."""
         self._pdp = pdp
+
+    def watch_log(self, watch: CommitWatch) -> None:
+        """Tell ``watch`` of every commit of the log from now on; of none where this guard did not open one."""
+        if self._log is not None:
+            self._log.watch(watch)
+
+    def check_log(self) -> None:
+        """See whether a decision could be recorded now, without recording one; as long as a commit takes.
+
+        Raises:
+            LogUnavailable: it could not; the text says why.
+        """
+        if self._log is not None:
+            self._log.check()
 
     def check(
         self,

@@ -20,10 +20,12 @@ from readonly_guard.domain import Language
 from readonly_guard.errors import ConfigurationError
 
 __all__ = [
+    "AdminSettings",
     "InformationSetSettings",
     "JournalSettings",
     "LimitSettings",
     "ListenerSettings",
+    "LoggingSettings",
     "PluginSettings",
     "PolicySettings",
     "ReadingSettings",
@@ -141,6 +143,28 @@ class PluginSettings(_Section, frozen=True, kw_only=True):
     timeout_s: float = 2.0
 
 
+class AdminSettings(_Section, frozen=True, kw_only=True):
+    """Where operations look: /metrics, /healthz, /readyz, and what `readonly-guard status` shows. Off by default.
+
+    It has no authentication and shows no statement and no person, but counts and addresses: keep it on the loopback
+    interface, on a unix socket (mode 0660), or inside the network of the monitoring.
+    """
+
+    port: int | None = None
+    """0 takes a free one, which is logged."""
+    host: str = "127.0.0.1"
+    socket: str | None = None
+    """The path of a unix socket, instead of a port."""
+
+
+class LoggingSettings(_Section, frozen=True, kw_only=True):
+    """What is told on standard error; the log of decisions is the journal. No statement is ever in it."""
+
+    format: Literal["json", "console"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """``info`` tells of every denial and every connection that is refused; ``warning`` only of what went wrong."""
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -151,6 +175,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     reading: ReadingSettings = ReadingSettings()
     limits: LimitSettings = LimitSettings()
     plugins: PluginSettings = PluginSettings()
+    admin: AdminSettings = AdminSettings()
+    logging: LoggingSettings = LoggingSettings()
 
 
 _UNKNOWN: Final = re.compile(r"contains unknown field `(?P<key>[^`]*)`(?: - at `\$(?P<at>[^`]*)`)?")
@@ -160,7 +186,8 @@ _MISSING: Final = re.compile(r"missing required field `(?P<key>[^`]*)`(?: - at `
 def load_settings(path: Path) -> Settings:
     """Read and check a guard.toml.
 
-    Relative paths in ``policy.source``, ``policy.data``, ``journal.path`` become absolute, from the file's folder.
+    Relative paths in ``policy.source``, ``policy.data``, ``journal.path`` and ``admin.socket`` become absolute, from
+    the file's folder.
 
     Raises:
         ConfigurationError: the file cannot be read, is not TOML, or a key or value is wrong; the text names the
@@ -183,6 +210,10 @@ def load_settings(path: Path) -> Settings:
     return msgspec.structs.replace(
         settings,
         journal=msgspec.structs.replace(settings.journal, path=str(base / settings.journal.path)),
+        admin=msgspec.structs.replace(
+            settings.admin,
+            socket=None if settings.admin.socket is None else str(base / settings.admin.socket),
+        ),
         policy=msgspec.structs.replace(
             settings.policy,
             source=None if settings.policy.source is None else str(base / settings.policy.source),
@@ -195,9 +226,12 @@ def _check(path: Path, settings: Settings) -> None:
     for name, port, lowest in (
         ("listener.port", settings.listener.port, 0),
         ("upstream.port", settings.upstream.port, 1),
+        ("admin.port", settings.admin.port or 0, 0),
     ):
         if not lowest <= port <= _LAST_PORT:
             raise ConfigurationError(f"{path}: {name} is {port}; a port is {lowest} to 65535")
+    if settings.admin.port is not None and settings.admin.socket is not None:
+        raise ConfigurationError(f"{path}: admin.port and admin.socket are both set; keep one")
     for section in ("limits", "plugins"):
         values: dict[str, Any] = msgspec.to_builtins(getattr(settings, section))
         for key, value in values.items():

@@ -13,6 +13,7 @@ from readonly_guard_cli.classify import classify
 from readonly_guard_cli.output import prepare
 from readonly_guard_cli.perform import demo
 from readonly_guard_cli.proxy import proxy
+from readonly_guard_cli.status import status
 
 __all__ = ["app", "main"]
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(check)
 app.command()(classify)
 app.command()(proxy)
+app.command()(status)
 app.command()(demo)
 app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")

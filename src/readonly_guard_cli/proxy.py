@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from readonly_guard import Guard
 from readonly_guard.policy import EmbeddedEngine, load_policies
 from readonly_guard.settings import load_settings
 from readonly_guard.sql import judge_startup
+from readonly_guard_cli.operational_log import configure
 from readonly_guard_cli.output import speaking_plainly
 from readonly_guard_proxy.service import run
 
@@ -29,7 +29,7 @@ def proxy(
     """Run the guard in front of a database until SIGTERM.
 
     Prints `listening on HOST:PORT` to standard output once clients can connect. What happens is told on standard
-    error, one JSON object a line, without any text of a statement.
+    error, one JSON object a line (or plain lines: `[logging] format = "console"`), without any text of a statement.
 
     SIGHUP loads the policies and their data again; what does not load leaves those in force. Everything else in the
     file takes effect at the next start. SIGTERM and Ctrl-C stop listening, end idle sessions, and let running
@@ -38,17 +38,9 @@ def proxy(
     Exit status: 0 told to stop, 2 it could not start.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # there is nothing to reload before the proxy is up
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
     with speaking_plainly():
         settings = load_settings(config)
+        configure(settings.logging)
         guard = Guard.from_settings(settings)
         if guard.recovery is not None and guard.recovery.torn_file:
             _log.warning("the log had a torn tail, which was set aside", file=guard.recovery.torn_file)

@@ -419,3 +419,31 @@ def test_opening_lets_go_of_everything_when_it_fails(tmp_path, completion):
             Journal.open(tmp_path)
 
     assert sum(1 for _ in Path("/dev/fd").iterdir()) == before
+
+
+def test_a_check_writes_no_record_and_leaves_no_file(tmp_path, completion):
+    with Journal.open(tmp_path) as journal:
+        before = sorted(item.name for item in tmp_path.iterdir())
+        journal.check()
+        assert sorted(item.name for item in tmp_path.iterdir()) == before
+        journal.append(completion(1))
+        journal.commit()
+    assert numbers(tmp_path) == ["d-1"]
+
+
+def test_a_check_finds_what_the_next_commit_would_meet(tmp_path):
+    disk = Disk()
+    journal = Journal.open(tmp_path, sync=disk)
+    disk.failures = [OSError(errno.ENOSPC, "No space left on device")]
+    with pytest.raises(LogUnavailable, match="No space left on device"):
+        journal.check()
+    journal.check()  # freed again
+    (segment,) = tmp_path.glob("*.jsonl")
+    segment.rename(tmp_path / "elsewhere")
+    with pytest.raises(LogUnavailable, match="is gone"):
+        journal.check()
+    (tmp_path / "elsewhere").rename(segment)
+    journal.check()
+    journal.close()
+    with pytest.raises(LogUnavailable, match="closed"):
+        journal.check()

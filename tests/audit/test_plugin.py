@@ -261,3 +261,14 @@ async def test_the_plugin_fits_the_hooks(tmp_path, disk, decision, completion):
     assert disk.calls == 1
     assert hooks.shutdown() == []
     assert names(tmp_path) == ["01", "91"]
+
+
+def test_whoever_watches_is_told_of_commits_and_of_failures(plugin, disk, decision):
+    told = []
+    plugin.watch(lambda records, elapsed_s, *, failed: told.append((records, elapsed_s > 0, failed)))
+    plugin.decision_made(decision(1))
+    plugin.decision_made(decision(2)).wait()
+    disk.failure = OSError(errno.EIO, "Input/output error")
+    with pytest.raises(LogUnavailable):
+        plugin.decision_made(decision(3)).wait()
+    assert told == [(2, True, False), (1, True, True)]

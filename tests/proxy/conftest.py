@@ -29,9 +29,18 @@ from readonly_guard.domain import (
     Verdict,
     core_reason,
 )
-from readonly_guard.settings import JournalSettings, LimitSettings, ListenerSettings, Settings, UpstreamSettings
+from readonly_guard.errors import LogUnavailable
+from readonly_guard.settings import (
+    AdminSettings,
+    JournalSettings,
+    LimitSettings,
+    ListenerSettings,
+    Settings,
+    UpstreamSettings,
+)
 from readonly_guard_proxy.service import serve
 
+_NO_ADMIN = AdminSettings()
 _PREPARE = re.compile(r"\bprepare\s+(\w+)\s+as\b", re.IGNORECASE)
 _SESSION = re.compile(r"\b(set|reset|discard|prepare|deallocate|declare|close|listen)\b", re.IGNORECASE)
 _TRANSACTION = re.compile(r"\b(begin|commit|rollback|savepoint)\b", re.IGNORECASE)
@@ -66,12 +75,24 @@ class ScriptedGuard:
         self.denies = denies
         self.delay_s: Callable[[], float | None] = lambda: None
         self.fails = False
+        self.log_fault = ""
         self.asked: list[tuple[str, str]] = []
         self.requests: list[StatementRequest] = []
         self.refused: list[tuple[str, str, str]] = []
         self.allowed: list[str] = []
         self.completions: list[dict[str, Any]] = []
         self.sessions: list[tuple[str, str, tuple[str, ...], str]] = []
+
+    @property
+    def policy_revision(self) -> str:
+        return "scripted"
+
+    def watch_log(self, watch: Any) -> None:
+        self.watch = watch
+
+    def check_log(self) -> None:
+        if self.log_fault:
+            raise LogUnavailable(self.log_fault)
 
     async def decide(self, request: StatementRequest) -> Decision:
         self.asked.append((request.phase, request.text))
@@ -319,17 +340,23 @@ def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
     """``async with run_proxy(upstream_host, upstream_port, limits) as proxy``."""
 
     @contextlib.asynccontextmanager
-    async def running(host: str, port: int = 5432, drain_s: float = 2.0, **limits: Any) -> AsyncIterator[Proxy]:
+    async def running(
+        host: str, port: int = 5432, drain_s: float = 2.0, admin: AdminSettings = _NO_ADMIN, **limits: Any
+    ) -> AsyncIterator[Proxy]:
         settings = Settings(
             upstream=UpstreamSettings(host=host, port=port, connect_timeout_s=2.0),
             journal=JournalSettings(path=str(tmp_path)),
             listener=ListenerSettings(port=0),
             limits=LimitSettings(**limits),
+            admin=admin,
         )
         stop, ports = asyncio.Event(), asyncio.get_running_loop().create_future()
         task = asyncio.create_task(
             serve(settings, guard, judge=judge, ready=ports.set_result, stop=stop, drain_s=drain_s)
         )
+        await asyncio.wait({task, ports}, return_when=asyncio.FIRST_COMPLETED)
+        if not ports.done():
+            await task  # it did not start, and says why
         proxy = Proxy(await ports, guard, settings, stop)
         proxy.task = task
         try:

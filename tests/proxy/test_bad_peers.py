@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from readonly_guard.errors import ConfigurationError
+from readonly_guard_proxy.metrics.meters import Meters
 
 SSL = struct.pack("!II", 8, 80877103)
 
@@ -143,10 +144,10 @@ async def test_a_port_in_use(run_proxy, postgres) -> None:
             where = msgspec.structs.replace(proxy.settings.listener, port=taken.getsockname()[1])
             settings = msgspec.structs.replace(proxy.settings, listener=where)
             with pytest.raises(ConfigurationError, match=r"in use; stop the program .* or choose another"):
-                await Listener(settings, proxy.guard, lambda parameters: None).open()
+                await Listener(settings, proxy.guard, lambda parameters: None, Meters()).open()
             where = msgspec.structs.replace(where, host="192.0.2.1")
             with pytest.raises(ConfigurationError, match="not an address of this machine"):
-                await Listener(msgspec.structs.replace(settings, listener=where), proxy.guard, None).open()
+                await Listener(msgspec.structs.replace(settings, listener=where), proxy.guard, None, Meters()).open()
 
 
 @contextlib.asynccontextmanager

@@ -26,6 +26,9 @@ class Judgement:
 class Guard:
     async def decide(self, request):
         return Decision(decision_id="d", verdict=Verdict.ALLOW, analysis=Analysis(), action="read")
+    policy_revision = "r"
+    def watch_log(self, watch): pass
+    def check_log(self): pass
     async def refuse(self, request, code, what): raise NotImplementedError
     def completed(self, decision, *, rows, bytes_sent, duration_us, sqlstate=""): pass
     def session_event(self, event, session, subject, *, codes=(), detail=""): pass

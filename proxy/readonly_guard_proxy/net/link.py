@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from readonly_guard.domain import Decision, Declared, Language, Session, StatementRequest, Subject
+from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.flow import Valve
 from readonly_guard_proxy.net.ports import DecisionMaker
@@ -65,6 +66,7 @@ class Link(asyncio.Protocol):
         machine: of this session.
         guard: decides.
         tasks: runs the questions.
+        meters: count what is received.
         opened: called with process id and cancel key once the server lets the client in.
         closed: called once, when the session is over.
     """
@@ -76,6 +78,7 @@ class Link(asyncio.Protocol):
         machine: SessionMachine,
         guard: DecisionMaker,
         tasks: Tasks,
+        meters: Meters,
         opened: Callable[[int, bytes], None],
         closed: Callable[[], None],
     ) -> None:
@@ -83,6 +86,7 @@ class Link(asyncio.Protocol):
         self._machine = machine
         self._guard = guard
         self._tasks = tasks
+        self._meters = meters
         self._opened = opened
         self._closed = closed
         self._declared = who.initial
@@ -103,6 +107,7 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """The client sent something."""
+        self._meters.client_bytes += len(data)
         self.happened(ClientData(data=data))
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -118,6 +123,11 @@ class Link(asyncio.Protocol):
         self._server_valve.set("client is slow", closed=False)
 
     # ------------------------------------------------------------------ from the server's transport
+
+    def server_sent(self, data: bytes) -> None:
+        """The server sent something."""
+        self._meters.server_bytes += len(data)
+        self.happened(ServerData(data=data))
 
     def server_lost(self) -> None:
         """The server is gone; before the link stands, whoever makes it sees that for himself."""
@@ -238,7 +248,7 @@ class ServerSide(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """The server sent something."""
-        self._link.happened(ServerData(data=data))
+        self._link.server_sent(data)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The server is gone."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 from typing import Final
 
 import structlog
 
 from readonly_guard.errors import ConfigurationError
-from readonly_guard.settings import ListenerSettings, Settings
+from readonly_guard.settings import Settings
+from readonly_guard_proxy.metrics.meters import Meters
+from readonly_guard_proxy.net.addresses import cannot_listen
 from readonly_guard_proxy.net.cancel import CancelKeys
 from readonly_guard_proxy.net.link import Link
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
@@ -31,12 +31,14 @@ class Listener:
         settings: where to listen, whom to connect to, bounds.
         guard: decides.
         judge: judges startup packets.
+        meters: count what comes and goes.
     """
 
-    def __init__(self, settings: Settings, guard: DecisionMaker, judge: StartupJudge) -> None:
+    def __init__(self, settings: Settings, guard: DecisionMaker, judge: StartupJudge, meters: Meters) -> None:
         self.settings = settings
         self.guard = guard
         self.judge = judge
+        self.meters = meters
         self.tasks = Tasks()
         self.cancel_keys = CancelKeys()
         self._links: set[Link] = set()
@@ -59,7 +61,7 @@ class Listener:
         try:
             self._server = await loop.create_server(lambda: Reception(self), where.host, where.port, backlog=_BACKLOG)
         except OSError as error:
-            raise ConfigurationError(_explain(where, error)) from error
+            raise ConfigurationError(cannot_listen("listener", where.host, where.port, error)) from error
         port: int = self._server.sockets[0].getsockname()[1]
         _log.info("listening", host=where.host, port=port, listener=where.name)
         return port
@@ -91,37 +93,24 @@ class Listener:
     def enter(self, link: Link) -> None:
         """A session begins."""
         self._links.add(link)
+        self.meters.sessions_open = len(self._links)
         self._empty.clear()
 
     def leave(self, link: Link) -> None:
         """A session is over."""
         self._links.discard(link)
+        self.meters.sessions_open = len(self._links)
         if not self._links:
             self._empty.set()
 
     def arrive(self, reception: Reception) -> None:
         """A client is received; so many at once that none of them could be served are cut off unheard."""
         self._receptions.add(reception)
+        self.meters.sessions_starting = len(self._receptions)
         if len(self._receptions) > self.settings.limits.connections + _BACKLOG:
             reception.dismiss("53300", "too many connections")
 
     def depart(self, reception: Reception) -> None:
         """A client is no longer received."""
         self._receptions.discard(reception)
-
-
-def _explain(where: ListenerSettings, error: OSError) -> str:
-    address = f"{where.host}:{where.port}"
-    match error.errno:
-        case errno.EADDRINUSE:
-            return (
-                f"listener.port: {address} is in use; stop the program that listens there, "
-                "or choose another listener.port (0 takes a free one)"
-            )
-        case errno.EACCES:
-            return f"listener.port: {address} may not be listened on; choose a listener.port of 1024 or above"
-        case errno.EADDRNOTAVAIL:
-            return f"listener.host: {where.host} is not an address of this machine"
-        case number:
-            reason = os.strerror(number) if number and number > 0 else "the name is not known"
-            return f"listener.host: {address} cannot be listened on: {reason}"
+        self.meters.sessions_starting = len(self._receptions)

@@ -11,6 +11,7 @@ import structlog
 
 from readonly_guard.domain import Session, Subject
 from readonly_guard.settings import Settings
+from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.cancel import CancelKeys, forward_cancel
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.link import Link, Who
@@ -44,6 +45,7 @@ class House(Protocol):
     judge: StartupJudge
     tasks: Tasks
     cancel_keys: CancelKeys
+    meters: Meters
 
     @property
     def is_full(self) -> bool:
@@ -136,11 +138,15 @@ class Reception(asyncio.Protocol):
     # ------------------------------------------------------------------ what a client can want
 
     async def _cancel(self, request: CancelRequest) -> None:
+        outcome = "unknown"
         if self._house.cancel_keys.knows(request):
             try:
                 await forward_cancel(self._house.settings.upstream, request)
+                outcome = "forwarded"
             except OSError as error:
+                outcome = "failed"
                 _log.warning("cancel request not forwarded", error=type(error).__name__)
+        self._house.meters.cancels.add(outcome)
         self._over()
         close_gently(self._transport)  # there is no answer to a cancel request but the end
 
@@ -205,7 +211,15 @@ class Reception(asyncio.Protocol):
             house.cancel_keys.discard(*key)
             house.leave(link)
 
-        link = Link(who=who, machine=machine, guard=house.guard, tasks=house.tasks, opened=opened, closed=closed)
+        link = Link(
+            who=who,
+            machine=machine,
+            guard=house.guard,
+            tasks=house.tasks,
+            meters=house.meters,
+            opened=opened,
+            closed=closed,
+        )
         house.enter(link)  # its place is taken from here on
         try:
             server = await connect(settings.upstream, lambda: link.server_side)
@@ -219,7 +233,7 @@ class Reception(asyncio.Protocol):
         if self._is_over or server.is_closing():
             house.leave(link)
             server.abort()
-            self._unreached("it closed the connection at once")
+            self._unreached("ClosedAtOnce")
             return
         self._over()
         link.join(self._transport, server)
@@ -228,6 +242,7 @@ class Reception(asyncio.Protocol):
     # ------------------------------------------------------------------ the end of a reception
 
     def _unreached(self, why: str) -> None:
+        self._house.meters.upstream_errors.add(why)
         _log.error("server not reached", session_id=self._session.session_id, reason=why)
         what = "the database server cannot be reached"
         self._turn_away(fatal("57P03", what, hint=_UNREACHED_HINT), what)

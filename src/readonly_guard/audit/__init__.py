@@ -2,12 +2,13 @@
 
 from readonly_guard.audit.chain import GENESIS, Head
 from readonly_guard.audit.journal import Durability, Journal
-from readonly_guard.audit.plugin import JournalPlugin
+from readonly_guard.audit.plugin import CommitWatch, JournalPlugin
 from readonly_guard.audit.recovery import Recovery
 from readonly_guard.audit.verify import Entry, Fault, Verification, read, verify
 
 __all__ = [
     "GENESIS",
+    "CommitWatch",
     "Durability",
     "Entry",
     "Fault",

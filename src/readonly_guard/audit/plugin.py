@@ -7,19 +7,27 @@ builds up in the sockets meanwhile. What is durable and how is the journal's bus
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from readonly_guard.audit.journal import Journal
 from readonly_guard.domain import DecisionRecord, LogRecord
 from readonly_guard.errors import LogUnavailable
 from readonly_guard.hooks import Receipt, hookimpl
 
-__all__ = ["JournalPlugin"]
+__all__ = ["CommitWatch", "JournalPlugin"]
 
 _LINGER_S: Final = 0.05
 _LINGER_RECORDS: Final = 1_000
+
+
+class CommitWatch(Protocol):
+    """Is told of every commit: how many records, how long it took, and whether it failed."""
+
+    def __call__(self, records: int, elapsed_s: float, /, *, failed: bool) -> None:
+        """May not raise, and should be quick: everyone who waits for the commit waits for it."""
 
 
 class _Batch:
@@ -85,6 +93,15 @@ class JournalPlugin:
         self._linger_s = linger_s
         self._lingering_on: asyncio.AbstractEventLoop | None = None
         self._batch = _Batch(self._commit)
+        self._watch: CommitWatch | None = None
+
+    def watch(self, watch: CommitWatch) -> None:
+        """Tell ``watch`` of every commit from now on."""
+        self._watch = watch
+
+    def check(self) -> None:
+        """As :meth:`readonly_guard.audit.Journal.check`."""
+        self._journal.check()
 
     @hookimpl
     def decision_made(self, record: DecisionRecord) -> Receipt:
@@ -136,10 +153,12 @@ class JournalPlugin:
 
     def _commit(self) -> None:
         """Commit; everyone who waits learns how it went from the receipt."""
-        batch = self._batch
+        batch, records, began = self._batch, self._journal.pending, time.perf_counter()
+        failed = True
         try:
             self._batch = _Batch(self._commit)
             self._journal.commit()
+            failed = False
         except LogUnavailable as error:
             batch.settle(error)
         except BaseException as error:
@@ -148,3 +167,6 @@ class JournalPlugin:
             raise
         else:
             batch.settle(None)
+        finally:
+            if self._watch is not None and records:
+                self._watch(records, time.perf_counter() - began, failed=failed)

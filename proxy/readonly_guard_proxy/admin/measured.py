@@ -1,0 +1,100 @@
+"""A guard and a reader that are measured: they answer what those behind them answer, and count it.
+
+Denials are told to the operational log here, by decision id and codes, so that an operator finds the record in the
+journal. No text, no subject and no value is told.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Final
+
+import structlog
+
+from readonly_guard.domain import Analysis, Decision, Session, StatementRequest
+from readonly_guard.guard import Reader
+from readonly_guard_proxy.metrics.meters import Meters
+from readonly_guard_proxy.net.ports import DecisionMaker
+
+__all__ = ["MeasuredGuard", "MeasuredReader"]
+
+_log = structlog.get_logger(__name__)
+_OK: Final = "ok"
+
+
+class MeasuredGuard:
+    """A `readonly_guard_proxy.net.ports.DecisionMaker` in front of another.
+
+    Args:
+        guard: decides.
+        meters: count.
+    """
+
+    def __init__(self, guard: DecisionMaker, meters: Meters) -> None:
+        self._guard = guard
+        self._meters = meters
+
+    async def decide(self, request: StatementRequest) -> Decision:
+        """As the guard behind."""
+        began = perf_counter()
+        decision = await self._guard.decide(request)
+        self._count(decision, request, perf_counter() - began)
+        return decision
+
+    async def refuse(self, request: StatementRequest, code: str, what: str) -> Decision:
+        """As the guard behind."""
+        began = perf_counter()
+        decision = await self._guard.refuse(request, code, what)
+        self._count(decision, request, perf_counter() - began)
+        return decision
+
+    def _count(self, decision: Decision, request: StatementRequest, elapsed_s: float) -> None:
+        meters = self._meters
+        meters.decision_s.observe(elapsed_s)
+        reasons = decision.reasons
+        if not reasons:
+            meters.allowed += 1
+            return
+        meters.denied.add(reasons[0].code)
+        _log.info(
+            "statement denied",
+            session_id=request.session.session_id,
+            decision_id=decision.decision_id,
+            phase=request.phase,
+            codes=decision.codes,
+        )
+
+    def completed(
+        self, decision: Decision, *, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str = ""
+    ) -> None:
+        """As the guard behind."""
+        self._meters.statements.add(sqlstate[:2] or _OK)
+        self._meters.rows += rows or 0
+        self._guard.completed(decision, rows=rows, bytes_sent=bytes_sent, duration_us=duration_us, sqlstate=sqlstate)
+
+    def session_event(
+        self, event: str, session: Session, subject: str, *, codes: tuple[str, ...] = (), detail: str = ""
+    ) -> None:
+        """As the guard behind."""
+        self._meters.session_events.add(event)
+        self._guard.session_event(event, session, subject, codes=codes, detail=detail)
+
+
+class MeasuredReader:
+    """A `readonly_guard.guard.Reader` in front of another.
+
+    Args:
+        reader: reads.
+        meters: count.
+    """
+
+    def __init__(self, reader: Reader, meters: Meters) -> None:
+        self._reader = reader
+        self._meters = meters
+
+    async def read(self, text: str) -> Analysis:
+        """As the reader behind."""
+        began = perf_counter()
+        analysis = await self._reader.read(text)
+        self._meters.reading_s.observe(perf_counter() - began)
+        return analysis
