@@ -105,6 +105,42 @@ def test_a_write_is_denied_with_its_code_and_the_table_is_recorded(guard, tmp_pa
     assert "Secret" not in (tmp_path / "journal").joinpath("journal-00000000000000000001.jsonl").read_text()
 
 
+CANARY = "canary191212121212"
+
+
+@pytest.mark.parametrize(
+    ("sql", "patients", "sets"),
+    [
+        (READ, ("person_id:7",), ()),
+        (f"SELECT '{CANARY}' FROM person WHERE person_id = 8 AND name_last = '{CANARY}'", ("person_id:8",), ()),
+        (f"UPDATE encounter SET reason = '{CANARY}' WHERE person_id = 9", ("person_id:9",), ("Vårdkontakter",)),
+        (f"INSERT INTO person (person_id, name_last) VALUES (10, '{CANARY}')", ("person_id:10",), ()),
+        (f"SELECT nextval('{CANARY}') FROM person WHERE person_id = 11", ("person_id:11",), ()),
+        (f"SELECT * FROM person WHERE person_id = 12 AND note = '{CANARY}' AND", (), ()),
+    ],
+)
+def test_the_log_names_the_patient_and_no_other_literal(guard, tmp_path, sql, patients, sets):
+    for purpose in ("TREAT", None):  # None is denied by policy
+        guard.check(sql, subject="alind", purpose=purpose)
+    for record in records(tmp_path):
+        assert (record.patients, record.information_sets) == (patients, sets)
+    assert CANARY not in "".join(file.read_text() for file in (tmp_path / "journal").iterdir())
+
+
+def test_the_policy_is_asked_about_the_patients():
+    class Asked(Engine):
+        def decide_now(self, request):
+            self.context = request.context
+            return self.answer
+
+    engine = Asked(Answer(allow=True))
+    guard = Guard(analyzer=Analyzer(), pdp=engine, hooks=Hooks(), clock=lambda: NOW)
+    guard.check("SELECT * FROM encounter WHERE person_id IN (7, $1)", subject="a")
+    assert engine.context["patients"] == ("person_id:7", "person_id:$1")
+    assert engine.context["information_sets"] == ("Vårdkontakter",)
+    assert engine.context["is_bound"] is True
+
+
 @pytest.mark.parametrize(
     ("user", "purpose", "code"),
     [("nobody", "TREAT", "RG-R01"), ("alind", None, "RG-P01"), ("alind", "HSTAT", "RG-P02"), ("", "TREAT", "RG-R01")],

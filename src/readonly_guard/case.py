@@ -20,6 +20,7 @@ from readonly_guard.domain import (
     Reading,
     Resource,
     StatementRequest,
+    listed_patients,
 )
 from readonly_guard.sql import is_system_relation
 
@@ -57,6 +58,7 @@ class Case:
         changes = [change for reading in analysis.readings for change in reading.settings if analysis.is_read]
         self.declared = request.declared.after(changes, request.initial)
         self.relations = tuple(dict.fromkeys(str(name) for reading in analysis.readings for name in reading.relations))
+        self.patients = listed_patients(analysis.patients, request.parameters)
         self.question = AccessRequest(
             request_id=decision_id,
             subject=request.subject,
@@ -75,6 +77,9 @@ class Case:
                 "client_address": request.session.client_address,
                 "application_name": request.session.application_name,
                 "listener": request.session.listener,
+                "patients": self.patients,
+                "information_sets": analysis.information_sets,
+                "is_bound": analysis.patients.is_bound,
             },
         )
 
@@ -103,7 +108,8 @@ class Case:
             functions=tuple(
                 dict.fromkeys(str(name) for reading in self.analysis.readings for name in reading.functions)
             ),
-            patients=(),
+            patients=self.patients,
+            information_sets=self.analysis.information_sets,
             statement=self.analysis.normalised,
             fingerprint=self.analysis.fingerprint,
             verdict=decision.verdict.value,

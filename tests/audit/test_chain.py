@@ -27,7 +27,7 @@ def golden_records(decision, completion):
             listener="library",
             codes=("RG-T05",),
         ),
-        decision(),
+        decision(patients=("person_id:900001", "alias:?"), information_sets=("Vårdkontakter",)),
     ]
 
 

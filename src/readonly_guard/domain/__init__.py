@@ -12,6 +12,16 @@ from readonly_guard.domain.access import (
 )
 from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
 from readonly_guard.domain.lineage import Binding, ColumnUse, Lineage, RelationUse
+from readonly_guard.domain.patients import (
+    ANY_PATIENT,
+    MOST_PATIENTS,
+    UNKNOWN_VALUE,
+    Parameters,
+    PatientPlace,
+    PatientScope,
+    listed_patients,
+    patient_name,
+)
 from readonly_guard.domain.reasons import core_reason
 from readonly_guard.domain.record import CompletionRecord, DecisionRecord, LogRecord, SessionRecord
 from readonly_guard.domain.statement import (
@@ -27,8 +37,11 @@ from readonly_guard.domain.statement import (
 )
 
 __all__ = [
+    "ANY_PATIENT",
     "DECLARED_PREFIX",
+    "MOST_PATIENTS",
     "SYSTEM_SCHEMAS",
+    "UNKNOWN_VALUE",
     "AccessRequest",
     "Action",
     "Analysis",
@@ -44,6 +57,9 @@ __all__ = [
     "Lineage",
     "LogRecord",
     "Name",
+    "Parameters",
+    "PatientPlace",
+    "PatientScope",
     "Reading",
     "Reason",
     "Reference",
@@ -57,4 +73,6 @@ __all__ = [
     "Subject",
     "Verdict",
     "core_reason",
+    "listed_patients",
+    "patient_name",
 ]

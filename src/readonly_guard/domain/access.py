@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from readonly_guard.domain.patients import Parameters
 from readonly_guard.domain.statement import SettingChange
 
 __all__ = [
@@ -80,6 +81,7 @@ class StatementRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``phase`` says where in the protocol the text stands: ``query``, ``parse``, ``execute`` or ``fastpath``.
     ``declared`` is what the session has declared so far, ``initial`` what it declared at startup (RESET returns to it).
+    ``parameters`` are the values of ``$1`` and the like; None while they are still to come (Parse).
     """
 
     text: str
@@ -88,6 +90,7 @@ class StatementRequest(msgspec.Struct, frozen=True, kw_only=True):
     initial: Declared = Declared()
     session: Session = Session()
     phase: str = "query"
+    parameters: Parameters | None = None
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,8 +119,9 @@ class AccessRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The policy's input document.
 
     ``context`` holds ``time`` (RFC 3339, UTC), ``purpose``, ``case_reference``, ``print_reason``, ``justification``
-    (null where not declared), ``database``, ``client_address``, ``application_name``, ``listener`` and whatever the
-    ``gather_context`` hooks add.
+    (null where not declared), ``database``, ``client_address``, ``application_name``, ``listener``; what is read:
+    ``patients`` (as `readonly_guard.domain.listed_patients` writes them), ``information_sets`` and ``is_bound``
+    (patients are named, and nothing is read but what is theirs); and whatever the ``gather_context`` hooks add.
     """
 
     request_id: str

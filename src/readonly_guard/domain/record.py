@@ -1,4 +1,4 @@
-"""What the log keeps. Identifiers and names only, never a literal and never clinical content (ISO 27789).
+"""What the log keeps. Identifiers and names only, never another literal and never clinical content (ISO 27789).
 
 HSLF-FS 2016:40 4 kap. 9 § asks for the action taken, the care unit, the time, and the user's and patient's identity.
 """
@@ -14,6 +14,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="decision", 
     """A decision, written before its statement is released.
 
     ``activity`` is Inera's word (Läsa, Utskrift, Sök, Nekad …); ``time`` is RFC 3339 in UTC with microseconds.
+    ``patients`` as `readonly_guard.domain.listed_patients` writes them; ``information_sets`` by the names of the
+    configuration, empty in records of before there were any.
     """
 
     decision_id: str
@@ -45,6 +47,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="decision", 
     client_address: str
     application_name: str
     listener: str
+    information_sets: tuple[str, ...] = ()
 
 
 class CompletionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="completion", tag_field="type"):

@@ -144,6 +144,9 @@ class EmbeddedEngine:
                 "client_address": "",
                 "application_name": "",
                 "listener": "",
+                "patients": [],
+                "information_sets": [],
+                "is_bound": False,
             },
         )
         try:

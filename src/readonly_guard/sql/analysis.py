@@ -6,6 +6,7 @@ PostgreSQL's grammar (it says what would run, so a write is named by its code), 
 What was read is remembered twice: by text, and by shape, the text without its literals, because clients of the simple
 protocol write their values into the statement. A shape stands for a text only where literals cannot matter: for queries
 that change no setting. Elsewhere they do (COPY t TO '' is not COPY t TO 'file'), and a denial has a place in the text.
+Whom a text reads about is always its own: the reading says where the values stand, not what they are.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from readonly_guard.sql.canonical import canonical_text, log_text
 from readonly_guard.sql.libpg_query import LibPgQueryError, parse
 from readonly_guard.sql.lineage import lineage
 from readonly_guard.sql.memory import Memory
+from readonly_guard.sql.patients import telling_shape, trace_patients, with_own_values
 from readonly_guard.sql.postgres_key import read_statement
 from readonly_guard.sql.postgres_tree import PostgresReading
 from readonly_guard.sql.resolution import BuiltinResolver, Resolver, unplaced
@@ -109,7 +111,8 @@ class Analyzer:
             analysis: as :meth:`recall` or :meth:`read` gives it.
             path: where the session looks names up.
         """
-        key = (id(analysis), path)
+        # texts of one shape share their readings, and differ in whom they are about only
+        key = (id(analysis.readings or analysis), path)
         known = self._settled.get(key)
         if known is None:
             # the analysis is kept with its outcome, so that no other can have its id meanwhile
@@ -117,7 +120,9 @@ class Analyzer:
             if len(self._settled) >= _MOST_SETTLED:
                 self._settled.clear()
             self._settled[key] = known
-        return known[1]
+        if known[0].patients is analysis.patients:
+            return known[1]
+        return msgspec.structs.replace(known[1], patients=analysis.patients)
 
     def _settle(self, analysis: Analysis, path: SearchPath) -> Analysis:
         reasons: list[Reason] = []
@@ -147,7 +152,10 @@ class Analyzer:
         scanned = self._scan(text)
         if isinstance(scanned, Reason):
             return Analysis(reasons=(scanned,))
-        return self._by_shape.get(scanned.shape)
+        known = self._by_shape.get(scanned.shape)
+        if known is not None and known.telling_tokens:
+            known = self._by_shape.get(telling_shape(scanned, known.telling_tokens))
+        return known if known is None or not known.patients.places else with_own_values(known, scanned)
 
     def read(self, text: str) -> Analysis:
         """Read a text anew, whatever is remembered: this is what parses. Never raises for what the text is."""
@@ -170,7 +178,10 @@ class Analyzer:
         if analysis.holds_for_shape:
             scanned = self._scan(text)
             if not isinstance(scanned, Reason):
-                self._by_shape.put(scanned.shape, _unplaced(analysis))
+                shared = _unplaced(analysis)
+                self._by_shape.put(scanned.shape, shared)
+                if analysis.telling_tokens:
+                    self._by_shape.put(telling_shape(scanned, analysis.telling_tokens), shared)
 
     def lineage(self, text: str, *, catalog: Catalog | None = None) -> Lineage:
         """Trace what a text reads: relations, columns, patients, information sets. Not remembered; never raises.
@@ -203,11 +214,18 @@ class Analyzer:
         if not reasons:  # a write is a write whatever sqlglot thinks of it
             reasons = _compare(first, read_text(canonical_text(scanned)))
         normalised = log_text(scanned)
+        trace = trace_patients(first, scanned, self._rules)
         return Analysis(
-            readings=tuple(_placed(reading.reading(), scanned.text) for reading in first),
+            readings=tuple(
+                _placed(reading.reading(has_patient_predicate=bound), scanned.text)
+                for reading, bound in zip(first, trace.bound, strict=True)
+            ),
             reasons=tuple(_in_characters(reason, scanned.text) for reason in reasons),
             normalised=normalised,
-            holds_for_shape=not reasons and all(one.holds_for_shape for one in first),
+            patients=trace.scope,
+            information_sets=trace.information_sets,
+            telling_tokens=trace.telling_tokens,
+            holds_for_shape=not reasons and trace.holds_for_shape and all(one.holds_for_shape for one in first),
             fingerprint=hashlib.blake2b(normalised.encode(), digest_size=8).hexdigest(),
         )
 

@@ -25,13 +25,14 @@ from readonly_guard.sql.comparisons import (
     is_equals,
     is_in,
     pairs,
+    rests_on_form,
     single,
     strings,
 )
 from readonly_guard.sql.equalities import UNKNOWN, Column, Frame, Item, Outputs, Star, solve
 from readonly_guard.sql.names import Level
 
-__all__ = ["Catalog", "find_uses", "is_bound", "is_reference", "is_system_relation"]
+__all__ = ["Catalog", "Uses", "find_uses", "is_bound", "is_reference", "is_system_relation"]
 
 Catalog = Mapping[str, Mapping[str, Mapping[str, str]]]
 """Schema → relation → column → type, as :class:`sqlglot.schema.MappingSchema` takes it."""
@@ -50,9 +51,19 @@ def is_reference(name: Name, rules: ReadingSettings) -> bool:
     return name.name in rules.reference_tables or is_system_relation(name)
 
 
+class Uses(NamedTuple):
+    """The uses of relations in a query, in the order of the text, settled.
+
+    ``rests_on_form``: what they are pinned to could be otherwise where a literal were written in another way.
+    """
+
+    items: list[Item]
+    rests_on_form: bool
+
+
 def find_uses(
     query: Tree, rules: ReadingSettings, catalog: Catalog | None = None, *, has_subqueries: bool = True
-) -> list[Item] | None:
+) -> Uses | None:
     """Every use of a relation in a query, settled.
 
     Args:
@@ -62,7 +73,7 @@ def find_uses(
         has_subqueries: False spares the search for queries in expressions.
 
     Returns:
-        The uses in the order of the text, or None when the query cannot be told (too deep).
+        None when the query cannot be told (too deep).
     """
     walker = _Walker(rules, catalog, has_subqueries=has_subqueries)
     try:
@@ -70,7 +81,7 @@ def find_uses(
     except RecursionError:
         return None
     solve(walker.uses, rules.patient_keys)
-    return walker.uses
+    return Uses(walker.uses, walker.rests_on_form)
 
 
 def is_bound(uses: Iterable[Item] | None, count: int) -> bool:
@@ -106,6 +117,7 @@ class _Walker:
         self.has_subqueries = has_subqueries
         self.catalog = catalog
         self.uses: list[Item] = []
+        self.rests_on_form = False
 
     # --- queries ---------------------------------------------------------------------------------------------------
 
@@ -300,6 +312,8 @@ class _Walker:
         """Note what ``one = other``, ``one IN (other)`` or ``one = ANY (other)`` says."""
         column = self._side(one, at)
         values = VALUES[operator](other)
+        if rests_on_form(operator, other) or rests_on_form("=", one):
+            self.rests_on_form = True
         if values:
             if column is not None:
                 at.frame.pin(column, values)

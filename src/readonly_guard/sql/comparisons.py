@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
 from readonly_guard.sql.equalities import Value
 
-__all__ = ["EQUALITIES", "VALUES", "Tree", "column_fields", "is_equals", "is_in", "pairs", "single", "strings"]
+__all__ = [
+    "EQUALITIES",
+    "VALUES",
+    "Tree",
+    "column_fields",
+    "is_equals",
+    "is_in",
+    "number",
+    "pairs",
+    "plain_array",
+    "rests_on_form",
+    "single",
+    "strings",
+    "word",
+]
 
 Tree = dict[str, Any]
 
@@ -18,7 +33,8 @@ _KEEPING: Final = frozenset({"text", "varchar"})
 # casts of a constant that leave the value a column of the type would have
 _PLAIN: Final = frozenset({"int2", "int4", "int8", "numeric", "text", "varchar", "uuid"})
 _WHOLE: Final = frozenset({"int2", "int4", "int8"})
-_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+\Z")
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,20}\Z")
+_MOST_DIGITS: Final = 20  # int8 has 19
 _PLAIN_ARRAY: Final = re.compile(r'\{([^"\\{}]*)\}\Z')
 
 
@@ -104,11 +120,18 @@ def _array(node: Tree) -> list[Value]:
             return _array(arg)
         node = arg
     if "ParamRef" in node:
-        return [Value("any", None, node["ParamRef"].get("number", 0))]
-    literal = node.get("A_Const", {}).get("sval", {}).get("sval", "")
-    if (found := _PLAIN_ARRAY.match(literal)) is None:
-        return []
-    return [Value("any", word.strip()) for word in found[1].split(",") if word.strip() and word.strip() != "NULL"]
+        return [Value("any", None, node["ParamRef"].get("number", 0), form="array")]
+    constant = node.get("A_Const", {})
+    words = plain_array(constant.get("sval", {}).get("sval", ""))
+    return [Value("any", word, 0, constant.get("location", 0), "array") for word in words or ()]
+
+
+def plain_array(literal: str) -> list[str] | None:
+    """The elements of an array written as text, NULL left out; None unless it is flat and has no quotes in it."""
+    found = _PLAIN_ARRAY.match(literal)
+    if found is None:
+        return None
+    return [word.strip() for word in found[1].split(",") if word.strip() and word.strip() != "NULL"]
 
 
 VALUES: Final[dict[str, Callable[[Any], list[Value]]]] = {"=": single, "in": _listed, "any": _array}
@@ -118,24 +141,55 @@ def _constant(node: Any, operator: Literal["=", "in", "any"]) -> Value | None:
     """A literal or parameter, bare or under a cast that leaves its value; None for anything else, NULL among it."""
     if type(node) is not dict:
         return None
-    whole = False
+    kind = "numeric"
+    form: Literal["plain", "whole"] = "plain"
     if (cast := node.get("TypeCast")) is not None:
         kind = _type(cast)
         if kind not in _PLAIN:
             return None
-        whole = kind in _WHOLE
+        form = "whole" if kind in _WHOLE else "plain"
         node = cast.get("arg", {})
     if "ParamRef" in node:
         return Value(operator, None, node["ParamRef"].get("number", 0))
     constant = node.get("A_Const", {})
+    literal: str | int | None = None
     if "ival" in constant:
-        return Value(operator, constant["ival"].get("ival", 0))
-    word = constant.get("fval", {}).get("fval") or constant.get("sval", {}).get(
-        "sval", "" if "sval" in constant else None
-    )
-    if word is None:
-        return None
-    if ("fval" in constant or whole) and _WHOLE_NUMBER.match(word):
-        return Value(operator, int(word))
-    # 7.6::int8 is 8: what a cast would round is no value that is known
-    return None if "fval" in constant and whole else Value(operator, word)
+        literal = constant["ival"].get("ival", 0)
+    elif "fval" in constant and (form == "whole" or kind == "numeric"):  # 7.0::text is not 7
+        literal = number(constant["fval"].get("fval", ""), form)
+    elif "sval" in constant:
+        literal = word(constant["sval"].get("sval", ""), form)
+    return None if literal is None else Value(operator, literal, 0, constant.get("location", 0), form)
+
+
+def number(written: str, form: str) -> str | int | None:
+    """The value of a number that is not a plain integer; None where a cast would round it to another: 7.6::int8 is 8.
+
+    7.0 is 7, whatever the column's type makes of how it is written.
+    """
+    if _WHOLE_NUMBER.match(written):
+        return int(written)
+    try:
+        value = Decimal(written)
+        if value.adjusted() < _MOST_DIGITS and value == value.to_integral_value():
+            return int(value)
+    except InvalidOperation:
+        pass  # of more digits than anything has
+    return None if form == "whole" else written
+
+
+def word(written: str, form: str) -> str | int:
+    """The value of a string: as written, except where a cast makes it a whole number."""
+    return int(written) if form == "whole" and _WHOLE_NUMBER.match(written) else written
+
+
+def rests_on_form(operator: str, node: Any) -> bool:
+    """Whether another literal in this place could be a value, or none, by how it is written."""
+    if operator == "any":
+        if "TypeCast" in node:
+            node = node["TypeCast"].get("arg", {})
+        if "A_ArrayExpr" not in node:
+            return "sval" in node.get("A_Const", ())
+        node = node["A_ArrayExpr"].get("elements", ())
+    nodes = [node] if type(node) is dict else node or ()
+    return any("fval" in one.get("TypeCast", {}).get("arg", {}).get("A_Const", ()) for one in nodes)

@@ -25,12 +25,15 @@ Column = tuple["Item", str]
 class Value(NamedTuple):
     """A constant that a column is compared with: a literal or, where ``parameter`` is not 0, ``$parameter``.
 
-    ``operator``: ``=``, ``in`` or ``any`` (then an unresolved array, where it is a parameter).
+    ``operator``: ``=``, ``in`` or ``any`` (then an unresolved array, where it is a parameter). ``location``: of the
+    literal in the text, in bytes. ``form``: as in `readonly_guard.domain.PatientPlace`.
     """
 
     operator: Literal["=", "in", "any"]
     literal: str | int | None = None
     parameter: int = 0
+    location: int = -1
+    form: Literal["plain", "whole", "array"] = "plain"
 
 
 class Frame:

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from readonly_guard.settings import InformationSetSettings
 from readonly_guard.sql.equalities import Item, Value, equals
 
-__all__ = ["information_sets"]
+__all__ = ["information_sets", "telling_values"]
 
 
 def information_sets(uses: Iterable[Item], sets: Iterable[InformationSetSettings]) -> tuple[str, ...]:
@@ -17,12 +17,30 @@ def information_sets(uses: Iterable[Item], sets: Iterable[InformationSetSettings
     A set is left out only where a predicate says, in literals, that a column holds none of the set's values. A
     parameter says nothing, and neither does a column that is compared with another.
     """
+    by_table = _by_table(uses)
+    touched = (one.name for one in sets for use in by_table.get(one.table, ()) if not _is_ruled_out(use, one))
+    return tuple(dict.fromkeys(touched))
+
+
+def telling_values(uses: Iterable[Item], sets: Iterable[InformationSetSettings]) -> list[Value]:
+    """The constants that `information_sets` looks at, or would, were others not there."""
+    by_table = _by_table(uses)
+    return [
+        value
+        for one in sets
+        for use in by_table.get(one.table, ())
+        if not use.renamed
+        for column in one.when
+        for value in equals((use, column)).values
+    ]
+
+
+def _by_table(uses: Iterable[Item]) -> dict[str, list[Item]]:
     by_table: dict[str, list[Item]] = {}
     for use in uses:
         if use.relation is not None:
             by_table.setdefault(use.relation.name, []).append(use)
-    touched = (one.name for one in sets for use in by_table.get(one.table, ()) if not _is_ruled_out(use, one))
-    return tuple(dict.fromkeys(touched))
+    return by_table
 
 
 def _is_ruled_out(use: Item, one: InformationSetSettings) -> bool:

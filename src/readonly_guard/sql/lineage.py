@@ -24,7 +24,7 @@ from readonly_guard.sql.equalities import Frame, Item
 from readonly_guard.sql.information import information_sets
 from readonly_guard.sql.libpg_query import parse
 from readonly_guard.sql.postgres_key import read_statement
-from readonly_guard.sql.postgres_tree import PostgresReading
+from readonly_guard.sql.postgres_tree import EARLIER, PostgresReading
 from readonly_guard.sql.scan import Bounds, Scanned, scan_text
 from readonly_guard.sql.sqlglot_key import parse_queries
 
@@ -35,9 +35,6 @@ _MAX_TOKENS: Final = 1_000
 
 _MAX_WORK: Final = 10_000
 """Nor those where tokens times queries and relations are more: a column that USING merges is written as all it is."""
-
-_EARLIER: Final = frozenset({"execute", "explain_execute", "fetch"})
-"""Reads whose query stands in an earlier statement."""
 
 
 def lineage(
@@ -82,7 +79,7 @@ def _trace(scanned: Scanned, rules: ReadingSettings, catalog: Catalog | None) ->
         patient_bindings=tuple(dict.fromkeys(binding for use in patients for binding in _bindings(use))),
         information_sets=information_sets(patients, rules.information_sets),
         is_bound=bool(patients)
-        and not any(one.kind in _EARLIER for one in found)
+        and not any(one.kind in EARLIER for one in found)
         and all(
             some is not None and (all(use.exempt for use in some) or is_bound(some, one.uses))
             for one, some in zip(found, uses, strict=True)
@@ -93,11 +90,11 @@ def _trace(scanned: Scanned, rules: ReadingSettings, catalog: Catalog | None) ->
 
 def _uses(one: PostgresReading, rules: ReadingSettings, catalog: Catalog | None) -> list[Item] | None:
     """The uses of relations in a statement; None when they are not all known."""
-    if one.kind in _EARLIER:
+    if one.kind in EARLIER:
         return None
     if one.query is not None:
         uses = find_uses(one.query, rules, catalog)
-        return uses if uses is not None and len(uses) == one.uses else None
+        return uses.items if uses is not None and len(uses.items) == one.uses else None
     if one.kind != "copy_to":  # LOCK names relations, and reads none
         return []
     frame = Frame()
@@ -114,7 +111,7 @@ def _name(use: Item) -> Name:
 
 def _bindings(use: Item) -> Iterator[Binding]:
     for key, values in use.pinned.items():
-        for operator, literal, parameter in values:
+        for operator, literal, parameter, *_ in values:
             yield Binding(
                 relation=_name(use), column=key, operator=operator, literal=literal, parameter=parameter or None
             )

@@ -12,20 +12,22 @@ from typing import Any, Final
 
 from readonly_guard.domain import Effect, Name, Reading, Reason, Reference, SettingChange, core_reason
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql.bindings import find_uses, is_bound
 from readonly_guard.sql.functions import is_builtin_operator, is_builtin_type, judge_function, may_be_attribute_call
 from readonly_guard.sql.libpg_query import LibPgQueryError, parse
 from readonly_guard.sql.nodes import ALLOWED_NODES, ANY_NODE, LEAVES, SHAPES, SQLVALUE
 from readonly_guard.sql.session_settings import ALLOWED_SETTINGS, judge_setting
 from readonly_guard.sql.writes import ROOT_EFFECTS, write_code
 
-__all__ = ["PostgresReading", "Tree"]
+__all__ = ["EARLIER", "PostgresReading", "Tree"]
 
 Tree = dict[str, Any]
 _Ctes = frozenset[str]
 _NO_CTES: Final[_Ctes] = frozenset()
 _NOTHING: Final = Name(name="")
 _EQUALS: Final = Name(name="=")
+
+EARLIER: Final = frozenset({"execute", "explain_execute", "fetch"})
+"""Kinds of reads whose query stands in an earlier statement."""
 
 
 class PostgresReading:
@@ -50,14 +52,17 @@ class PostgresReading:
         """The query that the statement is, or holds."""
         self.uses = 0
         """How often a relation stands in it."""
-        self.names_patient_key = False
+        self.columns: set[str] = set()
+        """The last parts of the columns' names in it."""
+        self.refused: list[tuple[str, Tree]] = []
+        """Statements in it that are not reads, or it itself: kind and body."""
         self.has_subqueries = False
         """Whether queries stand in its expressions, not only in FROM and WITH."""
         self.rests_on_literal = False
         self.settings_by_row: dict[int, str] = {}
         """set_config(name, …) calls whose name is pinned by WHERE, by the identity of their node."""
 
-    def reading(self) -> Reading:
+    def reading(self, *, has_patient_predicate: bool = False) -> Reading:
         """The frozen outcome."""
         return Reading(
             kind=self.kind,
@@ -72,14 +77,9 @@ class PostgresReading:
                 for (kind, name, arguments), at in self.references.items()
             ),
             aliases=tuple(self.aliases),
-            has_patient_predicate=self._has_patient_predicate(),
+            has_patient_predicate=has_patient_predicate,
             prepares=self.prepares,
         )
-
-    def _has_patient_predicate(self) -> bool:
-        if self.query is None or not self.names_patient_key or self.reasons:
-            return False  # nearly every statement of a driver or a tool: nothing to look for
-        return is_bound(find_uses(self.query, self.rules, has_subqueries=self.has_subqueries), self.uses)
 
     @property
     def holds_for_shape(self) -> bool:
@@ -110,6 +110,7 @@ class PostgresReading:
 
     def refuse_root(self, kind: str, body: Tree, what: str = "") -> None:
         """Name a statement that is not a read by its codes; the table it is about is recorded, too."""
+        self.refused.append((kind, body))
         relation = body.get("relation", {})
         if name := relation.get("relname"):
             self.relations[Name(name=name, schema=relation.get("schemaname"))] = None
@@ -371,8 +372,7 @@ def _visit_column(found: PostgresReading, node: Tree, visible: _Ctes) -> _Ctes:
     # functions only those that are reads may be meant, those of one's own the catalog alone could name
     fields = node.get("fields", [{}])
     field = fields[-1].get("String", {}).get("sval", "")
-    if field in found.rules.patient_keys:
-        found.names_patient_key = True
+    found.columns.add(field)
     if len(fields) > 1 and field:
         if may_be_attribute_call(field):
             found.deny("RG-F02", f"attribute {field} may call the function of that name", Effect.WRITE, node)

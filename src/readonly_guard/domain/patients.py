@@ -1,0 +1,110 @@
+"""Which patients a text names, and how the log and the policies write that: ``column:value``.
+
+A log of access must name the patient. Texts of one shape are read once, so a reading holds where a value stands, not
+the value; the values of parameters come with the request. Neither is shown by ``repr``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal, Protocol
+
+import msgspec
+
+__all__ = [
+    "ANY_PATIENT",
+    "MOST_PATIENTS",
+    "UNKNOWN_VALUE",
+    "Parameters",
+    "PatientPlace",
+    "PatientScope",
+    "listed_patients",
+    "patient_name",
+]
+
+MOST_PATIENTS: Final = 100
+"""How many patients one record and one question name; of the rest it is said how many they are, ``*:23``."""
+
+UNKNOWN_VALUE: Final = "?"
+ANY_PATIENT: Final = f"*:{UNKNOWN_VALUE}"
+"""Patients that an earlier statement names (EXECUTE, FETCH), or none."""
+
+_LONGEST_VALUE: Final = 64  # characters; an identifier of a patient is shorter, and what is longer may be anything
+
+
+class PatientPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the value of a patient key comes from: a literal (``token``, its place among the tokens) or ``parameter``.
+
+    ``form``: ``whole`` where a cast makes it a whole number, ``array`` where it holds several.
+    """
+
+    column: str
+    token: int = -1
+    parameter: int = 0
+    form: Literal["plain", "whole", "array"] = "plain"
+
+
+class PatientScope(msgspec.Struct, frozen=True, kw_only=True):
+    """What a text reads, or would write, of patients.
+
+    ``named`` are those that it names in literals, ``places`` where these stand; ``parameters`` name others. At most
+    `MOST_PATIENTS` places are kept, ``unlisted`` says how many are not. ``is_bound``: patients are named, and nothing
+    is read but what is theirs and reference tables. ``is_elsewhere``: an earlier statement says what is read.
+    """
+
+    named: tuple[str, ...] = ()
+    places: tuple[PatientPlace, ...] = ()
+    parameters: tuple[PatientPlace, ...] = ()
+    unlisted: int = 0
+    is_bound: bool = False
+    is_elsewhere: bool = False
+
+    def __repr__(self) -> str:
+        return f"PatientScope({len(self.named)} named, {len(self.parameters)} parameters, is_bound={self.is_bound})"
+
+
+class Parameters(Protocol):
+    """The values that a statement is run with."""
+
+    def texts(self, number: int, *, is_array: bool) -> tuple[str, ...] | None:
+        """The value of ``$number`` as PostgreSQL writes it, or those of an array's elements; NULL is no value.
+
+        Returns:
+            None when that cannot be told.
+        """
+        ...
+
+
+def patient_name(column: str, value: str | int) -> str:
+    """A patient as the log names it; a value that can be no identifier is not repeated."""
+    written = str(value)
+    is_odd = len(written) > _LONGEST_VALUE or not written.isprintable()
+    return f"{column}:{UNKNOWN_VALUE if is_odd else written}"
+
+
+def listed_patients(scope: PatientScope, parameters: Parameters | None = None) -> tuple[str, ...]:
+    """The patients of a text that is run with these parameters.
+
+    Each once, as ``column:value``: ``column:?`` where the value cannot be told, ``column:$1`` where it is still to come
+    (``parameters`` is None). Behind them ``*:?`` when an earlier statement names others, and ``*:23`` when there are
+    23 more than are listed.
+    """
+    names: dict[str, None] = dict.fromkeys(scope.named)
+    for place in scope.parameters:
+        names |= dict.fromkeys(_bound(place, parameters))
+    unlisted = scope.unlisted + max(0, len(names) - MOST_PATIENTS)
+    listed = list(names)[:MOST_PATIENTS]
+    if scope.is_elsewhere:
+        listed.append(ANY_PATIENT)
+    if unlisted:
+        listed.append(f"*:{unlisted}")
+    return tuple(listed)
+
+
+def _bound(place: PatientPlace, parameters: Parameters | None) -> Iterable[str]:
+    if parameters is None:
+        return (f"{place.column}:${place.parameter}",)
+    values = parameters.texts(place.parameter, is_array=place.form == "array")
+    if values is None:
+        return (f"{place.column}:{UNKNOWN_VALUE}",)
+    return (patient_name(place.column, value) for value in values)

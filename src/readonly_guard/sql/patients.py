@@ -1,0 +1,195 @@
+"""Who a text reads about: the patients its predicates name, where their values stand, the information sets it reads.
+
+Part of every reading, so it costs nothing where no predicate is on a patient key or on a column that tells information
+sets apart. A text of a known shape is not read again: `with_own_values` looks its values up among its tokens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from readonly_guard.domain import MOST_PATIENTS, Analysis, Name, PatientPlace, PatientScope, patient_name
+from readonly_guard.settings import ReadingSettings
+from readonly_guard.sql.bindings import Uses, find_uses, is_bound, is_reference
+from readonly_guard.sql.comparisons import number, plain_array, word
+from readonly_guard.sql.equalities import Frame, Item, Value
+from readonly_guard.sql.information import information_sets, telling_values
+from readonly_guard.sql.postgres_tree import EARLIER, PostgresReading
+from readonly_guard.sql.scan import Scanned
+from readonly_guard.sql.written_rows import rows_written
+
+__all__ = ["Trace", "telling_shape", "trace_patients", "with_own_values"]
+
+
+class Trace(NamedTuple):
+    """What the statements of a text read of patients.
+
+    ``bound``: which of them read nothing but what is of named patients. ``holds_for_shape``: the same would be found in
+    every text of the shape whose ``telling_tokens`` are the same.
+    """
+
+    scope: PatientScope
+    information_sets: tuple[str, ...]
+    telling_tokens: tuple[int, ...]
+    bound: tuple[bool, ...]
+    holds_for_shape: bool
+
+
+def trace_patients(statements: Sequence[PostgresReading], scanned: Scanned, rules: ReadingSettings) -> Trace:
+    """Trace what the statements of a text read, or would have written, of patients."""
+    items: list[Item] = []
+    bound: list[bool] = []
+    is_unbound, rests_on_form = False, False
+    for one in statements:
+        uses = _uses(one, rules)
+        patients = [use for use in uses.items if not use.exempt]
+        bound.append(not one.reasons and one.query is not None and is_bound(uses.items, one.uses))
+        is_unbound = is_unbound or one.kind in EARLIER or bool(patients and not bound[-1])
+        rests_on_form = rests_on_form or uses.rests_on_form
+        items += patients
+    found = _Found(scanned)
+    for use in items:
+        for key, values in use.pinned.items():
+            found.add(key, values)
+    telling = telling_values(items, rules.information_sets)
+    tokens = sorted({found.token(value.location) for value in telling if not value.parameter})
+    return Trace(
+        scope=found.scope(
+            is_bound=any(bound) and not is_unbound,
+            is_elsewhere=any(one.kind in EARLIER for one in statements),
+        ),
+        information_sets=information_sets(items, rules.information_sets) if items else (),
+        telling_tokens=tuple(tokens),
+        bound=tuple(bound),
+        holds_for_shape=not rests_on_form and not found.is_lost,
+    )
+
+
+def _uses(one: PostgresReading, rules: ReadingSettings) -> Uses:
+    """The uses of relations in a statement; where no predicate could pin one, all its relations as they are named."""
+    if one.reasons:
+        return _refused(one, rules)
+    if one.query is not None and _may_tell(one, rules):
+        uses = find_uses(one.query, rules, has_subqueries=one.has_subqueries)
+        if uses is not None and len(uses.items) == one.uses:
+            return uses
+    return Uses([] if one.kind == "lock" else _unpinned(one.relations, rules), rests_on_form=False)
+
+
+def _may_tell(one: PostgresReading, rules: ReadingSettings) -> bool:
+    """Whether a column is named that is a patient key, or tells information sets of the relations apart."""
+    if not one.columns.isdisjoint(rules.patient_keys):
+        return True
+    names = {name.name for name in one.relations}
+    return any(entry.table in names and not one.columns.isdisjoint(entry.when) for entry in rules.information_sets)
+
+
+def _unpinned(relations: Iterable[Name], rules: ReadingSettings) -> list[Item]:
+    frame = Frame()
+    return [Item(frame=frame, relation=name, exempt=is_reference(name, rules)) for name in relations]
+
+
+def _refused(one: PostgresReading, rules: ReadingSettings) -> Uses:
+    """What can be told of a statement that is denied; its tree may hold anything."""
+    items = _unpinned(one.relations, rules)
+    try:
+        queries = [rows_written(kind, body, rules.patient_keys) for kind, body in one.refused]
+    except (LookupError, AttributeError, TypeError):
+        queries = []
+    for query in (one.query, *queries):
+        uses = None
+        with contextlib.suppress(Exception):  # a part that no read has: the denial stands, the patient is not known
+            uses = None if query is None else find_uses(query, rules)
+        items += () if uses is None else uses.items
+    return Uses(items, rests_on_form=True)
+
+
+class _Found:
+    """Values of patient keys, each place once."""
+
+    def __init__(self, scanned: Scanned) -> None:
+        self._starts = scanned.tokens.starts
+        self._places: dict[tuple[str, int, int, str], list[str | int]] = {}
+        self.is_lost = False
+        """Whether a literal is at no token."""
+
+    def token(self, location: int) -> int:
+        """The token that starts at a byte of the text."""
+        at = bisect_left(self._starts, location)
+        self.is_lost = self.is_lost or at >= len(self._starts) or self._starts[at] != location
+        return at
+
+    def add(self, column: str, values: Iterable[Value]) -> None:
+        """The column equals one of the values."""
+        for value in values:
+            place = (column, value.location, value.parameter, value.form)
+            literals = self._places.setdefault(place, [])
+            if value.literal is not None:
+                literals.append(value.literal)
+
+    def scope(self, *, is_bound: bool, is_elsewhere: bool) -> PatientScope:
+        """What was found, the first places of many."""
+        named: dict[str, None] = {}
+        places: list[PatientPlace] = []
+        for (column, location, parameter, form), literals in list(self._places.items())[:MOST_PATIENTS]:
+            token = -1 if parameter else self.token(location)
+            places.append(PatientPlace(column=column, token=token, parameter=parameter, form=form))  # type: ignore[arg-type]
+            named |= dict.fromkeys(patient_name(column, literal) for literal in literals)
+        return PatientScope(
+            named=tuple(named),
+            places=tuple(place for place in places if not place.parameter),
+            parameters=tuple(place for place in places if place.parameter),
+            unlisted=max(0, len(self._places) - MOST_PATIENTS),
+            is_bound=is_bound,
+            is_elsewhere=is_elsewhere,
+        )
+
+
+# --- texts of a known shape -----------------------------------------------------------------------------------------
+
+_SIGNS: Final = frozenset({"ASCII_45", "ASCII_40"})
+
+
+def telling_shape(scanned: Scanned, telling_tokens: Iterable[int]) -> str:
+    """A shape with the literals in it that information sets rest on."""
+    text, (_, _, starts, ends) = scanned.text, scanned.tokens
+    literals = "\0".join(text[starts[at] : ends[at]].decode("utf-8") for at in telling_tokens)
+    return f"{scanned.shape}\0\2{literals}"
+
+
+def with_own_values(analysis: Analysis, scanned: Scanned) -> Analysis | None:
+    """What a text of the same shape was read as, with the patients that this text names.
+
+    None where a value is written in a way that only the grammar can tell: the text must be read by itself.
+    """
+    named: dict[str, None] = {}
+    for place in analysis.patients.places:
+        values = _values_at(scanned, place)
+        if values is None:
+            return None
+        for value in values:
+            named[patient_name(place.column, value)] = None
+    return msgspec.structs.replace(analysis, patients=msgspec.structs.replace(analysis.patients, named=tuple(named)))
+
+
+def _values_at(scanned: Scanned, place: PatientPlace) -> list[str | int] | None:
+    text, (kinds, _, starts, ends) = scanned.text, scanned.tokens
+    at, sign = place.token, ""
+    while kinds[at] in _SIGNS:  # PostgreSQL's grammar makes -7 and -(7) constants
+        sign = ("" if sign else "-") if kinds[at] == "ASCII_45" else sign
+        at += 1
+    written = text[starts[at] : ends[at]].decode("utf-8")
+    if kinds[at] == "ICONST":
+        return [int(sign + written)]
+    if kinds[at] == "FCONST":
+        value = number(sign + written, place.form)
+        return None if value is None else [value]
+    if written[0] != "'" or "\n" in written or "\r" in written:
+        return None  # E'…', $$…$$, U&'…', or continued on another line
+    plain = written[1:-1].replace("''", "'")
+    return plain_array(plain) if place.form == "array" else [word(plain, place.form)]  # type: ignore[return-value]
