@@ -5,7 +5,7 @@ Values in, values out; the order of things is `readonly_guard.guard`'s.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from readonly_guard.domain import (
@@ -22,9 +22,10 @@ from readonly_guard.domain import (
     StatementRequest,
     listed_patients,
 )
+from readonly_guard.moments import rfc3339
 from readonly_guard.sql import is_system_relation
 
-__all__ = ["Case", "rfc3339"]
+__all__ = ["Case"]
 
 _ACTIVITY: Final = {
     "read": "Läsa",
@@ -40,11 +41,6 @@ _DENIED_ACTIVITY: Final = {
     "Utskrift": "Nekad utskrift",
     "Skrivning": "Nekad skrivning",
 }
-
-
-def rfc3339(moment: datetime) -> str:
-    """A moment as records and policies write it: UTC, microseconds, ``Z``."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Case:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, cast
 
-from readonly_guard.audit import CommitWatch, Journal, JournalPlugin, Recovery
-from readonly_guard.case import Case, rfc3339
+from readonly_guard.audit import CommitWatch, Journal, JournalPlugin, Recovery, SigningKey
+from readonly_guard.case import Case
 from readonly_guard.domain import (
     Analysis,
     Answer,
@@ -31,15 +31,12 @@ from readonly_guard.domain import (
 )
 from readonly_guard.errors import ConfigurationError, DecisionUnavailable, PolicyUnavailable
 from readonly_guard.hooks import Hooks, Receipt
+from readonly_guard.moments import rfc3339, utc_now
 from readonly_guard.policy import EmbeddedEngine, PolicyDecisionPoint, SyncPolicyDecisionPoint, load_policies
 from readonly_guard.settings import JournalSettings, PolicySettings, ReadingSettings, Settings
 from readonly_guard.sql import Analyzer, Bounds
 
 __all__ = ["Guard", "Reader"]
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _new_id() -> str:
@@ -68,7 +65,7 @@ class Guard:
         pdp: PolicyDecisionPoint,
         hooks: Hooks,
         reader: Reader | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = _new_id,
     ) -> None:
         self._analyzer = analyzer
@@ -90,7 +87,7 @@ class Guard:
         data: Iterable[str | Path] = (),
         durability: str = "fsync",
         reading: ReadingSettings | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> Self:
         """A guard with the embedded policy engine.
 
@@ -120,7 +117,7 @@ class Guard:
         )
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, clock: Callable[[], datetime] = _utc_now) -> Self:
+    def from_settings(cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Self:
         """A guard as a guard.toml describes it.
 
         Raises:
@@ -151,8 +148,16 @@ class Guard:
         hooks.load(plugins)
         made = cls(analyzer=Analyzer(reading, bounds), pdp=pdp, hooks=hooks, clock=clock)
         if journal is not None:
-            opened = Journal.open(Path(journal.path), durability=journal.durability)
-            made._log = JournalPlugin(opened)
+            opened = Journal.open(
+                Path(journal.path),
+                durability=journal.durability,
+                segment_bytes=journal.segment_mb * 1024 * 1024,
+                segment_age_s=journal.segment_hours * 3600,
+                signing_key=None if journal.signing_key is None else SigningKey.load(Path(journal.signing_key)),
+                seal_every_s=journal.seal_every_s,
+                clock=clock,
+            )
+            made._log = JournalPlugin(opened, seal_every_s=journal.seal_every_s)
             hooks.register(made._log, "journal")
             made.recovery = opened.recovery
         return made

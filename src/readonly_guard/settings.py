@@ -74,7 +74,16 @@ class JournalSettings(_Section, frozen=True, kw_only=True):
     """The log. ``fsync`` (default) survives power loss; ``buffered`` survives a crash of the guard only."""
 
     path: str
+    """A directory; its name is the chain's. Processes that write one journal have a directory each below it."""
     durability: Literal["fsync", "buffered"] = "fsync"
+    segment_mb: int = 256
+    """A segment that would become longer is closed, and the next begun."""
+    segment_hours: float = 24.0
+    """So is one whose first record is older."""
+    signing_key: str | None = None
+    """The private key that signs heads (`readonly-guard audit keygen`); without it nothing is signed."""
+    seal_every_s: float = 60.0
+    """How often the head is signed, where it has moved; also when a segment is closed, and at the end."""
 
 
 class InformationSetSettings(_Section, frozen=True, kw_only=True):
@@ -186,8 +195,8 @@ _MISSING: Final = re.compile(r"missing required field `(?P<key>[^`]*)`(?: - at `
 def load_settings(path: Path) -> Settings:
     """Read and check a guard.toml.
 
-    Relative paths in ``policy.source``, ``policy.data``, ``journal.path`` and ``admin.socket`` become absolute, from
-    the file's folder.
+    Relative paths in ``policy.source``, ``policy.data``, ``journal.path``, ``journal.signing_key`` and
+    ``admin.socket`` become absolute, from the file's folder.
 
     Raises:
         ConfigurationError: the file cannot be read, is not TOML, or a key or value is wrong; the text names the
@@ -209,10 +218,14 @@ def load_settings(path: Path) -> Settings:
     base = path.resolve().parent
     return msgspec.structs.replace(
         settings,
-        journal=msgspec.structs.replace(settings.journal, path=str(base / settings.journal.path)),
         admin=msgspec.structs.replace(
             settings.admin,
             socket=None if settings.admin.socket is None else str(base / settings.admin.socket),
+        ),
+        journal=msgspec.structs.replace(
+            settings.journal,
+            path=str(base / settings.journal.path),
+            signing_key=None if settings.journal.signing_key is None else str(base / settings.journal.signing_key),
         ),
         policy=msgspec.structs.replace(
             settings.policy,
@@ -232,7 +245,7 @@ def _check(path: Path, settings: Settings) -> None:
             raise ConfigurationError(f"{path}: {name} is {port}; a port is {lowest} to 65535")
     if settings.admin.port is not None and settings.admin.socket is not None:
         raise ConfigurationError(f"{path}: admin.port and admin.socket are both set; keep one")
-    for section in ("limits", "plugins"):
+    for section in ("limits", "plugins", "journal"):
         values: dict[str, Any] = msgspec.to_builtins(getattr(settings, section))
         for key, value in values.items():
             if isinstance(value, int | float) and value <= 0:

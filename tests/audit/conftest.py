@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from readonly_guard.audit import SigningKey
 from readonly_guard.domain import CompletionRecord, DecisionRecord
 
 CHILDREN = Path(__file__).parent / "children"
@@ -70,6 +72,29 @@ def completion() -> Callable[..., CompletionRecord]:
         return CompletionRecord(**{**values, **changes})
 
     return make
+
+
+@pytest.fixture
+def signing_key(tmp_path_factory: pytest.TempPathFactory) -> SigningKey:
+    return SigningKey.generate(tmp_path_factory.mktemp("key") / "signing.key")
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

@@ -272,3 +272,28 @@ def test_whoever_watches_is_told_of_commits_and_of_failures(plugin, disk, decisi
     with pytest.raises(LogUnavailable):
         plugin.decision_made(decision(3)).wait()
     assert told == [(2, True, False), (1, True, True)]
+
+
+async def test_a_head_that_nothing_follows_is_signed_after_a_while(tmp_path, disk, decision, signing_key):
+    plugin = JournalPlugin(Journal.open(tmp_path, sync=disk, signing_key=signing_key), seal_every_s=0.02)
+    for number in (1, 2):
+        await plugin.decision_made(decision(number))
+    assert verify(tmp_path).seals == 0
+
+    await asyncio.sleep(0.04)
+
+    assert verify(tmp_path).signed.seq == 2
+    plugin.guard_shutdown()
+    assert verify(tmp_path).seals == 1
+
+
+async def test_a_disk_that_takes_no_signature_denies_nobody_by_that(tmp_path, disk, decision, signing_key):
+    plugin = JournalPlugin(Journal.open(tmp_path, sync=disk, signing_key=signing_key), seal_every_s=0.02)
+    await plugin.decision_made(decision(1))
+    disk.failure = OSError(errno.ENOSPC, "No space left on device")
+    await asyncio.sleep(0.04)
+    disk.failure = None
+
+    await plugin.decision_made(decision(2))
+    plugin.guard_shutdown()
+    assert verify(tmp_path).signed.seq == 2

@@ -1,3 +1,4 @@
+import hashlib
 import os
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_torn_tail_is_moved_beside_and_the_chain_goes_on(log, completion, cut)
 
     with Journal.open(log) as journal:
         found = journal.recovery
-        assert journal.append(completion(50)) == 5
+        assert journal.append(completion(50)) == 6
 
     assert found.head.seq == 4
     assert found.torn_bytes == len(torn)
@@ -56,7 +57,12 @@ def test_a_torn_tail_is_moved_beside_and_the_chain_goes_on(log, completion, cut)
     checked = verify(log)
     assert checked.ok
     assert checked.torn == (found.torn_file,)
-    assert [entry.record.decision_id for entry in read(log)] == ["d-1", "d-2", "d-3", "d-4", "d-50"]
+    *before, repair, after = [entry.record for entry in read(log)]
+    assert [record.decision_id for record in [*before, after]] == ["d-1", "d-2", "d-3", "d-4", "d-50"]
+    assert (repair.actor, repair.file, repair.torn_file) == ("start", segment.name, found.torn_file)
+    assert (repair.torn_bytes, repair.lines) == (len(torn), 0)
+    assert repair.torn_sha256 == hashlib.sha256(torn).hexdigest()
+    assert repair.found == "record 5 breaks off: its line has no end"
 
 
 def test_a_second_torn_tail_does_not_overwrite_the_first(log):
@@ -76,7 +82,7 @@ def test_what_a_crash_can_leave_behind_the_last_record_is_set_aside(log, tail):
 
     with Journal.open(log) as journal:
         assert journal.recovery.torn_bytes == len(tail)
-    assert verify(log).records == 5
+    assert verify(log).records == 6
 
 
 def test_a_journal_torn_in_its_first_line_begins_anew(log, completion):
@@ -84,7 +90,7 @@ def test_a_journal_torn_in_its_first_line_begins_anew(log, completion):
 
     with Journal.open(log) as journal:
         assert journal.recovery.torn_bytes == 30
-        assert journal.append(completion()) == 1
+        assert journal.append(completion()) == 2
     assert verify(log).ok
 
 
@@ -98,6 +104,81 @@ def test_a_changed_record_is_not_a_torn_tail(log, line):
         Journal.open(log)
     assert segment.read_bytes() == content, "nothing is touched"
     assert not list(log.glob("*.torn-*"))
+
+
+PAGE = 512
+
+
+@pytest.mark.parametrize("lost", range(5))
+def test_a_page_of_the_last_commit_that_never_reached_the_disk_is_set_aside(log, completion, lost):
+    segment = segments(log)[0]
+    durable = segment.stat().st_size
+    with Journal.open(log) as journal:
+        for number in range(10, 20):
+            journal.append(completion(number))
+    with segment.open("r+b") as file:
+        file.seek(durable + lost * PAGE)
+        file.write(b"\0" * PAGE)
+    torn = segment.read_bytes()
+
+    with Journal.open(log) as journal:
+        found = journal.recovery
+
+    assert 5 <= found.head.seq < 15
+    assert found.torn_lines > 0, "whole records behind the lost page are kept with it"
+    kept = (log / found.torn_file).read_bytes()
+    assert torn.endswith(kept)
+    assert verify(log).ok
+    repair = list(read(log))[found.head.seq].record
+    assert (repair.actor, repair.lines, repair.torn_sha256) == (
+        "start",
+        found.torn_lines,
+        hashlib.sha256(kept).hexdigest(),
+    )
+
+
+def test_zeros_further_back_than_one_commit_stop_the_start(log, completion):
+    with Journal.open(log) as journal:
+        for number in range(5):
+            journal.append(completion(number, decision_id="x" * 1_000_000))
+            journal.commit()
+    with segments(log)[0].open("r+b") as file:
+        file.seek(100)
+        file.write(b"\0" * PAGE)
+
+    with pytest.raises(ConfigurationError, match="not a journal line"):
+        Journal.open(log)
+
+
+def test_what_is_no_crash_is_repaired_when_a_person_asks_for_it(log, completion):
+    segment = segments(log)[0]
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(b"".join([*lines[:2], lines[2].replace(b"d-3", b"d-0"), *lines[3:]]))
+    with pytest.raises(ConfigurationError, match=rf"go on: readonly-guard audit repair {log}"):
+        Journal.open(log)
+
+    with Journal.open(log, is_asked_to_repair=True) as journal:
+        assert journal.recovery.torn_lines == 3
+        journal.append(completion(6))
+
+    records = [entry.record for entry in read(log)]
+    assert [type(record).__name__ for record in records] == [
+        "CompletionRecord",
+        "CompletionRecord",
+        "RepairRecord",
+        "CompletionRecord",
+    ]
+    assert records[2].actor == "operator"
+    assert records[2].found == "record 3 was changed: its hash is not that of its content"
+    assert (log / records[2].torn_file).read_bytes().count(b"\n") == 3
+
+
+def test_nobody_repairs_what_is_broken_before_the_last_segment(rotated):
+    middle = segments(rotated)[1]
+    os.truncate(middle, middle.stat().st_size - 1)
+
+    with pytest.raises(ConfigurationError, match="its last line is not a record"):
+        Journal.open(rotated, is_asked_to_repair=True)
 
 
 def test_garbage_before_a_right_line_is_not_a_torn_tail(log):
@@ -133,7 +214,7 @@ def test_a_torn_first_line_of_a_later_segment_continues_the_segment_before(rotat
 
     with Journal.open(rotated) as journal:
         assert journal.recovery.head.seq == 6
-        assert journal.append(completion()) == 7
+        assert journal.append(completion()) == 8
     assert verify(rotated).ok
 
 

@@ -1,12 +1,15 @@
 import os
+import shutil
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from readonly_guard.audit import Head, Journal, read, verify
+from readonly_guard.audit import Head, Journal, KeyRing, SigningKey, read, read_all, read_anchors, verify, verify_all
 from readonly_guard.audit.chain import GENESIS, canonical, seal
-from readonly_guard.domain import CompletionRecord
+from readonly_guard.audit.chain import content as content_of
+from readonly_guard.domain import CompletionRecord, SealRecord
 from readonly_guard.errors import ConfigurationError
 
 RECORDS = 12
@@ -228,7 +231,14 @@ def test_progress_is_told_now_and_then(tmp_path, completion):
     told = []
 
     assert verify(tmp_path, progress=told.append).records == 25_000
-    assert told == [10_000, 20_000]
+    assert [at.records for at in told] == [10_000, 20_000]
+    assert (
+        0
+        < told[0].bytes
+        < told[1].bytes
+        < told[1].total_bytes
+        == sum(f.stat().st_size for f in tmp_path.glob("*.jsonl"))
+    )
 
 
 @pytest.mark.parametrize("check", [verify, lambda path: list(read(path))])
@@ -273,3 +283,192 @@ def test_a_record_of_a_later_version_is_checked_but_not_read(tmp_path, completio
     assert verify(tmp_path).ok
     with pytest.raises(ConfigurationError, match="line 2 is not a record"):
         list(read(tmp_path))
+
+
+@pytest.fixture
+def signed(tmp_path, completion, signing_key):
+    """Nine records in three segments of two and a signed head each, and one more of the fourth."""
+    path = tmp_path / "journal"
+    with Journal.open(path, segment_bytes=700, signing_key=signing_key) as journal:
+        for number in range(1, 8):
+            journal.append(completion(number))
+            journal.commit()
+    assert [int(name[8:28]) for name in names(path)] == [1, 4, 7, 10]
+    return path
+
+
+def rewrite(path, change, *, keep_seals=True):
+    """Compute the chain anew, as whoever can write the files can: records changed, hashes right."""
+    before, seq = GENESIS, 0
+    for name in names(path):
+        forged = b""
+        for line in (path / name).read_bytes().splitlines(keepends=True):
+            if keep_seals or b'"type":"seal"' not in line:
+                seq += 1
+                sealed = seal(seq, before, change(content_of(line)))
+                before, forged = sealed.hash, forged + sealed.data
+        (path / name).write_bytes(forged)
+
+
+def test_signed_heads_are_counted_and_the_last_one_is_told(signed, signing_key):
+    checked = verify(signed, public_keys=KeyRing.load([signed / f"{signing_key.key_id}.pub"]))
+
+    assert checked.ok
+    assert (checked.seals, checked.signed.seq, checked.records) == (4, 10, 11)
+    assert checked.signed_at.endswith("Z")
+
+
+def test_a_chain_computed_anew_does_not_bear_its_signatures(signed):
+    rewrite(signed, lambda record: record.replace(b"d-2", b"d-0"))
+
+    fault = verify(signed).first_fault
+    assert (fault.seq, fault.line) == (3, 3)
+    assert fault.what == "record 3 signs another head than the one before it"
+
+
+def test_a_signature_on_a_changed_head_is_found(signed, signing_key):
+    def forge(record):
+        if b'"head_seq":2' in record:
+            forged = msgspec.json.decode(record, type=SealRecord)
+            head = seal(2, seen[1], b"{}").hash
+            return canonical(msgspec.structs.replace(forged, head_hash=head))
+        return b"{}" if b"d-2" in record else record
+
+    seen = {entry.seq: entry.hash for entry in read(signed)}
+    rewrite(signed, forge)
+
+    fault = verify(signed).first_fault
+    assert fault.seq == 3
+    assert fault.what.endswith(f"bears a signature that the key {signing_key.key_id} did not make")
+    assert verify(signed).records == 2
+
+
+def test_a_chain_signed_by_another_is_found_with_the_public_key_only(signed, signing_key, tmp_path):
+    mine = KeyRing.load([signing_key.publish(tmp_path)])
+    other = SigningKey.generate(tmp_path / "other.key")
+    other.publish(signed)
+
+    before, seq = GENESIS, 0
+    for name in names(signed):
+        forged = b""
+        for line in (signed / name).read_bytes().splitlines(keepends=True):
+            record = content_of(line).replace(b"d-2", b"d-0")
+            if b'"type":"seal"' in record:
+                found = msgspec.json.decode(record, type=SealRecord)
+                record = canonical(other.sign(msgspec.structs.replace(found, head_hash=before)))
+            seq += 1
+            sealed = seal(seq, before, record)
+            before, forged = sealed.hash, forged + sealed.data
+        (signed / name).write_bytes(forged)
+
+    assert verify(signed).ok, "the key beside the journal proves nothing about who signed"
+    fault = verify(signed, public_keys=mine).first_fault
+    assert fault.seq == 3
+    assert "not among the keys to check with" in fault.what
+
+
+def test_a_chain_without_signatures_is_found_when_a_public_key_is_given(log, signing_key, tmp_path):
+    checked = verify(log, public_keys=KeyRing.load([signing_key.publish(tmp_path)]))
+
+    assert not checked.ok
+    assert "no head of the chain is signed" in checked.first_fault.what
+
+
+def test_signatures_left_out_from_some_record_on_are_found_at_the_segments_end(signed):
+    for name in names(signed)[1:]:
+        (signed / name).unlink()
+    before = {entry.seq: entry.hash for entry in read(signed)}[3]
+    lines = []
+    for seq in range(4, 10):
+        lines.append(seal(seq, before, b'{"type":"completion"}'))
+        before = lines[-1].hash
+    for first, part in ((4, lines[:3]), (7, lines[3:])):
+        (signed / f"journal-{first:020d}.jsonl").write_bytes(b"".join(line.data for line in part))
+
+    fault = verify(signed).first_fault
+    assert fault.seq == 6
+    assert "closed without a signed head" in fault.what
+
+
+def test_a_line_that_only_looks_like_a_signed_head_is_found(tmp_path):
+    (tmp_path / "journal-00000000000000000001.jsonl").write_bytes(seal(1, GENESIS, b'{"type":"seal","x":1}').data)
+
+    assert verify(tmp_path).first_fault.what == "record 1 should be a signed head and is none"
+
+
+def test_a_record_that_quotes_a_signed_head_is_none(tmp_path, decision):
+    with Journal.open(tmp_path) as journal:
+        journal.append(decision(statement=',"record":{"type":"seal",'))
+
+    assert verify(tmp_path).ok
+
+
+class TestAnchors:
+    @pytest.fixture
+    def several(self, tmp_path, completion, signing_key):
+        """Two chains of a journal, and the anchors that were kept of them."""
+        path = tmp_path / "journal"
+        kept = tmp_path / "elsewhere" / "anchors.jsonl"
+        for name in ("one", "two"):
+            with Journal.open(path / name, signing_key=signing_key) as journal:
+                for _ in range(3):
+                    journal.append(completion())
+                    journal.append(completion())
+                    journal.sign()
+        kept.parent.mkdir()
+        records = [entry.record for entry in read_all(path)]
+        kept.write_bytes(b"".join(canonical(item) + b"\n" for item in records if isinstance(item, SealRecord)))
+        return path, kept
+
+    def test_anchors_that_are_held(self, several):
+        path, kept = several
+        anchors = read_anchors(kept)
+
+        assert sorted((anchor.chain, anchor.head.seq) for anchor in anchors) == [
+            (name, seq) for name in ("one", "two") for seq in (2, 5, 8)
+        ]
+        assert all(found.ok for found in verify_all(path, anchors=anchors))
+
+    def test_an_end_cut_off_is_found(self, several):
+        path, kept = several
+        edit(path / "two", 0, lambda lines: lines.__delitem__(slice(4, None)))
+
+        one, two = verify_all(path, anchors=read_anchors(kept))
+        assert verify(path / "two").ok, "in itself it is whole"
+        assert one.ok
+        assert two.first_fault.what == "the log ends with record 4, but held record 5 before: its end was cut off"
+
+    def test_a_chain_computed_anew_is_found(self, several):
+        path, kept = several
+        rewrite(path / "one", lambda record: record.replace(b"d-1", b"d-0"), keep_seals=False)
+
+        one, two = verify_all(path, anchors=read_anchors(kept))
+        assert verify(path / "one").ok
+        assert "computed anew" in one.first_fault.what
+        assert two.ok
+
+    def test_a_chain_removed_altogether_is_found(self, several):
+        path, kept = several
+        shutil.rmtree(path / "two")
+
+        one, two = verify_all(path, anchors=read_anchors(kept))
+        assert one.ok
+        assert (two.chain, two.ok) == ("two", False)
+        assert "it was removed" in two.first_fault.what
+
+    def test_a_journal_that_was_copied_elsewhere_keeps_its_anchors(self, several, tmp_path):
+        path, kept = several
+        shutil.copytree(path / "one", tmp_path / "case-17")
+        anchors = [anchor for anchor in read_anchors(kept) if anchor.chain == "one"]
+
+        assert all(found.ok for found in verify_all(tmp_path / "case-17", anchors=anchors))
+
+    @pytest.mark.parametrize("content", [b"x\n", b"{}\n", b'{"type":"completion"}\n', b"\xff\n"])
+    def test_anchors_that_are_none_are_named(self, several, content):
+        path, kept = several
+        kept.write_bytes(kept.read_bytes() + content)
+
+        with pytest.raises(ConfigurationError, match="line 7 is no signed head"):
+            read_anchors(kept)
+        with pytest.raises(ConfigurationError, match="cannot be read"):
+            read_anchors(path / "nowhere")

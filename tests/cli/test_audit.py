@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from readonly_guard import Guard, Session
+from readonly_guard import ConfigurationError, Guard, Session, Settings
+from readonly_guard.settings import JournalSettings, PolicySettings, UpstreamSettings
 
 _READ = "SELECT * FROM person WHERE person_id = 1 AND name_last = 'Svartvik'"
 
@@ -66,7 +67,7 @@ class TestVerify:
         assert ended.status == 1
         assert "broken" in ended.out
         assert f"{segment.name}, line {line}, record {line}: " in ended.out
-        assert f"whole up to record {line - 1};" in ended.out
+        assert f"whole up to record {line - 1}\n" in ended.out
 
     def test_a_missing_record_is_named(self, run, journal):
         segment = _segment(journal)
@@ -166,3 +167,109 @@ class TestNothingToRead:
         ended = run("audit", command, path)
         assert ended.status == 2
         assert "is a file" in ended.err
+
+
+class TestKeysAndSignatures:
+    @pytest.fixture
+    def signed(self, run, tmp_path, roster):
+        """A journal written with a key, as guard.toml names it."""
+        assert run("audit", "keygen", tmp_path / "signing.key").status == 0
+        settings = Settings(
+            upstream=UpstreamSettings(host="127.0.0.1"),
+            journal=JournalSettings(path=str(tmp_path / "journal"), signing_key=str(tmp_path / "signing.key")),
+            policy=PolicySettings(data=(str(roster),)),
+        )
+        with Guard.from_settings(settings) as guard:
+            guard.check(_READ, subject="alind", purpose="TREAT")
+        return tmp_path / "journal"
+
+    def test_a_key_is_made_once(self, run, tmp_path):
+        ended = run("audit", "keygen", tmp_path / "signing.key")
+        assert ended.status == 0
+        (public,) = tmp_path.glob("*.pub")
+        assert public.read_text() in ended.out
+        assert "PRIVATE" not in ended.out
+        ended = run("audit", "keygen", tmp_path / "signing.key")
+        assert (ended.status, ended.out) == (2, "")
+        assert "never overwritten" in ended.err
+
+    def test_who_signed_is_told_and_how_far_that_is_worth_something(self, run, signed, tmp_path):
+        ended = run("audit", "verify", signed)
+        assert ended.status == 0
+        assert "signed: up to record 1 at " in ended.out
+        assert "check with --public-key" in ended.out
+        (public,) = tmp_path.glob("*.pub")
+        ended = run("audit", "verify", "--public-key", public, signed)
+        assert ended.status == 0
+        assert "--public-key" not in ended.out
+
+    def test_a_public_key_asks_for_signatures(self, run, signed, journal, tmp_path):
+        (public,) = tmp_path.glob("*.pub")
+        (segment,) = signed.glob("*.jsonl")
+        segment.write_bytes(segment.read_bytes().splitlines(keepends=True)[0])
+        assert run("audit", "verify", signed).status == 0
+        ended = run("audit", "verify", "--public-key", public, signed)
+        assert ended.status == 1
+        assert "no head of the chain is signed" in ended.out
+
+    def test_anchors_find_what_was_cut_off(self, run, signed, tmp_path):
+        (segment,) = signed.glob("*.jsonl")
+        _, seal = segment.read_bytes().splitlines(keepends=True)
+        anchors = tmp_path / "anchors.jsonl"
+        anchors.write_bytes(seal[seal.index(b'{"type"') : -2] + b"\n")
+        assert "anchors: all 1 are held" in run("audit", "verify", "--anchors", anchors, signed).out
+        segment.write_bytes(b"")
+        ended = run("audit", "verify", "--anchors", anchors, signed)
+        assert ended.status == 1
+        assert "held record 1 before: its end was cut off" in ended.out
+
+
+class TestSeveralChains:
+    def test_they_are_verified_one_by_one_and_shown_together(self, run, journal, roster):
+        for name in ("worker-1", "worker-2"):
+            with Guard.open(journal=journal / name, data=[roster], durability="buffered") as guard:
+                guard.check(_READ, subject=name)
+        ended = run("audit", "verify", journal)
+        assert ended.status == 0
+        assert [line for line in ended.out.splitlines() if line.startswith("chain ")] == [
+            "chain journal", "chain worker-1", "chain worker-2",
+        ]  # fmt: skip
+        said = run("audit", "show", "--last", "2", journal).out
+        assert said.index("worker-1") < said.index("worker-2")
+        segment = _segment(journal / "worker-2")
+        segment.write_bytes(segment.read_bytes().replace(b"RG-", b"RX-"))
+        ended = run("audit", "verify", journal)
+        assert ended.status == 1
+        assert ended.out.count("whole: ") == 2
+        assert ended.out.count("broken") == 1
+
+
+class TestRepair:
+    def test_what_the_guard_refuses_to_open_can_be_repaired(self, run, journal, roster):
+        segment = _segment(journal)
+        segment.write_bytes(segment.read_bytes().replace(b'"RG-P01"', b'"RG-P02"'))
+        with pytest.raises(ConfigurationError, match=rf"readonly-guard audit repair {journal}"):
+            Guard.open(journal=journal, data=[roster])
+        ended = run("audit", "repair", journal)
+        assert ended.status == 0
+        assert "found: record 5 was changed" in ended.out
+        assert "with 3 whole lines" in ended.out
+        Guard.open(journal=journal, data=[roster]).close()
+        assert run("audit", "verify", journal).status == 0
+        assert "repaired" in run("audit", "show", journal).out
+
+    def test_nothing_to_repair(self, run, journal):
+        before = _segment(journal).read_bytes()
+        ended = run("audit", "repair", journal)
+        assert (ended.status, ended.out) == (0, "nothing to repair: whole up to record 7\n")
+        assert _segment(journal).read_bytes() == before
+
+    def test_a_journal_in_use_is_left_alone(self, run, journal, roster):
+        with Guard.open(journal=journal, data=[roster]):
+            ended = run("audit", "repair", journal)
+        assert ended.status == 2
+        assert "written by another guard" in ended.err
+
+    def test_no_journal_is_begun(self, run, tmp_path):
+        assert run("audit", "repair", tmp_path / "nowhere").status == 2
+        assert not (tmp_path / "nowhere").exists()

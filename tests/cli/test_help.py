@@ -17,8 +17,10 @@ _COMMANDS = {
     ("classify",): ("--jsonl", "Exit status"),
     ("proxy",): ("--config", "SIGHUP", "SIGTERM", "Exit status"),
     ("demo",): ("--keep", "Exit status"),
-    ("audit",): ("verify", "show"),
-    ("audit", "verify"): ("--expected-head", "Exit status"),
+    ("audit",): ("verify", "show", "keygen", "repair"),
+    ("audit", "verify"): ("--expected-head", "--anchors", "--public-key", "Exit status"),
+    ("audit", "keygen"): ("Exit status",),
+    ("audit", "repair"): ("Exit status",),
     ("audit", "show"): ("--last", "--denied"),
     ("policy",): ("test",),
     ("policy", "test"): ("--verbose", "Exit status"),
@@ -106,7 +108,7 @@ def test_the_completion_script_is_shown(shell):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("readonly-guard audit ", ["verify", "show"]),
+        ("readonly-guard audit ", ["verify", "show", "keygen", "repair"]),
         ("readonly-guard check --pur", ["--purpose"]),
     ],
 )

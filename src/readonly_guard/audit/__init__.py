@@ -1,13 +1,26 @@
 """The write-ahead log: a hash chain of records on disk, group commit, and the check that nobody changed it."""
 
 from readonly_guard.audit.chain import GENESIS, Head
+from readonly_guard.audit.chains import Chain, Entry, find_chains, read, read_all
 from readonly_guard.audit.journal import Durability, Journal
+from readonly_guard.audit.keys import KeyRing, SigningKey
 from readonly_guard.audit.plugin import CommitWatch, JournalPlugin
 from readonly_guard.audit.recovery import Recovery
-from readonly_guard.audit.verify import Entry, Fault, Verification, read, verify
+from readonly_guard.audit.verify import (
+    Anchor,
+    Fault,
+    Progress,
+    Verification,
+    parse_head,
+    read_anchors,
+    verify,
+    verify_all,
+)
 
 __all__ = [
     "GENESIS",
+    "Anchor",
+    "Chain",
     "CommitWatch",
     "Durability",
     "Entry",
@@ -15,8 +28,16 @@ __all__ = [
     "Head",
     "Journal",
     "JournalPlugin",
+    "KeyRing",
+    "Progress",
     "Recovery",
+    "SigningKey",
     "Verification",
+    "find_chains",
+    "parse_head",
     "read",
+    "read_all",
+    "read_anchors",
     "verify",
+    "verify_all",
 ]

@@ -37,7 +37,19 @@ import msgspec
 
 from readonly_guard.domain import LogRecord
 
-__all__ = ["GENESIS", "MAX_LINE_BYTES", "Head", "Line", "canonical", "envelope", "explain", "reseal", "seal"]
+__all__ = [
+    "GENESIS",
+    "MAX_LINE_BYTES",
+    "Head",
+    "Line",
+    "canonical",
+    "content",
+    "envelope",
+    "explain",
+    "is_seal",
+    "reseal",
+    "seal",
+]
 
 GENESIS: Final = "0" * 64
 """What stands for the hash before the first record."""
@@ -47,6 +59,8 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 
 _PREFIX: Final = b"readonly-guard journal v1\n"
 _RECORD: Final = b',"record":'
+_SEAL: Final = b',"record":{"type":"seal",'
+_BEFORE_RECORD: Final = 200  # seq, prev and hash with their names are shorter; whatever stands later is content
 _HEAD: Final = re.compile(r"(0|[1-9][0-9]{0,19}):([0-9a-f]{64})")
 
 
@@ -118,9 +132,19 @@ def reseal(data: bytes, seq: int, prev: str) -> Line | None:
     space, no further member. The record must be one JSON object; its fields are not looked at, so that a chain can be
     checked by a version that does not know all its records.
     """
-    record = data[data.find(_RECORD) + len(_RECORD) : -2]
+    record = content(data)
     sealed = seal(seq, prev, record)
     return sealed if sealed.data == data and _is_object(record) else None
+
+
+def content(data: bytes) -> bytes:
+    """The canonical record of a line that :func:`seal` wrote."""
+    return data[data.find(_RECORD) + len(_RECORD) : -2]
+
+
+def is_seal(data: bytes) -> bool:
+    """Whether the record of such a line is a signed head."""
+    return data.find(_SEAL, 0, _BEFORE_RECORD + len(_SEAL)) != -1
 
 
 def envelope(data: bytes) -> Envelope | None:

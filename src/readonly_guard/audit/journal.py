@@ -2,7 +2,10 @@
 
 What :meth:`Journal.commit` has returned for is on disk and stays there. What it has raised for is on disk nowhere: the
 file is cut back to what was durable before, so that the log never shows as allowed what its caller was told could not
-be logged. One process writes a journal; no time, no event loop and no plugin is known here.
+be logged. One process writes a journal; no event loop and no plugin is known here.
+
+With a signing key, the head of the chain is signed now and then, whenever a segment is closed, and at the end: the
+signature is a record of the chain, directly behind the head it signs.
 """
 
 from __future__ import annotations
@@ -11,24 +14,34 @@ import fcntl
 import os
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 
-from readonly_guard.audit.chain import MAX_LINE_BYTES, Head, Line, canonical, seal
-from readonly_guard.audit.recovery import Recovery, recover
-from readonly_guard.audit.segments import create_segment, sync_directory
-from readonly_guard.domain import LogRecord
-from readonly_guard.errors import ConfigurationError, LogUnavailable
+import msgspec
 
-__all__ = ["Durability", "Journal"]
+from readonly_guard.audit.chain import MAX_LINE_BYTES, Head, Line, canonical, content, is_seal, seal
+from readonly_guard.audit.keys import SigningKey
+from readonly_guard.audit.recovery import Recovery, recover
+from readonly_guard.audit.segments import create_segment, lines, list_segments, sync_directory
+from readonly_guard.domain import LogRecord, RepairRecord, SealRecord
+from readonly_guard.errors import ConfigurationError, LogUnavailable
+from readonly_guard.moments import rfc3339, utc_now
+
+__all__ = ["SEAL_EVERY_S", "SEGMENT_BYTES", "Durability", "Journal"]
 
 Durability = Literal["fsync", "buffered"]
 """``fsync`` survives power loss; ``buffered`` survives a crash of the guard, not of the machine."""
 
-_SEGMENT_BYTES: Final = 256 * 1024 * 1024
+SEGMENT_BYTES: Final = 256 * 1024 * 1024
+"""When a segment is closed and the next begun."""
+
+SEAL_EVERY_S: Final = 60.0
+"""How often the head is signed, where it has moved."""
+
 _LOCK: Final = "journal.lock"
 _CHECK_BYTES: Final = 64 * 1024
 
@@ -68,9 +81,21 @@ class Journal:
         recovery: Recovery,
         durability: Durability,
         segment_bytes: int,
+        segment_age: timedelta | None,
+        segment_begun: datetime | None,
+        signing_key: SigningKey | None,
+        seal_every: timedelta,
+        clock: Callable[[], datetime],
         sync: Callable[[int], None],
     ) -> None:
         self.recovery = recovery
+        self._chain = directory.resolve().name
+        self._segment_age = segment_age
+        self._segment_begun = segment_begun
+        self._key = signing_key
+        self._seal_every = seal_every
+        self._seal_due_at = clock() + seal_every
+        self._clock = clock
         self._directory = directory
         self._lock = lock
         self._durability = durability
@@ -78,6 +103,7 @@ class Journal:
         self._sync = sync
         self._owner = os.getpid()
         self._durable = place
+        self._is_head_signed = is_seal(place.tail)
         self._pending: list[Line] = []
         self._is_closed = False
         self._is_full = False  # a rotation was begun and has to be finished before anything else is written
@@ -92,29 +118,43 @@ class Journal:
         path: Path,
         *,
         durability: Durability = "fsync",
-        segment_bytes: int = _SEGMENT_BYTES,
+        segment_bytes: int = SEGMENT_BYTES,
+        segment_age_s: float | None = None,
+        signing_key: SigningKey | None = None,
+        seal_every_s: float = SEAL_EVERY_S,
+        is_asked_to_repair: bool = False,
+        must_exist: bool = False,
+        clock: Callable[[], datetime] = utc_now,
         sync: Callable[[int], None] = _sync_data,
     ) -> Self:
-        """Open a journal, or begin one; a torn tail is set aside first (see :attr:`recovery`).
+        """Open a journal, or begin one; what a crash left is set aside first (see :attr:`recovery`), and recorded.
 
         Args:
             path: its directory, made with mode 0700 if missing.
             durability: see :data:`Durability`.
             segment_bytes: a segment that would become longer is closed and the next begun; one commit is never split,
                 so a segment can be longer by itself.
+            segment_age_s: a segment whose first record is older is closed as well, at the next commit; None for never.
+            signing_key: signs the head; its public half is published in the directory.
+            seal_every_s: how often, where the head has moved.
+            is_asked_to_repair: set aside whatever follows the last whole record, for whatever reason it is not right.
+            must_exist: do not begin a journal.
+            clock: gives the time, timezone-aware.
             sync: makes a file descriptor durable, raising OSError when it cannot.
 
         Raises:
             ConfigurationError: another process has it open, it cannot be written, or its chain is broken by more
                 than a torn tail.
         """
+        if must_exist and not list_segments(path):
+            raise ConfigurationError(f"{path}: holds no journal (no file journal-<20 digits>.jsonl)")
         try:
             with ExitStack() as opened:
                 _make_directory(path)
                 lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
                 opened.callback(os.close, lock)
                 _take(lock, path)
-                recovery, last, found = recover(path)
+                recovery, last, found = recover(path, is_asked=is_asked_to_repair)
                 if last is None:
                     segment, descriptor = create_segment(path, found.head.seq + 1)
                 else:
@@ -122,10 +162,13 @@ class Journal:
                 opened.callback(os.close, descriptor)
                 # a crash of the guard leaves whole lines that nobody has synced; from here on they count as durable
                 os.fsync(descriptor)
+                begun = _begun(segment)
+                if signing_key is not None:
+                    signing_key.publish(path)
                 opened.pop_all()
         except OSError as error:
             raise ConfigurationError(_not_writable(path, error)) from error
-        return cls(
+        journal = cls(
             directory=path,
             lock=lock,
             segment=segment,
@@ -134,8 +177,16 @@ class Journal:
             recovery=recovery,
             durability=durability,
             segment_bytes=segment_bytes,
+            segment_age=None if segment_age_s is None else timedelta(seconds=segment_age_s),
+            segment_begun=begun,
+            signing_key=signing_key,
+            seal_every=timedelta(seconds=seal_every_s),
+            clock=clock,
             sync=sync,
         )
+        if recovery.torn_file is not None:
+            journal._record_repair("operator" if is_asked_to_repair else "start")
+        return journal
 
     def __enter__(self) -> Self:
         return self
@@ -159,7 +210,8 @@ class Journal:
         """Put a record into the buffer; it counts when :meth:`commit` returns.
 
         Returns:
-            Its number, which another record gets if the commit fails.
+            Its number. Another record gets it if the commit fails, and the next number is its own if a signed head
+            has to go before it.
 
         Raises:
             LogUnavailable: the journal is closed, another process's, or could not be repaired after a failure; or the
@@ -190,24 +242,34 @@ class Journal:
         if not batch:
             return
         self._check_ours()
-        data = b"".join([line.data for line in batch])
-        try:
+        with self._all_or_nothing():
             self._check_in_place()
-            if self._is_full or (self._durable.size and self._durable.size + len(data) > self._segment_bytes):
+            if self._is_full or self._is_over(sum(len(line.data) for line in batch)):
                 self._rotate()
-            self._is_suspect = True
-            _write(self._descriptor, data)
-            if self._durability == "fsync":
-                self._sync(self._descriptor)
-            seq, digest, tail = batch[-1]
-            self._durable = _Place(seq, digest, self._durable.size + len(data), tail)
-            self._is_suspect = False
-        except OSError as error:
-            self._undo()
-            raise self._unavailable(error) from error
-        except BaseException:  # an interrupt between two steps
-            self._undo()
-            raise
+                batch = self._chained_anew(batch)
+            elif self._is_signing_due():
+                batch.append(self._signed(batch[-1]))
+            self._write(batch)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether nothing stands behind the last signed head; always so without a key."""
+        return self._key is None or self._durable.seq == 0 or self._is_head_signed
+
+    def sign(self) -> None:
+        """Commit, and sign the head unless it is; nothing to do without a key.
+
+        Raises:
+            LogUnavailable: as :meth:`commit`.
+        """
+        self.commit()
+        if not self.is_signed:
+            self._check_ours()
+            if self._is_suspect:
+                self._restore()
+            with self._all_or_nothing():
+                self._check_in_place()
+                self._write([self._signed(self._durable)])
 
     def check(self) -> None:
         """See whether a record could be made durable now, without writing one.
@@ -231,7 +293,7 @@ class Journal:
             raise self._unavailable(error) from error
 
     def close(self) -> None:
-        """Commit and let go of the files; further calls do nothing.
+        """Commit, sign, and let go of the files; further calls do nothing.
 
         Raises:
             LogUnavailable: the last commit failed; the files are closed all the same.
@@ -239,7 +301,7 @@ class Journal:
         if self._is_closed:
             return
         try:
-            self.commit()
+            self.sign()
         finally:
             self._is_closed = True
             for descriptor in (self._descriptor, self._lock):
@@ -267,15 +329,93 @@ class Journal:
         if status.st_size != self._durable.size:
             raise LogUnavailable(f"{self._segment.name} was changed by another program; stop it, verify, and restart")
 
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._undo()
+            raise self._unavailable(error) from error
+        except BaseException:  # an interrupt between two steps
+            self._undo()
+            raise
+
+    def _write(self, batch: list[Line]) -> None:
+        data = b"".join([line.data for line in batch])
+        self._is_suspect = True
+        _write(self._descriptor, data)
+        if self._durability == "fsync":
+            self._sync(self._descriptor)
+        seq, digest, tail = batch[-1]
+        self._durable = _Place(seq, digest, self._durable.size + len(data), tail)
+        self._is_head_signed = is_seal(tail)
+        self._is_suspect = False
+        if self._segment_begun is None:
+            self._segment_begun = self._clock()
+
+    def _is_over(self, more: int) -> bool:
+        """Whether the segment is to be closed before that many bytes more."""
+        if not self._durable.size:
+            return False
+        is_long = self._durable.size + more > self._segment_bytes
+        is_old = (
+            self._segment_age is not None
+            and self._segment_begun is not None
+            and self._clock() - self._segment_begun >= self._segment_age
+        )
+        return is_long or is_old
+
     def _rotate(self) -> None:
         self._is_full = True  # kept when this fails: a later, smaller commit must not be written behind the new name
+        if not self.is_signed:
+            self._write([self._signed(self._durable)])
         os.fsync(self._descriptor)  # buffered too: a start after power loss repairs the last segment only
         segment, descriptor = create_segment(self._directory, self._durable.seq + 1)
         old, self._descriptor = self._descriptor, descriptor
-        self._segment, self._identity = segment, _identity(descriptor)
+        self._segment, self._identity, self._segment_begun = segment, _identity(descriptor), None
         self._durable = self._durable._replace(size=0, tail=b"")
         self._is_full = False
         os.close(old)
+
+    def _chained_anew(self, batch: list[Line]) -> list[Line]:
+        """The same records behind what is durable now: a signed head may have gone before them."""
+        chained: list[Line] = []
+        before: Line | _Place = self._durable
+        for line in batch:
+            before = seal(before.seq + 1, before.hash, content(line.data))
+            chained.append(before)
+        return chained
+
+    def _is_signing_due(self) -> bool:
+        return self._key is not None and self._clock() >= self._seal_due_at
+
+    def _signed(self, head: Line | _Place) -> Line:
+        """The record that signs a head, chained to it."""
+        assert self._key is not None  # noqa: S101  asked for by whoever calls
+        now = self._clock()
+        self._seal_due_at = now + self._seal_every
+        record = SealRecord(time=rfc3339(now), chain=self._chain, head_seq=head.seq, head_hash=head.hash, key_id="")
+        return seal(head.seq + 1, head.hash, canonical(self._key.sign(record)))
+
+    def _record_repair(self, actor: str) -> None:
+        found = self.recovery
+        record = RepairRecord(
+            time=rfc3339(self._clock()),
+            actor=actor,
+            file=self._segment.name,
+            torn_file=found.torn_file or "",
+            torn_bytes=found.torn_bytes,
+            torn_sha256=found.torn_sha256,
+            lines=found.torn_lines,
+            found=found.found,
+        )
+        try:
+            self.append(record)
+            self.commit()
+        except LogUnavailable as error:
+            self._pending = []
+            self.close()
+            raise ConfigurationError(f"journal.path: {self._directory} cannot be written ({error})") from error
 
     def _undo(self) -> None:
         """Take back at once what a failed commit may have left; if that fails too, the next append has to."""
@@ -313,6 +453,20 @@ class Journal:
     def _unavailable(self, error: OSError) -> LogUnavailable:
         # shown to the client: the name of the segment, not where the log is
         return LogUnavailable(f"{self._segment.name}: {error.strerror or type(error).__name__}")
+
+
+class _Timed(msgspec.Struct):
+    time: str
+
+
+def _begun(segment: Path) -> datetime | None:
+    """When the first record of a segment was made; None when it has none, or none that says."""
+    with segment.open("rb") as file:
+        first = next(lines(file), b"")
+    try:
+        return datetime.fromisoformat(msgspec.json.decode(content(first), type=_Timed).time).astimezone()
+    except (msgspec.DecodeError, ValueError):
+        return None
 
 
 def _open_segment(path: Path) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from readonly_guard.audit.journal import Journal
+from readonly_guard.audit.journal import SEAL_EVERY_S, Journal
 from readonly_guard.domain import DecisionRecord, LogRecord
 from readonly_guard.errors import LogUnavailable
 from readonly_guard.hooks import Receipt, hookimpl
@@ -86,11 +86,14 @@ class JournalPlugin:
         journal: committed and closed by this plugin only.
         linger_s: how long a record that nobody waits for may stay in the buffer while an event loop runs. Without one
             it stays until the next decision, 1,000 such records, or the end.
+        seal_every_s: while an event loop runs, a head that nothing follows is signed after this time.
     """
 
-    def __init__(self, journal: Journal, *, linger_s: float = _LINGER_S) -> None:
+    def __init__(self, journal: Journal, *, linger_s: float = _LINGER_S, seal_every_s: float = SEAL_EVERY_S) -> None:
         self._journal = journal
         self._linger_s = linger_s
+        self._seal_every_s = seal_every_s
+        self._signing_on: asyncio.AbstractEventLoop | None = None
         self._lingering_on: asyncio.AbstractEventLoop | None = None
         self._batch = _Batch(self._commit)
         self._watch: CommitWatch | None = None
@@ -167,6 +170,25 @@ class JournalPlugin:
             raise
         else:
             batch.settle(None)
+            if not self._journal.is_signed:
+                self._sign_later()
         finally:
             if self._watch is not None and records:
                 self._watch(records, time.perf_counter() - began, failed=failed)
+
+    def _sign_later(self) -> None:
+        """See to it that the last records before a quiet time are signed too."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if self._signing_on is not loop:
+            self._signing_on = loop
+            loop.call_later(self._seal_every_s, self._sign)
+
+    def _sign(self) -> None:
+        self._signing_on = None
+        self._commit()
+        # nothing was released on a signature, and the next decision meets the same fault
+        with suppress(LogUnavailable):
+            self._journal.sign()

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from readonly_guard.audit.chain import MAX_LINE_BYTES, Head, reseal
+from readonly_guard.audit.chain import MAX_LINE_BYTES, Head, Line, reseal
 from readonly_guard.errors import ConfigurationError
 
 __all__ = ["Segment", "Stretch", "create_segment", "follow", "lines", "list_segments", "sync_directory", "torn_files"]
@@ -23,7 +23,6 @@ __all__ = ["Segment", "Stretch", "create_segment", "follow", "lines", "list_segm
 _NAME: Final = re.compile(r"journal-([0-9]{20})\.jsonl")
 _TORN: Final = re.compile(r"journal-[0-9]{20}\.jsonl\.torn-[0-9]+")
 _READ_AHEAD_BYTES: Final = 1024 * 1024
-_PROGRESS_RECORDS: Final = 10_000
 
 
 class Segment(NamedTuple):
@@ -102,13 +101,13 @@ def lines(file: BinaryIO) -> Iterator[bytes]:
     return iter(partial(file.readline, MAX_LINE_BYTES), b"")
 
 
-def follow(path: Path, head: Head, progress: Callable[[int], None] | None = None) -> Stretch:
+def follow(path: Path, head: Head, visit: Callable[[Line], None] | None = None) -> Stretch:
     """Read a segment from its beginning for as long as it continues the chain.
 
     Args:
         path: the segment.
         head: the record before its first.
-        progress: told the number of the record it has come to, every 10,000 records.
+        visit: told every line that does.
 
     Raises:
         ConfigurationError: the file cannot be read.
@@ -124,8 +123,8 @@ def follow(path: Path, head: Head, progress: Callable[[int], None] | None = None
                     break
                 seq, before, tail = line
                 size += len(tail)
-                if progress is not None and seq % _PROGRESS_RECORDS == 0:
-                    progress(seq)
+                if visit is not None:
+                    visit(line)
     except OSError as error:
         raise ConfigurationError(f"{path}: the journal cannot be read: {error.strerror}") from error
     return Stretch(Head(seq=seq, hash=before), size, tail, broken)

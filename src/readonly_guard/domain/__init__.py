@@ -10,6 +10,7 @@ from readonly_guard.domain.access import (
     StatementRequest,
     Subject,
 )
+from readonly_guard.domain.custody import RepairRecord, SealRecord
 from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
 from readonly_guard.domain.lineage import Binding, ColumnUse, Lineage, RelationUse
 from readonly_guard.domain.patients import (
@@ -64,7 +65,9 @@ __all__ = [
     "Reason",
     "Reference",
     "RelationUse",
+    "RepairRecord",
     "Resource",
+    "SealRecord",
     "SearchPath",
     "Session",
     "SessionRecord",

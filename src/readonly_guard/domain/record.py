@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from readonly_guard.domain.custody import RepairRecord, SealRecord
+
 __all__ = ["CompletionRecord", "DecisionRecord", "LogRecord", "SessionRecord"]
 
 
@@ -76,4 +78,4 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="session", ta
     detail: str = ""
 
 
-LogRecord = DecisionRecord | CompletionRecord | SessionRecord
+LogRecord = DecisionRecord | CompletionRecord | SessionRecord | SealRecord | RepairRecord

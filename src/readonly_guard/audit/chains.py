@@ -1,0 +1,89 @@
+"""The chains of a journal: one in its directory, or one in each directory below, when several processes write.
+
+Each is a chain of its own, with a lock of its own; its name is that of its directory. Together they are read in the
+order of their records' times.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from readonly_guard.audit.segments import Segment, lines, list_segments
+from readonly_guard.domain import LogRecord
+from readonly_guard.errors import ConfigurationError
+
+__all__ = ["Chain", "Entry", "find_chains", "read", "read_all"]
+
+
+class Chain(NamedTuple):
+    """A chain and its directory."""
+
+    name: str
+    path: Path
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as it stands in the log; ``chain`` is empty where only one was read."""
+
+    seq: int
+    hash: str
+    record: LogRecord
+    chain: str = ""
+
+
+def find_chains(path: Path) -> list[Chain]:
+    """The chains of a journal, the directory's own first, then those below it by name.
+
+    Raises:
+        ConfigurationError: there are none, or the directory cannot be read.
+    """
+    found = [Chain(path.resolve().name, path)] if list_segments(path) else []
+    below = sorted(item for item in path.iterdir() if item.is_dir() and not item.is_symlink())
+    found += [Chain(item.name, item) for item in below if list_segments(item)]
+    if not found:
+        raise ConfigurationError(f"{path}: holds no journal (no file journal-<20 digits>.jsonl)")
+    return found
+
+
+def read(path: Path) -> Iterator[Entry]:
+    """The records of one chain in order, decoded but not checked. Stops before a line without end.
+
+    Raises:
+        ConfigurationError: there is no journal, or a line of it cannot be read.
+    """
+    segments = list_segments(path)
+    if not segments:
+        raise ConfigurationError(f"{path}: holds no journal (no file journal-<20 digits>.jsonl)")
+    return _entries(path, segments, "")
+
+
+def read_all(path: Path) -> Iterator[Entry]:
+    """The records of all chains of a journal, by time, each in the order of its chain; otherwise as :func:`read`."""
+    chains = [_entries(chain.path, list_segments(chain.path), chain.name) for chain in find_chains(path)]
+    return heapq.merge(*chains, key=lambda entry: entry.record.time)
+
+
+def _entries(path: Path, segments: list[Segment], chain: str) -> Iterator[Entry]:
+    decode = msgspec.json.Decoder(Entry).decode
+    for segment in segments:
+        number = 0
+        try:
+            with segment.path.open("rb") as file:
+                for data in lines(file):
+                    if not data.endswith(b"\n"):
+                        return
+                    number += 1
+                    entry = decode(data)
+                    yield Entry(seq=entry.seq, hash=entry.hash, record=entry.record, chain=chain) if chain else entry
+        except OSError as error:
+            raise ConfigurationError(f"{segment.path}: the journal cannot be read: {error.strerror}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise ConfigurationError(
+                f"{segment.path}: line {number} is not a record. "
+                f"Find out what happened: readonly-guard audit verify {path}"
+            ) from None

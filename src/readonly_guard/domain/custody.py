@@ -1,0 +1,43 @@
+"""What the log says about itself: signed heads, repairs. Records of the chain, guarded by it like all others.
+
+A signature stands in the record it belongs to and covers all of it but itself: see `readonly_guard.audit.keys`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["RepairRecord", "SealRecord"]
+
+
+class SealRecord(msgspec.Struct, frozen=True, kw_only=True, tag="seal", tag_field="type"):
+    """A signed head: whoever holds the key says that the chain was this long, and its last hash this, at this time.
+
+    ``chain`` is the name of the chain's directory, ``head_seq`` and ``head_hash`` the record before this one,
+    ``key_id`` the first 16 hexadecimal digits of SHA-256 over the public key, ``signature`` Ed25519 (RFC 8032) in
+    hexadecimal.
+    """
+
+    time: str
+    chain: str
+    head_seq: int
+    head_hash: str
+    key_id: str
+    signature: str = ""
+
+
+class RepairRecord(msgspec.Struct, frozen=True, kw_only=True, tag="repair", tag_field="type"):
+    """What stood behind the last whole record when the journal was opened, and where it was moved.
+
+    ``actor`` is ``start`` for a repair at start, or ``operator`` when a person asked for it; ``lines`` counts the whole
+    journal lines within what was moved, 0 for a torn last line; ``torn_sha256`` is over the bytes in ``torn_file``.
+    """
+
+    time: str
+    actor: str
+    file: str
+    torn_file: str
+    torn_bytes: int
+    torn_sha256: str
+    lines: int
+    found: str
