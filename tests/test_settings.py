@@ -34,6 +34,19 @@ def test_paths_are_relative_to_the_file(tmp_path):
     assert (settings.reading.workers, settings.reading.deadline_s) == (2, 1.0)
 
 
+def test_tls_is_required_where_there_is_a_certificate_and_its_paths_are_relative_too(tmp_path):
+    tls = load_settings(write(tmp_path, GOOD)).listener.tls
+    assert (tls.effective_mode, tls.certificate) == ("off", None)
+    named = GOOD + "[listener.tls]\ncertificate = 'tls/guard.pem'\nkey = '/etc/guard.key'\nclient_ca = 'ca.pem'"
+    tls = load_settings(write(tmp_path, named)).listener.tls
+    assert (tls.effective_mode, tls.minimum_version) == ("require", "1.2")
+    assert (tls.certificate, tls.key, tls.client_ca) == (
+        str(tmp_path / "tls/guard.pem"),
+        "/etc/guard.key",
+        str(tmp_path / "ca.pem"),
+    )
+
+
 def test_texts_may_be_read_in_the_proxys_own_process(tmp_path):
     assert load_settings(write(tmp_path, GOOD + "[reading]\nworkers = 0")).reading.workers == 0
 
@@ -55,6 +68,14 @@ def test_texts_may_be_read_in_the_proxys_own_process(tmp_path):
         (GOOD + "[reading]\ndeadline_s = inf", "reading.deadline_s is inf; it must be above 0 and finite"),
         (GOOD + "[reading]\ndeadline_s = nan", "reading.deadline_s is nan; it must be above 0 and finite"),
         (GOOD.replace('path = "log"', 'path = "log"\ndurability = "maybe"'), "journal.durability: Invalid enum value"),
+        (GOOD + "[listener.tls]\ncertificate = 'c'", "listener.tls.key is missing; name a PEM file, or"),
+        (GOOD + "[listener.tls]\nkey = 'k'\nmode = 'allow'", "listener.tls.certificate is missing; name a PEM file"),
+        (GOOD + "[listener.tls]\nmode = 'prefer'", "listener.tls.mode: Invalid enum value 'prefer'"),
+        (GOOD + "[listener.tls]\nminimum_version = '1.1'", "listener.tls.minimum_version: Invalid enum value '1.1'"),
+        (
+            GOOD + "[listener.tls]\ncertifcate = 'c'",
+            "unknown key 'listener.tls.certifcate'; did you mean 'certificate'?",
+        ),
         ("[upstream", "is not valid TOML"),
         ("upstream = 3\n[journal]\npath='x'", "upstream: Expected `object`"),
     ],

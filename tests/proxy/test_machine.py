@@ -20,6 +20,10 @@ from readonly_guard_proxy.wire.messages import BACKEND_KINDS, FRONTEND_KINDS, er
 POISON = b"readonly_guard_denied"
 
 
+def frames_of(data: bytes):
+    return FrameReader(kinds=BACKEND_KINDS, limit=10**6).feed(data)
+
+
 def status(name: str, value: str) -> bytes:
     return f"{name}\0{value}\0".encode()
 
@@ -468,10 +472,11 @@ def test_passwords_are_relayed_in_turn_and_channel_binding_is_taken_off(new) -> 
     stage = new()
     [answer] = stage.machine.handle(events.ServerData(data=stage.from_server("R10:SCRAM-SHA-256-PLUS,SCRAM-SHA-256,,")))
     assert answer.data == stage.pg.frame(b"R", struct.pack("!I", 10) + b"SCRAM-SHA-256\0\0")
+    first = sasl(stage.pg, "SCRAM-SHA-256", "n,,n=,r=x")
+    [passed] = stage.machine.handle(events.ClientData(data=first))
+    assert passed == commands.ToServer(data=first)
     stage.play(
         """
-        > p:x
-          server p
         < R11:y
           client R
         > p:z
@@ -481,6 +486,45 @@ def test_passwords_are_relayed_in_turn_and_channel_binding_is_taken_off(new) -> 
           opened 0
         """
     )
+
+
+def sasl(pg, mechanism: str, data: str) -> bytes:
+    return pg.frame(b"p", f"{mechanism}\0".encode() + struct.pack("!I", len(data)) + data.encode())
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "data"),
+    [
+        ("SCRAM-SHA-256", "y,,n=,r=x"),
+        ("SCRAM-SHA-256", "p=tls-server-end-point,,n=,r=x"),
+        ("SCRAM-SHA-256-PLUS", "p=tls-server-end-point,,n=,r=x"),
+    ],
+)
+def test_a_client_that_could_bind_is_told_why_it_cannot(new, mechanism, data) -> None:
+    stage = new()
+    stage.machine.handle(events.ServerData(data=stage.from_server("R10:SCRAM-SHA-256-PLUS,SCRAM-SHA-256,,")))
+    told, aborted = stage.machine.handle(events.ClientData(data=sasl(stage.pg, mechanism, data)))
+    fields = {name: value.decode() for name, value in error_fields(next(frames_of(told.data))).items()}
+    assert fields["C"] == "28000"
+    assert "Channel binding cannot pass the guard (RG-A02)" in fields["M"]
+    assert "channel_binding=disable" in fields["H"]
+    assert isinstance(aborted, commands.Abort)
+
+
+def test_a_client_may_say_that_it_could_bind_where_the_server_could_not(new) -> None:
+    stage = new()
+    stage.machine.handle(events.ServerData(data=stage.from_server("R10:SCRAM-SHA-256,,")))
+    first = sasl(stage.pg, "SCRAM-SHA-256", "y,,n=,r=x")
+    assert stage.machine.handle(events.ClientData(data=first)) == [commands.ToServer(data=first)]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"SCRAM-SHA-256", b"SCRAM-SHA-256\0\0\0\0\x09n,,", b"SCRAM-SHA-256\0\xff\xff\xff\xff"]
+)
+def test_a_malformed_initial_response(new, body) -> None:
+    stage = new()
+    stage.machine.handle(events.ServerData(data=stage.from_server("R10:SCRAM-SHA-256-PLUS,SCRAM-SHA-256,,")))
+    assert isinstance(stage.machine.handle(events.ClientData(data=stage.pg.frame(b"p", body)))[-1], commands.Abort)
 
 
 @pytest.mark.parametrize("message", ["p:x", "Q:a", "S", "P:=a", "d:x"])

@@ -1,7 +1,8 @@
 """Closing a client's connection so that its last words arrive.
 
 A socket that is closed while bytes from the other side wait unread resets the connection, and the client may lose the
-error it was just sent. So the writing half is closed first, and what still comes is read and dropped for a moment.
+error it was just sent. So the writing half is closed first, and what still comes is read and dropped for a moment. TLS
+has no half to close: there the transport says goodbye and waits for the other side's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ def close_gently(transport: asyncio.Transport, last_words: bytes = b"") -> None:
     transport.resume_reading()
     if last_words:
         transport.write(last_words)
-    transport.write_eof()
+    if transport.can_write_eof():
+        transport.write_eof()
+    else:
+        transport.close()
 
 
 class _Lingering(asyncio.Protocol):

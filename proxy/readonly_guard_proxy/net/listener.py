@@ -12,6 +12,7 @@ from readonly_guard.settings import Settings
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.addresses import cannot_listen
 from readonly_guard_proxy.net.cancel import CancelKeys
+from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.net.link import Link
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 from readonly_guard_proxy.net.reception import Reception
@@ -32,13 +33,22 @@ class Listener:
         guard: decides.
         judge: judges startup packets.
         meters: count what comes and goes.
+        certificates: for TLS.
     """
 
-    def __init__(self, settings: Settings, guard: DecisionMaker, judge: StartupJudge, meters: Meters) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        guard: DecisionMaker,
+        judge: StartupJudge,
+        meters: Meters,
+        certificates: Certificates,
+    ) -> None:
         self.settings = settings
         self.guard = guard
         self.judge = judge
         self.meters = meters
+        self.certificates = certificates
         self.tasks = Tasks()
         self.cancel_keys = CancelKeys()
         self._links: set[Link] = set()

@@ -1,8 +1,14 @@
-"""The reception: a client from its first byte until its link stands, or until it is turned away."""
+"""The reception: a client from its first byte until its link stands, or until it is turned away.
+
+TLS begins in one of two ways: the client asks with an SSLRequest and waits for the answer, or its first byte is a
+ClientHello (``sslnegotiation=direct``), and then ALPN must say that PostgreSQL is meant. What a client sent in clear
+text before the handshake never counts as sent in it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import uuid
 from typing import Final, Protocol, cast
 
@@ -13,16 +19,19 @@ from readonly_guard.domain import Session, Subject
 from readonly_guard.settings import Settings
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.cancel import CancelKeys, forward_cancel
+from readonly_guard_proxy.net.certificates import ALPN, Certificates
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.link import Link, Who
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge, StartupJudgement
 from readonly_guard_proxy.net.tasks import Tasks
+from readonly_guard_proxy.net.tls import HANDSHAKE, has_alpn, is_encrypted, receive_tls, tls_fault
 from readonly_guard_proxy.net.upstream import connect, set_no_delay
 from readonly_guard_proxy.session.authentication import PROTOCOL_OPTION_PREFIX
-from readonly_guard_proxy.session.denial import fatal, fatal_of_reasons
+from readonly_guard_proxy.session.denial import fatal, fatal_of_code, fatal_of_reasons
 from readonly_guard_proxy.session.machine import SessionMachine
 from readonly_guard_proxy.wire.framing import ProtocolViolation
 from readonly_guard_proxy.wire.startup import (
+    SSL_REQUEST,
     CancelRequest,
     EncryptionRequest,
     StartupMessage,
@@ -34,6 +43,7 @@ __all__ = ["House", "Reception"]
 
 _log = structlog.get_logger(__name__)
 _MAJOR: Final = 3
+_ENCRYPTED: Final = b"S"
 _NOT_ENCRYPTED: Final = b"N"
 
 
@@ -46,6 +56,7 @@ class House(Protocol):
     tasks: Tasks
     cancel_keys: CancelKeys
     meters: Meters
+    certificates: Certificates
 
     @property
     def is_full(self) -> bool:
@@ -79,7 +90,10 @@ class Reception(asyncio.Protocol):
     def __init__(self, house: House) -> None:
         self._house = house
         self._reader = StartupReader(limit=house.settings.limits.startup_bytes)
+        self._has_begun = False
         self._has_spoken = False  # its last packet of the startup dialogue is here
+        self._handshake: asyncio.Task[None] | None = None
+        self._early = b""
         self._connecting: asyncio.Task[None] | None = None
         self._is_over = False
         self._session = Session()
@@ -103,6 +117,15 @@ class Reception(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """The client sent something of the startup dialogue."""
+        if self._handshake is not None:
+            self._take_early(data)
+            return
+        context = self._house.certificates.listener
+        if not self._has_begun and data.startswith(HANDSHAKE) and context is not None:
+            self._reader.is_encrypted()
+            self._secure(context, hello=data)
+            return
+        self._has_begun = True
         if self._has_spoken:
             self._violation("a message before the session was ready")
             return
@@ -112,6 +135,9 @@ class Reception(asyncio.Protocol):
             self._violation(str(violation))
             return
         match packet:
+            case EncryptionRequest(name=name) if name == SSL_REQUEST and context is not None:
+                self._transport.write(_ENCRYPTED)
+                self._secure(context)
             case EncryptionRequest():
                 self._transport.write(_NOT_ENCRYPTED)
             case CancelRequest():
@@ -127,6 +153,8 @@ class Reception(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The client is gone before its link stood."""
+        if self._handshake is not None:
+            return  # whoever waits for it is told, too
         self._over()
         if self._connecting is not None:
             self._connecting.cancel()
@@ -134,6 +162,38 @@ class Reception(asyncio.Protocol):
     def dismiss(self, sqlstate: str, why: str) -> None:
         """Turn the client away whatever it wants."""
         self._turn_away(fatal(sqlstate, why), why)
+
+    # ------------------------------------------------------------------ encryption
+
+    def _secure(self, context: ssl.SSLContext, *, hello: bytes = b"") -> None:
+        self._has_begun = True
+        self._transport.pause_reading()
+        self._handshake = self._house.tasks.start(self._shake_hands(context, hello))
+
+    async def _shake_hands(self, context: ssl.SSLContext, hello: bytes) -> None:
+        timeout_s = self._house.settings.limits.startup_timeout_s
+        try:
+            secured = await receive_tls(self._transport, self, context, hello=hello, timeout_s=timeout_s)
+        except OSError as error:
+            self._end(f"no TLS: {tls_fault(error)}")
+            self._transport.abort()
+            return
+        self._transport, self._handshake = secured, None
+        if self._is_over or secured.is_closing():
+            self._over()
+            secured.abort()
+            return
+        if hello and not has_alpn(secured):
+            # no word to it: whoever was led here, by a browser for instance, is not to be answered (ALPACA, 2021)
+            self._turn_away(b"", f"direct TLS without ALPN {ALPN}")
+        elif self._early:
+            self.data_received(self._early)
+
+    def _take_early(self, data: bytes) -> None:
+        # decrypted, unless the transport is still our own: then it was sent in clear text, ahead of the handshake
+        self._early += data
+        if self._transport.get_protocol() is self or len(self._early) > self._house.settings.limits.startup_bytes:
+            self._turn_away(b"", "data sent ahead of the TLS handshake")
 
     # ------------------------------------------------------------------ what a client can want
 
@@ -169,6 +229,10 @@ class Reception(asyncio.Protocol):
         )
         if not self._user:
             self._turn_away(fatal("28000", "no user name in the startup packet"), "no user name")
+            return
+        if self._house.certificates.is_required and not is_encrypted(self._transport):
+            what = "this guard takes no connection without TLS"
+            self._turn_away(fatal_of_code("RG-A01", what, language), what, codes=("RG-A01",))
             return
         judgement = self._house.judge(parameters)
         if judgement.reasons:
@@ -256,10 +320,18 @@ class Reception(asyncio.Protocol):
     def _turn_away(self, error: bytes, why: str, *, codes: tuple[str, ...] = ()) -> None:
         if self._is_over:
             return
-        self._over()
-        _log.info("connection refused", session_id=self._session.session_id, reason=why, codes=codes)
-        self._house.guard.session_event("refused", self._session, self._user, codes=codes, detail=why)
-        close_gently(self._transport, error)
+        self._end(why, codes=codes)
+        if self._handshake is None:
+            close_gently(self._transport, error)
+        else:  # there is nothing yet that could be said in a way that the client understands
+            self._handshake.cancel()
+            self._transport.abort()
+
+    def _end(self, why: str, *, codes: tuple[str, ...] = ()) -> None:
+        if not self._is_over:
+            self._over()
+            _log.info("connection refused", session_id=self._session.session_id, reason=why, codes=codes)
+            self._house.guard.session_event("refused", self._session, self._user, codes=codes, detail=why)
 
     def _over(self) -> None:
         self._is_over = True

@@ -1,20 +1,26 @@
 """The time before ReadyForQuery: whose turn it is to say what while the server authenticates the client.
 
 The guard passes the exchange through (SCRAM, MD5, clear text) and learns no secret. It only keeps the turns, and takes
-channel binding off the offer, which cannot span a proxy. A protocol minor version or option that the guard does not
-know may be asked for, but the server must then negotiate it away: what is not understood is not relayed.
+channel binding off the offer, which cannot span a proxy: it binds a password to one TLS connection, and here are two.
+A client that could have bound says so (RFC 5802, 6: the flag ``y``), and a server that had offered it takes that for an
+attack; such a client is told what to do instead of being left with the server's riddle.
+
+A protocol minor version or option that the guard does not know may be asked for, but the server must then negotiate it
+away: what is not understood is not relayed.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from readonly_guard_proxy.session.reported import Distrust
 from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation
 from readonly_guard_proxy.wire.messages import (
     Authentication,
     authentication_code,
     authentication_sasl,
     negotiated_version,
+    sasl_initial_response,
     sasl_mechanisms,
 )
 
@@ -27,6 +33,7 @@ PROTOCOL_OPTION_PREFIX: Final = "_pq_."
 """Startup parameters with this prefix ask for protocol extensions, of which the guard knows none."""
 
 _CHANNEL_BINDING: Final = b"SCRAM-SHA-256-PLUS"
+_NO_BINDING: Final = b"n,"
 _WANTS_ANSWER: Final = frozenset({
     Authentication.CLEARTEXT,
     Authentication.MD5,
@@ -50,6 +57,7 @@ class Handshake:
         self._open_options = options
         self._open_version = version > NEWEST_VERSION
         self._answers_due = 0
+        self._withholds_binding = False
         self.done = False
 
     def negotiated(self, message: Frame) -> None:
@@ -74,15 +82,23 @@ class Handshake:
         elif code != Authentication.SASL_FINAL:
             raise ProtocolViolation(f"unknown authentication request {code}")
         if code == Authentication.SASL:
-            return authentication_sasl(name for name in sasl_mechanisms(message) if name != _CHANNEL_BINDING)
+            offered = sasl_mechanisms(message)
+            self._withholds_binding = _CHANNEL_BINDING in offered
+            return authentication_sasl(name for name in offered if name != _CHANNEL_BINDING)
         return message.data
 
-    def answered(self) -> None:
-        """The client sent a password message.
+    def answered(self, message: Frame) -> Distrust | None:
+        """The client sent a password message; says why it cannot be passed on, or None.
 
         Raises:
-            ProtocolViolation: it was not asked for one.
+            ProtocolViolation: it was not asked for one, or is malformed.
         """
         if not self._answers_due:
             raise ProtocolViolation("a password message that was not asked for")
         self._answers_due -= 1
+        if self._withholds_binding:
+            self._withholds_binding = False
+            mechanism, data = sasl_initial_response(message)
+            if mechanism == _CHANNEL_BINDING or not data.startswith(_NO_BINDING):
+                return Distrust(code="RG-A02", what="TLS ends at the guard and begins anew towards the server")
+        return None

@@ -178,8 +178,10 @@ class SessionMachine:
         if message.kind == Frontend.TERMINATE:
             self._finish()
         elif self._phase is Phase.AUTHENTICATION and message.kind == Frontend.PASSWORD:
-            self._handshake.answered()
-            self._outbox.to_server.append(message.data)
+            if (distrust := self._handshake.answered(message)) is not None:
+                self._distrust(distrust)
+            else:
+                self._outbox.to_server.append(message.data)
         else:
             raise ProtocolViolation("a message before the session was ready")
 

@@ -37,6 +37,7 @@ __all__ = [
     "query_text",
     "read_parse",
     "rows_of",
+    "sasl_initial_response",
     "sasl_mechanisms",
     "target",
     "transaction_status",
@@ -247,6 +248,14 @@ def authentication_sasl(mechanisms: Iterable[bytes]) -> bytes:
     """An AuthenticationSASL."""
     offer = b"".join(name + b"\0" for name in mechanisms) + b"\0"
     return frame(Backend.AUTHENTICATION, _INT32.pack(Authentication.SASL) + offer)
+
+
+def sasl_initial_response(message: Frame) -> tuple[bytes, bytes]:
+    """Mechanism and data of a SASLInitialResponse: ``String mechanism, Int32 length, Byte × length``."""
+    mechanism, _, rest = message.body.partition(b"\0")
+    if len(rest) < _INT32.size or _INT32.unpack_from(rest)[0] != len(rest) - _INT32.size:
+        raise ProtocolViolation("SASLInitialResponse whose length does not fit")
+    return mechanism, rest[_INT32.size :]
 
 
 def negotiated_version(message: Frame) -> tuple[int, frozenset[str]]:

@@ -19,6 +19,7 @@ import msgspec
 from readonly_guard_proxy.wire.framing import ProtocolViolation
 
 __all__ = [
+    "SSL_REQUEST",
     "CancelRequest",
     "EncryptionRequest",
     "StartupMessage",
@@ -26,6 +27,8 @@ __all__ = [
     "cancel_request",
     "startup_message",
 ]
+
+SSL_REQUEST: Final = "SSLRequest"
 
 _HEAD: Final = Struct("!II")
 _CANCEL: Final = 80877102
@@ -82,6 +85,10 @@ class StartupReader:
         """What came behind the last packet."""
         return bytes(self._buffer)
 
+    def is_encrypted(self) -> None:
+        """The connection began with TLS: there is no asking for it any more."""
+        self._asked.add(SSL_REQUEST)
+
     def feed(self, data: bytes) -> EncryptionRequest | CancelRequest | StartupMessage | None:
         """Take bytes; give the packet they complete, or None when there is none yet.
 
@@ -99,7 +106,7 @@ class StartupReader:
         body = bytes(self._buffer[_HEAD.size : length])
         del self._buffer[:length]
         if code in {_SSL, _GSSENC}:
-            return self._encryption("SSLRequest" if code == _SSL else "GSSENCRequest", body)
+            return self._encryption(SSL_REQUEST if code == _SSL else "GSSENCRequest", body)
         if code == _CANCEL:
             return _cancel(body)
         return StartupMessage(version=code, parameters=_parameters(body))

@@ -1,0 +1,109 @@
+"""Certificates and keys: files become the TLS contexts that are in force, all of them or, when one is bad, none.
+
+PostgreSQL's own rules hold where it has any ("Secure TCP/IP Connections with SSL"): a key that others may read is
+refused, TLS 1.2 is the least, ALPN offers ``postgresql``. Session tickets are off, as they are there.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import stat
+from pathlib import Path
+from typing import Final, Never
+
+from readonly_guard.errors import ConfigurationError
+from readonly_guard.settings import ListenerTlsSettings, Settings
+
+__all__ = ["ALPN", "Certificates"]
+
+ALPN: Final = "postgresql"
+"""The protocol's registered name (IANA, "TLS Application-Layer Protocol Negotiation Protocol IDs")."""
+
+_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+_OF_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_OF_OTHERS_BUT_THE_GROUP: Final = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
+
+
+class Certificates:
+    """The contexts in force. A connection keeps the one with which it began.
+
+    ``listener`` is the context towards clients, None without TLS; ``is_required`` says that no client may do without.
+
+    Args:
+        settings: name the files.
+
+    Raises:
+        ConfigurationError: a file cannot be read or is not what it should be; the text names key, file and fault.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.renew(settings)
+
+    def renew(self, settings: Settings) -> None:
+        """Read the files again. Either all contexts are new afterwards, or none is.
+
+        Raises:
+            ConfigurationError: as above; what was in force stays in force.
+        """
+        tls = settings.listener.tls
+        self.listener = _listener_context(tls)
+        self.is_required = tls.effective_mode == "require"
+
+
+def _listener_context(tls: ListenerTlsSettings) -> ssl.SSLContext | None:
+    if tls.effective_mode == "off" or tls.certificate is None or tls.key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _VERSIONS[tls.minimum_version]
+    context.set_alpn_protocols([ALPN])
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    _load_own(context, "listener.tls", tls.certificate, tls.key)
+    if tls.client_ca is not None:
+        _load_roots(context, "listener.tls.client_ca", tls.client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def _load_own(context: ssl.SSLContext, section: str, certificate: str, key: str) -> None:
+    _readable(f"{section}.certificate", certificate)
+    _readable(f"{section}.key", key)
+    _only_ours(f"{section}.key", key)
+
+    def no_passphrase() -> Never:
+        raise ConfigurationError(f"{section}.key: {key} is encrypted; give the guard a key without a passphrase")
+
+    try:
+        context.load_cert_chain(certificate, key, password=no_passphrase)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise ConfigurationError(f"{section}.key: {key} is not the key of {certificate}") from error
+        raise ConfigurationError(
+            f"{section}.certificate: {certificate} and {key} are not a certificate chain and its key in PEM "
+            f"({error.reason or 'no PEM block found'})"
+        ) from error
+
+
+def _load_roots(context: ssl.SSLContext, name: str, path: str) -> None:
+    _readable(name, path)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise ConfigurationError(f"{name}: {path} holds no certificate in PEM") from error
+
+
+def _readable(name: str, path: str) -> None:
+    try:
+        with Path(path).open("rb"):
+            return
+    except OSError as error:
+        raise ConfigurationError(f"{name}: {path} cannot be read: {error.strerror}") from error
+
+
+def _only_ours(name: str, path: str) -> None:
+    """As PostgreSQL has it: 0600 or less, or 0640 or less where root owns the file."""
+    status = Path(path).stat()
+    is_lent_by_root = status.st_uid == 0 and os.geteuid() != 0
+    if status.st_mode & (_OF_OTHERS_BUT_THE_GROUP if is_lent_by_root else _OF_OTHERS):
+        raise ConfigurationError(f"{name}: others may read {path}; run `chmod 600 {path}`")
