@@ -30,7 +30,7 @@ def roster(tmp_path):
         "granted_at": "2024-11-12",
         "revoked_at": None,
         "acknowledged_at": "2024-12-18",
-        "purposes": ["TREAT", "ETREAT"],
+        "purposes": ["TREAT", "ETREAT", "RECORDMGT"],
     }
     path.write_text(json.dumps({"roster": {"users": {"alind": user}}}), encoding="utf-8")
     return path
@@ -82,14 +82,14 @@ def test_a_read_for_care_is_allowed_and_recorded(guard, tmp_path):
         ("SET readonly_guard.purpose = 'TREAT'", {}, "session"),
         ("EXECUTE something", {}, "search"),
         ("FETCH ALL FROM c", {}, "search"),
-        ("COPY person TO STDOUT", {"print_reason": "MEDICAL_NEED"}, "print"),
+        ("COPY person TO STDOUT", {"print_reason": "PATIENT_REQUEST", "purpose": "RECORDMGT"}, "print"),
         (READ, {"print_reason": "MEDICAL_NEED"}, "print"),
         ("BEGIN; " + READ, {}, "read"),
         (READ + "; SELECT * FROM encounter", {}, "search"),
     ],
 )
 def test_the_action_is_the_weightiest_of_what_is_asked(guard, sql, declared, action):
-    decision = guard.check(sql, subject="alind", purpose="TREAT", **declared)
+    decision = guard.check(sql, subject="alind", **{"purpose": "TREAT", **declared})
     assert decision.action == action
     assert decision.allowed, decision.reasons
 

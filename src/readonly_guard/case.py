@@ -111,7 +111,7 @@ class Case:
             verdict=decision.verdict.value,
             codes=decision.codes,
             warnings=tuple(warning.code for warning in decision.warnings),
-            obligations=decision.obligations,
+            obligations=_obligations_of(decision),
             policy_revision=decision.policy_revision,
             routine=answer.routine,
             database=session.database,
@@ -119,6 +119,11 @@ class Case:
             application_name=session.application_name,
             listener=session.listener,
         )
+
+
+def _obligations_of(decision: Decision) -> tuple[str, ...]:
+    bound = () if decision.max_rows is None else (f"max_rows={decision.max_rows}",)
+    return (*decision.obligations, *bound)
 
 
 _SESSION_EFFECTS: Final = frozenset({Effect.SESSION, Effect.TRANSACTION})

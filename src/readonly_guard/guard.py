@@ -357,6 +357,7 @@ class Guard:
             reasons=tuple(reasons),
             warnings=answer.warn,
             obligations=answer.obligations,
+            max_rows=answer.max_rows,
             policy_revision=answer.revision,
             declared=case.declared,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from readonly_guard_cli.demo import DemoDatabase
 
+_POLICIES = Path(__file__).parents[2] / "policies"
 _READY_S = 20.0
 _CLIENT_S = 60.0
 _TREAT = "-c readonly_guard.purpose=TREAT"
@@ -38,7 +40,7 @@ port = 0
 host = "{host}"
 port = {port}
 [policy]
-data = ["roster.json"]
+data = ["roster.json", "demands.json"]
 [journal]
 path = "journal"
 [reading]
@@ -140,6 +142,11 @@ def gate(millennium: DemoDatabase, tmp_path_factory: pytest.TempPathFactory) -> 
     """The way to the database for the whole session; afterwards nothing has changed and the log is whole."""
     home = tmp_path_factory.mktemp("guard")
     write_policy_data(home / "roster.json")
+    demands = json.loads((_POLICIES / "demands" / "data.json").read_text(encoding="utf-8"))
+    demands["print"] = (
+        "never"  # pg_dump and COPY of whole tables: what is tested is whether clients run, not whether they may
+    )
+    (home / "demands.json").write_text(json.dumps({"demands": demands}), encoding="utf-8")
     config = home / "guard.toml"
     config.write_text(_GUARD_TOML.format(host=millennium.server.host, port=millennium.server.port), encoding="utf-8")
     before = millennium.checksums()

@@ -18,7 +18,7 @@ def test_the_smallest_answers() -> None:
 
 def test_the_order_is_by_code_whatever_the_engine_said() -> None:
     reasons = [REASON | {"code": code} for code in ("RG-X01", "RG-P01", "RG-V01")]
-    answer = decode_answer({"allow": False, "deny": reasons, "obligations": ["b", "a", "b"]}, revision="")
+    answer = decode_answer({"allow": False, "deny": reasons, "obligations": {"duties": ["b", "a", "b"]}}, revision="")
     assert [reason.code for reason in answer.deny] == ["RG-P01", "RG-V01", "RG-X01"]
     assert answer.obligations == ("a", "b")
 
@@ -26,6 +26,23 @@ def test_the_order_is_by_code_whatever_the_engine_said() -> None:
 def test_expiry_is_given_in_utc() -> None:
     answer = decode_answer({"allow": True, "deny": [], "expires_at": "2026-12-19T00:00:00+01:00"}, revision="")
     assert answer.expires_at == "2026-12-18T23:00:00Z"
+
+
+def test_a_bound_on_rows() -> None:
+    value = {
+        "allow": True,
+        "deny": [],
+        "obligations": {"duties": [], "max_rows": 7, "row_filters": [], "column_masks": []},
+    }
+    assert decode_answer(value, revision="").max_rows == 7
+    assert decode_answer({"allow": True, "deny": []}, revision="").max_rows is None
+
+
+@pytest.mark.parametrize("condition", ["row_filters", "column_masks"])
+def test_a_condition_that_cannot_be_carried_out_is_no_answer(condition: str) -> None:
+    """An allow that rests on an obligation which is not met would be an allow of something else."""
+    with pytest.raises(PolicyUnavailable, match="which is not done here"):
+        decode_answer({"allow": True, "deny": [], "obligations": {condition: [{}]}}, revision="")
 
 
 @pytest.mark.parametrize("value", [None, UNDEFINED])
@@ -62,8 +79,10 @@ def test_allow_beside_a_denial_is_no_answer() -> None:
         {"allow": False, "deny": [REASON | {"hint_en": "line\nline"}]},
         {"allow": False, "deny": [REASON | {"sv": "x" * 1001}]},
         {"allow": True, "deny": [], "warn": [{"code": "RG-V90"}]},
-        {"allow": True, "deny": [], "obligations": "watermark"},
-        {"allow": True, "deny": [], "obligations": [1]},
+        *({"allow": True, "deny": [], "obligations": obligations} for obligations in (
+            "watermark", ["watermark"], None, {"duty": []}, {"duties": [1]}, {"duties": "watermark"}, {"duties": None},
+            {"max_rows": 0}, {"max_rows": "10"}, {"max_rows": 1.5}, {"row_filters": None}, {"column_masks": {}},
+        )),
         {"allow": True, "deny": [], "expires_at": "tomorrow"},
         {"allow": True, "deny": [], "expires_at": "2026-12-18T23:00:00"},
         {"allow": True, "deny": [], "expires_at": 1797638400},

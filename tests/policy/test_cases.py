@@ -1,5 +1,7 @@
 """The same table of cases on both engines: the same answers, to the letter."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from readonly_guard.domain import AccessRequest, Answer
 from readonly_guard.policy import EmbeddedEngine, OpaServer, load_policies
 
+CASES = json.loads((Path(__file__).parent / "cases.json").read_text(encoding="utf-8"))
 Case = dict[str, Any]
 
 
@@ -28,7 +31,7 @@ def check(answer: Answer, expected: dict[str, Any]) -> None:
     assert [reason.code for reason in answer.deny] == expected.get("deny", [])
     assert [reason.code for reason in answer.warn] == expected.get("warn", [])
     assert list(answer.obligations) == expected.get("obligations", [])
-    for field in ("activity_type", "routine", "expires_at"):
+    for field in ("activity_type", "routine", "expires_at", "max_rows"):
         if field in expected:
             assert getattr(answer, field) == expected[field]
     if "hsa_id" in expected:
@@ -58,3 +61,39 @@ async def test_opa_gives_the_same_answer(
     assert msgspec.structs.replace(answer, revision="") == msgspec.structs.replace(
         embedded.decide_now(request), revision=""
     )
+
+
+LIFTABLE = {"RG-U02", "RG-L01", "RG-B01", "RG-V02"}
+EMERGENCY = {"purpose": "ETREAT", "justification": "Patienten kom medvetslös in"}
+OF_THE_PURPOSE = {"RG-P01", "RG-P02", "RG-P03", "RG-P04"}
+"""Denials of another purpose than emergency: they fall away because another question is asked, not by lifting."""
+
+
+def test_emergency_access_lifts_four_codes_and_no_other(
+    policies_dir: Path, people: dict[str, Any], overlay: Callable[..., str], request_of: Callable[..., AccessRequest]
+) -> None:
+    """Every denial in the table, asked again as an emergency in good order by a person whose commission covers it."""
+    commissioned = {
+        name: user | {"purposes": [*user["purposes"], "ETREAT"]} for name, user in people["roster"]["users"].items()
+    }
+    stayed: set[str] = set()
+    for case in CASES["cases"]:
+        before = set(case["expected"].get("deny", [])) - OF_THE_PURPOSE
+        if not before or "RG-G01" in before or "roster" in case.get("data", {}):
+            continue
+        overlays = (overlay(**people | {"roster": {"users": commissioned}}), overlay(**case.get("data", {})))
+        question = request_of(**case.get("input", {}))
+        emergency = msgspec.structs.replace(question, context=question.context | EMERGENCY)
+        answer = EmbeddedEngine(load_policies(str(policies_dir), overlays)).decide_now(emergency)
+        after = {reason.code for reason in answer.deny} - OF_THE_PURPOSE
+        assert after == before - LIFTABLE, case["name"]
+        stayed |= after
+    codes = {code for case in CASES["cases"] for code in case["expected"].get("deny", [])}
+    assert stayed == codes - LIFTABLE - OF_THE_PURPOSE - {"RG-G01"}
+    assert len(stayed) > 10
+
+
+def test_every_code_is_in_the_table(policies_dir: Path) -> None:
+    source = "".join(text for _, text in load_policies(str(policies_dir)).modules)
+    asked = {code for case in CASES["cases"] for kind in ("deny", "warn") for code in case["expected"].get(kind, [])}
+    assert asked == set(re.findall(r'"code": "([^"]+)"', source))

@@ -27,7 +27,7 @@ default decision := {
 		"hint_en": "Try again; if it persists, call operations.",
 	}],
 	"warn": [],
-	"obligations": [],
+	"obligations": {"duties": [], "max_rows": null, "row_filters": [], "column_masks": []},
 	"activity_type": "",
 	"routine": "",
 	"expires_at": null,
@@ -37,14 +37,20 @@ default decision := {
 # METADATA
 # title: The answer
 # description: >-
-#   deny, warn and obligations are arrays. expires_at is the next instant at which an answer may change (RFC 3339, UTC):
-#   rules see dates only, so it is the coming midnight in Sweden.
+#   deny, warn and the duties are arrays. row_filters and column_masks are reserved: this guard cannot carry them out and
+#   denies where there are any. expires_at is the next instant at which an answer may change (RFC 3339, UTC): rules see
+#   dates only, so it is the coming midnight in Sweden.
 # entrypoint: true
 decision := {
 	"allow": _allow,
 	"deny": [reason | some reason in _deny],
 	"warn": [reason | some reason in _warn],
-	"obligations": [obligation | some obligation in _obligations],
+	"obligations": {
+		"duties": [duty | some duty in _duties],
+		"max_rows": data.readonly_guard.search.max_rows,
+		"row_filters": [],
+		"column_masks": [],
+	},
 	"activity_type": _activity_type,
 	"routine": data.readonly_guard.validity.routine,
 	"expires_at": data.readonly_guard.calendar.start_of(data.readonly_guard.question.tomorrow),
@@ -58,17 +64,47 @@ default _allow := false
 # A write is the core's to refuse and has a code there; this only never allows one.
 _allow if {
 	count(_deny) == 0
-	input.action.name != "write"
+	data.readonly_guard.readmode.is_action
 }
 
 # Who is not admitted is told that and nothing more.
 _deny := data.readonly_guard.roster.deny if {
 	count(data.readonly_guard.roster.deny) > 0
-} else := union({data.readonly_guard.validity.deny, data.readonly_guard.purpose.deny, data.readonly_guard.print.deny})
+} else := _found - _lifted
 
-_warn := union({data.readonly_guard.roster.warn, data.readonly_guard.validity.warn})
+_found := union({
+	data.readonly_guard.auth.deny,
+	data.readonly_guard.units.deny,
+	data.readonly_guard.validity.deny,
+	data.readonly_guard.purpose.deny,
+	data.readonly_guard.commission.deny,
+	data.readonly_guard.relation.deny,
+	data.readonly_guard.block.deny,
+	data.readonly_guard.scope_window.deny,
+	data.readonly_guard.search.deny,
+	data.readonly_guard.print.deny,
+	data.readonly_guard.break_glass.deny,
+})
 
-_obligations := union({data.readonly_guard.purpose.obligations, data.readonly_guard.print.obligations}) if {
+# What emergency access lifts stays as a warning.
+_lifted := {reason |
+	data.readonly_guard.break_glass.is_active
+	some reason in _found
+	data.readonly_guard.break_glass.is_liftable(reason.code)
+}
+
+_warn := union({
+	data.readonly_guard.roster.warn,
+	data.readonly_guard.validity.warn,
+	data.readonly_guard.npo_first.warn,
+	_lifted,
+})
+
+_duties := union({
+	data.readonly_guard.units.obligations,
+	data.readonly_guard.print.obligations,
+	data.readonly_guard.break_glass.obligations,
+}) if {
 	_allow
 } else := set()
 
@@ -79,5 +115,5 @@ _activity_type := "Utskrift" if {
 	input.action.name == "print"
 } else := "Nödöppning" if {
 	data.readonly_guard.question.opens_records
-	data.readonly_guard.purpose.is_emergency
+	data.readonly_guard.break_glass.is_emergency
 } else := {"read": "Läsa", "search": "Sök"}[input.action.name]

@@ -10,7 +10,8 @@ package readonly_guard.print
 # custom:
 #   code: RG-X01
 #   statement: S23
-#   verbatim: Utskrifter är tillåtna endast vid medicinskt behov eller på patientens begäran.
+#   source:
+#     verbatim: Utskrifter är tillåtna endast vid medicinskt behov eller på patientens begäran.
 deny contains {
 	"code": "RG-X01",
 	"rule": "print",
@@ -24,17 +25,54 @@ deny contains {
 }
 
 # METADATA
+# title: One patient per print
+# description: >-
+#   More than one person is named, or what is read is not limited to those named. The purposes that cover many patients
+#   by nature (is_bulk, the archive's) are excepted.
+# custom:
+#   code: RG-X02
+#   statement: S23
+#   law: HSLF-FS 2016:40 4 kap. 9 §
+deny contains {
+	"code": "RG-X02",
+	"rule": "print",
+	"sv": "Utskriften får bara avse en patient",
+	"en": "One patient per print",
+	"hint_sv": "Namnge en patient i varje läst tabell och skriv ut en i taget.",
+	"hint_en": "Name one patient in every table that is read, and print one at a time.",
+} if {
+	_is_print
+	data.readonly_guard.demand.is_made("print")
+	not data.readonly_guard.purpose.is_bulk
+	_is_of_many
+}
+
+# METADATA
 # title: What is printed is marked and registered
 # custom:
 #   statement: S24
-#   verbatim: >-
-#     Pappersutskrifter ska hanteras enligt riktlinjer för säker hantering och destruktions av känsliga dokument.
-#   corrected: >-
-#     Pappersutskrifter ska hanteras enligt riktlinjer för säker hantering och destruktion av känsliga dokument.
-#   note: The source has "destruktions". The paper itself is out of this software's reach.
+#   source:
+#     verbatim: >-
+#       Pappersutskrifter ska hanteras enligt riktlinjer för säker hantering och destruktions av känsliga dokument.
+#     corrected: >-
+#       Pappersutskrifter ska hanteras enligt riktlinjer för säker hantering och destruktion av känsliga dokument.
+#     note: The source has "destruktions". The paper itself is out of this software's reach.
 obligations contains obligation if {
 	_is_print
 	some obligation in ["watermark", "print_register"]
+}
+
+_is_of_many if {
+	count({data.readonly_guard.facts.person_of(key) |
+		some key in data.readonly_guard.question.patients
+	}) > 1
+}
+
+_is_of_many if data.readonly_guard.question.is_unpinned
+
+_is_of_many if {
+	data.readonly_guard.demand.is_strict("print")
+	not data.readonly_guard.question.is_pinned
 }
 
 _is_print if input.action.name == "print"

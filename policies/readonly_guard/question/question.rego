@@ -24,6 +24,41 @@ is_well_formed if {
 opens_records if input.action.name in {"read", "search", "print"}
 
 # METADATA
+# title: The patient keys that the statement names, as column:value
+# description: >-
+#   Without those that only say that there are more: column:? (the value cannot be told), column:$1 (it comes with Bind),
+#   *:? (an earlier statement names them) and *:23 (so many more).
+patients := {patient |
+	some patient in input.context.patients
+	not _is_vague(patient)
+}
+
+# METADATA
+# title: Whether all that is read belongs to patients that are named
+# description: >-
+#   Not where the guard does not say so. A statement that is only parsed may name them with Bind: every Execute is asked
+#   again, and then they are here.
+is_pinned if {
+	input.context.is_bound == true
+	count(patients) > 0
+	not _is_vague_somewhere
+}
+
+is_pinned if {
+	input.context.is_bound == true
+	_is_parsed
+}
+
+# METADATA
+# title: Whether it is known that more patients may be read than those named
+is_unpinned if input.context.is_bound == false
+
+is_unpinned if {
+	some patient in input.context.patients
+	startswith(patient, "*:")
+}
+
+# METADATA
 # title: The Swedish date of the question
 # description: The only time that rules see, so that nothing changes within a day.
 today := data.readonly_guard.calendar.date_at(time.parse_rfc3339_ns(input.context.time)) if {
@@ -33,3 +68,37 @@ today := data.readonly_guard.calendar.date_at(time.parse_rfc3339_ns(input.contex
 # METADATA
 # title: The Swedish date of the day after
 tomorrow := data.readonly_guard.calendar.date_after(today, 1)
+
+# METADATA
+# title: Whether something that begins and may end is in effect today
+# description: >-
+#   From its first day, included, to its last, excluded; without an end while to is null. A date that is none is not in
+#   effect.
+is_in_effect(from, to) if {
+	data.readonly_guard.calendar.is_date(from)
+	from <= today
+	_is_unended(to)
+}
+
+_is_parsed if input.action.properties.phase == "parse"
+
+_is_vague_somewhere if {
+	some patient in input.context.patients
+	_is_vague(patient)
+}
+
+_is_vague(patient) if endswith(patient, ":?")
+
+_is_vague(patient) if startswith(patient, "*:")
+
+_is_vague(patient) if {
+	_is_parsed
+	contains(patient, ":$")
+}
+
+_is_unended(to) if to == null
+
+_is_unended(to) if {
+	data.readonly_guard.calendar.is_date(to)
+	today < to
+}

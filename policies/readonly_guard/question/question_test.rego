@@ -44,3 +44,54 @@ test_tomorrow_follows_today if {
 	data.readonly_guard.question.today == "2025-01-01" with input as testing.at("2024-12-31T23:30:00Z")
 	data.readonly_guard.question.tomorrow == "2025-01-02" with input as testing.at("2024-12-31T23:30:00Z")
 }
+
+test_the_patients_are_those_named if {
+	data.readonly_guard.question.patients == {"person_id:1"} with input as testing.about(["person_id:1", "person_id:1"])
+	data.readonly_guard.question.patients == set() with input as testing.question("read", {})
+}
+
+test_a_read_is_pinned_when_the_guard_says_so_and_names_them if {
+	data.readonly_guard.question.is_pinned with input as testing.about(["person_id:1"])
+	not data.readonly_guard.question.is_pinned with input as testing.about([])
+	not data.readonly_guard.question.is_pinned with input as testing.question("read", {"patients": ["person_id:1"]})
+}
+
+test_what_is_only_parsed_may_name_them_later if {
+	parsed := object.union(testing.about([]), {"action": {"name": "read", "properties": {"phase": "parse"}}})
+	data.readonly_guard.question.is_pinned with input as parsed
+}
+
+test_what_stands_for_patients_without_naming_them_names_none if {
+	every name in ["person_id:?", "*:?", "*:23"] {
+		data.readonly_guard.question.patients == {"person_id:1"} with input as testing.about(["person_id:1", name])
+		not data.readonly_guard.question.is_pinned with input as testing.about(["person_id:1", name])
+	}
+}
+
+test_a_parameter_is_a_name_to_come_only_while_parsing if {
+	parsed := object.union(testing.about(["alias:$1"]), {"action": {"name": "read", "properties": {"phase": "parse"}}})
+	data.readonly_guard.question.patients == set() with input as parsed
+	data.readonly_guard.question.patients == {"alias:$1"} with input as testing.about(["alias:$1"])
+}
+
+test_more_than_are_listed_may_be_anyone if {
+	data.readonly_guard.question.is_unpinned with input as testing.about(["person_id:1", "*:23"])
+	not data.readonly_guard.question.is_unpinned with input as testing.about(["person_id:1", "person_id:?"])
+}
+
+test_unpinned_is_what_the_guard_says_is_not_bound if {
+	data.readonly_guard.question.is_unpinned with input as testing.question("read", {"is_bound": false})
+	not data.readonly_guard.question.is_unpinned with input as testing.question("read", {})
+	not data.readonly_guard.question.is_unpinned with input as testing.about(["person_id:1"])
+}
+
+_in_effect(from, to) if data.readonly_guard.question.is_in_effect(from, to) with input as testing.question("read", {})
+
+test_what_begins_and_ends_is_in_effect_between if {
+	_in_effect("2025-03-01", null)
+	_in_effect("2025-03-01", "2025-03-02")
+	not _in_effect("2025-03-02", null)
+	not _in_effect("2025-02-01", "2025-03-01")
+	not _in_effect(null, null)
+	not _in_effect("2025-02-01", 20260101)
+}

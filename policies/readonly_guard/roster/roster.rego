@@ -3,7 +3,6 @@
 # description: Who is admitted to read mode. The list is frozen, it can only shrink.
 # schemas:
 #   - input: schema.input.schema
-#   - data.roster: schema.roster.schema
 #   - data.routine: schema.routine.schema
 # custom:
 #   law: Patientdatalagen (2008:355) 4 kap. 1–2 §§
@@ -11,7 +10,7 @@ package readonly_guard.roster
 
 # METADATA
 # title: The asker's entry in the list
-user := data.roster.users[input.subject.id]
+user := data.readonly_guard.facts.user
 
 # METADATA
 # title: Admitted persons only
@@ -19,7 +18,8 @@ user := data.roster.users[input.subject.id]
 # custom:
 #   code: RG-R01
 #   statement: S09, S19
-#   verbatim: Endast behörig personal får tillgång till Millennium i läsläge.
+#   source:
+#     verbatim: Endast behörig personal får tillgång till Millennium i läsläge.
 deny contains {
 	"code": "RG-R01",
 	"rule": "roster",
@@ -37,7 +37,8 @@ deny contains {
 # custom:
 #   code: RG-R02
 #   statement: S20
-#   verbatim: Nya medarbetare kommer inte ges behörighet till Millennium
+#   source:
+#     verbatim: Nya medarbetare kommer inte ges behörighet till Millennium
 deny contains {
 	"code": "RG-R02",
 	"rule": "roster",
@@ -56,8 +57,9 @@ deny contains {
 # custom:
 #   code: RG-R90
 #   statement: S11
-#   verbatim: >-
-#     Chef ansvarar för att denna rutin är känd av medarbetare för att kunna utföra sina ordinarie arbetsuppgifter.
+#   source:
+#     verbatim: >-
+#       Chef ansvarar för att denna rutin är känd av medarbetare för att kunna utföra sina ordinarie arbetsuppgifter.
 warn contains {
 	"code": "RG-R90",
 	"rule": "roster",

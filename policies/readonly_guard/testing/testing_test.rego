@@ -29,13 +29,49 @@ routine(changes) := object.union(
 	changes,
 )
 
-purposes := {
-	"TREAT": {"sv": "Vård", "en": "Care", "is_allowed": true, "is_case_reference_required": false},
-	"ETREAT": {"sv": "Nöd", "en": "Emergency", "is_allowed": true, "is_case_reference_required": false},
-	"HLEGAL": {"sv": "Lag", "en": "Law", "is_allowed": true, "is_case_reference_required": true},
-	"HSTAT": {"sv": "Statistik", "en": "Statistics", "is_allowed": false, "is_case_reference_required": true},
-	"HREG": {"sv": "Register", "en": "Registers", "is_allowed": true, "is_case_reference_required": false},
+_purpose(is_allowed, is_case_reference_required, is_care) := {
+	"sv": "Ändamål",
+	"en": "Purpose",
+	"is_allowed": is_allowed,
+	"is_case_reference_required": is_case_reference_required,
+	"is_care": is_care,
+	"is_bulk": false,
 }
+
+purposes := {
+	"TREAT": _purpose(true, false, true),
+	"ETREAT": _purpose(true, false, true),
+	"HLEGAL": _purpose(true, true, false),
+	"HSTAT": _purpose(false, true, false),
+	"HREG": _purpose(true, false, false),
+	"RECORDMGT": object.union(_purpose(true, false, false), {"is_bulk": true}),
+}
+
+units(changes) := {"SE2321000131-F000000000001": object.union(
+	{
+		"name": "Medicin",
+		"administration": "Södra Älvsborgs Sjukhus",
+		"provider": "SE2321000131-0001",
+		"is_southern": true,
+		"is_care": true,
+	},
+	changes,
+)}
+
+# merged whole, key by key: a test that changes the search changes nothing else
+demands(changes) := object.union(
+	{
+		"assurance": {"level": 0, "methods": {}},
+		"unit": "known",
+		"provider": "known",
+		"relation": "known",
+		"block": "known",
+		"scope_window": "known",
+		"print": "known",
+		"search": {"max_rows": null, "max_relations": null, "purposes": null},
+	},
+	changes,
+)
 
 question(action, changes) := {
 	"request_id": "1",
@@ -49,13 +85,12 @@ question(action, changes) := {
 			"case_reference": null,
 			"print_reason": null,
 			"justification": null,
-			"patients": ["person_id:7"],
-			"information_sets": [],
-			"is_bound": true,
 		},
 		changes,
 	),
 }
+
+about(patients) := question("read", {"patients": patients, "is_bound": true})
 
 at(time) := question("read", {"time": time})
 

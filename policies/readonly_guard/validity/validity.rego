@@ -13,7 +13,8 @@ package readonly_guard.validity
 # custom:
 #   code: RG-V01
 #   statement: S01
-#   verbatim: "Giltig från: 2024-12-18"
+#   source:
+#     verbatim: "Giltig från: 2024-12-18"
 deny contains {
 	"code": "RG-V01",
 	"rule": "validity",
@@ -31,11 +32,12 @@ deny contains {
 # title: The routine has not expired
 # description: >-
 #   Whether reading goes on after the last day is the owner's decision: mode deny closes the day after, mode warn keeps
-#   open with a warning for the days of grace. Break-glass lifts it, with the same warning.
+#   open with a warning for the days of grace.
 # custom:
 #   code: RG-V02
 #   statement: S01
-#   verbatim: "Giltig till: 2026-12-18"
+#   source:
+#     verbatim: "Giltig till: 2026-12-18"
 deny contains _expired if {
 	data.readonly_guard.question.opens_records
 	not _is_unexpired
@@ -48,7 +50,8 @@ deny contains _expired if {
 # custom:
 #   code: RG-V03
 #   statement: S06
-#   verbatim: Läsläge gäller tills informationen har arkiverats
+#   source:
+#     verbatim: Läsläge gäller tills informationen har arkiverats
 deny contains {
 	"code": "RG-V03",
 	"rule": "validity",
@@ -119,8 +122,6 @@ _has_begun if {
 _last_day := data.routine.valid_to if data.readonly_guard.calendar.is_date(data.routine.valid_to)
 
 _is_unexpired if data.readonly_guard.question.today <= _last_day
-
-_is_tolerated if data.readonly_guard.purpose.is_break_glass
 
 _is_tolerated if {
 	data.routine.expiry.mode == "warn"

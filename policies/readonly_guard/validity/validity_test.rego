@@ -4,25 +4,15 @@ import data.readonly_guard.testing
 
 _denied(routine, question) := codes if {
 	codes := testing.codes(data.readonly_guard.validity.deny) with data.routine as testing.routine(routine)
-		with data.roster as testing.roster({})
-		with data.purposes as testing.purposes
 		with input as question
 }
 
 _warned(routine, question) := codes if {
 	codes := testing.codes(data.readonly_guard.validity.warn) with data.routine as testing.routine(routine)
-		with data.roster as testing.roster({})
-		with data.purposes as testing.purposes
 		with input as question
 }
 
 _lenient := {"expiry": {"mode": "warn", "grace_days": 30, "warn_days": [90, 30, 7]}}
-
-_emergency(time) := testing.question("read", {
-	"time": time,
-	"purpose": "ETREAT",
-	"justification": "Patienten kom medvetslös in",
-})
 
 test_nothing_is_wrong_in_between if {
 	_denied({}, testing.at("2025-03-01T10:00:00Z")) == set()
@@ -81,16 +71,6 @@ test_grace_is_not_spoken_of_before_expiry_or_while_connecting if {
 
 test_no_grace_is_given_in_another_mode if {
 	_denied({"expiry": {"mode": "allow"}}, testing.at("2026-12-19T10:00:00Z")) == {"RG-V02"}
-}
-
-test_an_emergency_lifts_expiry_with_a_warning if {
-	_denied({}, _emergency("2027-06-01T10:00:00Z")) == set()
-	_warned({}, _emergency("2027-06-01T10:00:00Z")) == {"RG-V02"}
-}
-
-test_an_emergency_lifts_neither_archive_nor_beginning if {
-	_denied({"lifecycle": "archived"}, _emergency("2025-03-01T10:00:00Z")) == {"RG-V03"}
-	_denied({}, _emergency("2024-12-01T10:00:00Z")) == {"RG-V01"}
 }
 
 _days_left(time) := {reason.hint_en | some reason in reasons} if {

@@ -18,6 +18,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="decision", 
     ``activity`` is Inera's word (Läsa, Utskrift, Sök, Nekad …); ``time`` is RFC 3339 in UTC with microseconds.
     ``patients`` as `readonly_guard.domain.listed_patients` writes them; ``information_sets`` by the names of the
     configuration, empty in records of before there were any.
+    ``obligations`` are the policy's duties, and ``max_rows=N`` where it bounds the rows.
     """
 
     decision_id: str

@@ -35,11 +35,20 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hint_en: _Optional = ""
 
 
+class _Obligations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``row_filters`` and ``column_masks`` have their place already; what they hold is not agreed yet."""
+
+    duties: tuple[_Text, ...] = ()
+    max_rows: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    row_filters: tuple[Any, ...] = ()
+    column_masks: tuple[Any, ...] = ()
+
+
 class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow: bool
     deny: tuple[_Entry, ...]
     warn: tuple[_Entry, ...] = ()
-    obligations: tuple[_Text, ...] = ()
+    obligations: _Obligations = _Obligations()
     activity_type: _Optional = ""
     routine: _Optional = ""
     expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
@@ -57,7 +66,8 @@ def decode_answer(value: Any, *, revision: str) -> Answer:
         revision: the policies in force, kept in the answer.
 
     Raises:
-        PolicyUnavailable: the value is undefined, of another shape, or contradicts itself.
+        PolicyUnavailable: the value is undefined, of another shape, contradicts itself, or allows on a condition that
+            this guard cannot carry out.
     """
     if value is None or value == UNDEFINED:
         raise PolicyUnavailable("the policy's decision is undefined for this question")
@@ -67,11 +77,15 @@ def decode_answer(value: Any, *, revision: str) -> Answer:
         raise PolicyUnavailable(f"the policy's decision has the wrong shape: {error}") from None
     if document.allow and document.deny:
         raise PolicyUnavailable("the policy's decision contradicts itself: it allows and denies")
+    obligations = document.obligations
+    if obligations.row_filters or obligations.column_masks:
+        raise PolicyUnavailable("the policy's decision wants rows filtered or columns masked, which is not done here")
     return Answer(
         allow=document.allow,
         deny=_reasons(document.deny),
         warn=_reasons(document.warn),
-        obligations=tuple(sorted(set(document.obligations))),
+        obligations=tuple(sorted(set(obligations.duties))),
+        max_rows=obligations.max_rows,
         activity_type=document.activity_type,
         routine=document.routine,
         expires_at=None if document.expires_at is None else _rfc3339(document.expires_at),

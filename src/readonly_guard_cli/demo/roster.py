@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from readonly_guard_cli.demo.staff import PERSONAS, STAFF, Employee
-from readonly_guard_cli.demo.vocabulary import CODE_SETS
+from readonly_guard_cli.demo.vocabulary import CODE_SETS, UNITS, Unit
 
 __all__ = ["DEMO_VALID_TO", "NOT_LISTED", "policy_data", "write_policy_data"]
 
@@ -36,6 +36,9 @@ _PURPOSES: Final[Mapping[str, tuple[str, ...]]] = {
     "SERVICE": ("HOPERAT",),
 }
 
+_NOT_CARE: Final = frozenset({"Fastighet, stöd och service"})
+"""Administrations that give no care; the routine lists them all the same (S07)."""
+
 _GRANTED: Final = "2024-11-12"
 _ACKNOWLEDGED: Final = "2024-12-18"
 _REVOKED: Final = {PERSONAS["revoked"]: "2025-06-01"}
@@ -44,9 +47,10 @@ _NOT_ACKNOWLEDGED: Final = frozenset({PERSONAS["has_not_acknowledged"]})
 
 
 def policy_data() -> dict[str, Any]:
-    """The overlay: ``roster`` and ``routine``."""
+    """The overlay: ``roster``, ``units`` and ``routine``."""
     return {
         "roster": {"users": {one.username: _entry(one) for one in STAFF if one.username not in NOT_LISTED}},
+        "units": {unit.name: _unit(unit) for unit in UNITS.values()},
         "routine": {
             "id": "SSN14971-1865200826-94",
             "version": "1.0",
@@ -77,4 +81,16 @@ def _entry(employee: Employee) -> dict[str, Any]:
         "revoked_at": _REVOKED.get(employee.username),
         "acknowledged_at": None if employee.username in _NOT_ACKNOWLEDGED else _ACKNOWLEDGED,
         "purposes": list(_PURPOSES[employee.position]),
+        "patients": [f"person_id:{employee.person_id}"],
+    }
+
+
+def _unit(unit: Unit) -> dict[str, Any]:
+    return {
+        "name": unit.name,
+        "hsa_id": unit.hsa_id,
+        "administration": unit.administration,
+        "provider": unit.provider_hsa_id,
+        "is_southern": unit.is_southern,
+        "is_care": unit.administration not in _NOT_CARE,
     }

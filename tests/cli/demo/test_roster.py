@@ -9,6 +9,7 @@ import pytest
 
 from readonly_guard_cli.demo import DEMO_VALID_TO, NOT_LISTED, PERSONAS, STAFF, policy_data, write_policy_data
 
+_PARTS = ("nurse", "outside_the_south", "not_care", "private_provider")
 POLICIES = Path(__file__).parents[3] / "policies"
 
 
@@ -25,7 +26,7 @@ def test_the_routine_is_the_real_one_but_for_its_last_day_and_says_so() -> None:
     assert real["valid_to"] in demo["title"]
 
 
-@pytest.mark.parametrize("root", ["routine", "roster"])
+@pytest.mark.parametrize("root", ["routine", "roster", "units"])
 def test_the_fields_are_those_of_the_schema(root: str) -> None:
     def check(value: object, schema: dict, where: str) -> None:
         if schema.get("type") == "object" and isinstance(value, dict):
@@ -62,6 +63,15 @@ def test_the_personas_stand_in_the_roster_as_their_names_say() -> None:
     late = {name for name, entry in users.items() if entry["granted_at"] > frozen_at}
     assert late == {PERSONAS["granted_after_freeze"]}
     assert {name for name, entry in users.items() if entry["revoked_at"]} == {PERSONAS["revoked"]}
+
+
+def test_everybodys_unit_is_a_known_one() -> None:
+    demo = policy_data()
+    assert {entry["care_unit"] for entry in demo["roster"]["users"].values()} <= demo["units"].keys()
+    unit = {part: demo["units"][demo["roster"]["users"][PERSONAS[part]]["care_unit"]] for part in _PARTS}
+    assert [unit[part]["is_southern"] for part in _PARTS] == [True, False, True, True]
+    assert [unit[part]["is_care"] for part in _PARTS] == [True, True, False, True]
+    assert unit["nurse"]["provider"] == unit["not_care"]["provider"] != unit["private_provider"]["provider"]
 
 
 def test_the_overlay_is_written_as_json(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+# METADATA
+# title: Facts
+# description: >-
+#   What is known about the asker, the unit and the patients, wherever it comes from. An information point (a
+#   gather_context plugin) puts what it looked up into context.facts, and that is then all there is on that subject;
+#   without it the data documents are asked. What neither knows is undefined. Decides nothing.
+# schemas:
+#   - input: schema.input.schema
+#   - data.roster: schema.roster.schema
+#   - data.units: schema.units.schema
+#   - data.patients: schema.patients.schema
+#   - data.relations: schema.relations.schema
+#   - data.blocks: schema.blocks.schema
+package readonly_guard.facts
+
+# METADATA
+# title: The asker's entry in the roster
+# description: Null from an information point is a person that it does not know.
+user := input.context.facts.user if {
+	is_object(input.context.facts.user)
+} else := data.roster.users[input.subject.id] if {
+	not _is_user_given
+}
+
+# METADATA
+# title: The care unit of the asker's commission
+unit := input.context.facts.unit if {
+	is_object(input.context.facts.unit)
+} else := data.units[user.care_unit] if {
+	not _is_unit_given
+}
+
+# METADATA
+# title: The care provider (vårdgivare) that the asker's unit belongs to
+provider := unit.provider
+
+# METADATA
+# title: What is known of a patient key
+# description: The person it stands for, the providers whose records are there, and to which of them consent is given.
+patient(key) := input.context.facts.patients[key] if input.context.facts.patients
+
+patient(key) := data.patients[key] if not input.context.facts.patients
+
+# METADATA
+# title: Who has a care relation to a patient, by user
+# description: Undefined where nothing is known of the patient; an empty object where it is known that nobody has.
+relations_of(key) := input.context.facts.relations[key] if input.context.facts.relations
+
+relations_of(key) := data.relations[key] if not input.context.facts.relations
+
+# METADATA
+# title: What is blocked in a patient's records
+blocks_of(key) := input.context.facts.blocks[key] if input.context.facts.blocks
+
+blocks_of(key) := data.blocks[key] if not input.context.facts.blocks
+
+# METADATA
+# title: The person behind a patient key
+# description: An encounter or an alias stands for a person; a key of which nothing is known stands for itself.
+person_of(key) := patient(key).person
+
+person_of(key) := key if not _stands_for_another(key)
+
+_stands_for_another(key) if patient(key).person
+
+_is_user_given if "user" in object.keys(input.context.facts)
+
+_is_unit_given if "unit" in object.keys(input.context.facts)
