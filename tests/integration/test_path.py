@@ -249,6 +249,39 @@ async def test_no_literal_reaches_the_log(path):
     assert text.count(canary) == text.count(f"work_mem_{canary}")  # a setting's name is a name
 
 
+async def test_the_log_names_the_patients_that_parameters_name(path):
+    canary = "canary191212121212"
+    named = f"person_id:{PATIENT}"
+    async with await connect(path) as connection:
+        for binary in (False, True):
+            cursor = connection.cursor(binary=binary)
+            await cursor.execute(
+                "SELECT %b::text FROM person WHERE person_id = %b" if binary else
+                "SELECT %t::text FROM person WHERE person_id = %t", (canary, PATIENT),
+            )  # fmt: skip
+            await cursor.execute("SELECT 1 FROM encounter WHERE person_id = ANY(%s)", ([PATIENT, 7],))
+        await cursor.execute("SELECT 1 FROM person WHERE person_id = %s", (None,))
+    plain = await asyncpg.connect(path.dsn(), server_settings={"readonly_guard.purpose": "TREAT"})
+    try:
+        await plain.fetch("SELECT $1::text FROM person WHERE person_id = $2", canary, PATIENT)
+        await plain.fetch("SELECT 1 FROM encounter WHERE person_id = ANY($1::bigint[])", [PATIENT, 8])
+        await plain.execute(f"SELECT 1 FROM person WHERE person_id = {PATIENT}")
+    finally:
+        await plain.close()
+    read = [(record.phase, record.patients) for record in path.decisions() if record.action == "read"]
+    assert [patients for phase, patients in read if phase == "execute"] == [
+        *((named,), (named, "person_id:7")) * 2,
+        (),
+        (named,),
+        (named, "person_id:8"),
+    ]
+    assert {patients for phase, patients in read if phase == "parse"} == {("person_id:$1",), ("person_id:$2",)}
+    assert [patients for phase, patients in read if phase == "query"] == [(named,)]
+    sets = {record.information_sets for record in path.decisions() if record.relations == ("encounter",)}
+    assert sets == {("Vårdkontakter",)}
+    assert canary not in "".join(file.read_text(encoding="utf-8") for file in path.journal.glob("*.jsonl"))
+
+
 async def test_what_is_released_is_on_disk_first(path):
     async with await connect(path) as connection:
         known = {record.decision_id for record in path.decisions()}

@@ -110,6 +110,9 @@ class Stage:
             case "E":
                 severity = "FATAL" if rest.startswith("!") else "ERROR"
                 return self.pg.frame(b"E", f"S{severity}\0V{severity}\0C{rest.lstrip('!')}\0Mm\0\0".encode())
+            case "t":
+                types = [int(oid) for oid in rest.split(",") if oid]
+                return self.pg.frame(b"t", struct.pack(f"!H{len(types)}I", len(types), *types))
             case "C":
                 return self.pg.frame(b"C", rest.replace("_", " ").encode() + b"\0")
             case letter:
@@ -145,8 +148,8 @@ class Stage:
                         each.kind.decode() + (f"({fields['S'].decode()} {fields['C'].decode()})" if fields else "")
                     )
                 return "client " + " ".join(words)
-            case commands.Decide(phase=phase, text=text):
-                self.text = text
+            case commands.Decide(phase=phase, text=text, parameters=parameters):
+                self.text, self.parameters = text, parameters
                 return f"decide {phase} {text}"
             case commands.Refuse(phase=phase, code=code):
                 self.text = ""
@@ -995,3 +998,65 @@ def test_one_byte_at_a_time(stage) -> None:
         for each in stage.machine.handle(events.ServerData(data=bytes((byte,)))):
             sent += each.data if isinstance(each, commands.ToClient) else b""
     assert sent == data
+
+
+def test_an_execute_is_decided_with_the_values_that_were_bound(stage) -> None:
+    stage.play(
+        """
+        > P:s=select $1 + D:Ss + S
+          decide parse select $1
+        = allow
+          server P D S
+        < 1 t:20 T Z:I
+          client 1 t T Z
+          completed 1 None
+        """
+    )
+    assert stage.parameters is None  # what is parsed has no values yet
+    for number in (900_001, 900_002):
+        bind = stage.pg.frame(b"B", b"p\0s\0" + struct.pack("!hhhiqh", 1, 1, 1, 8, number, 0))
+        stage.machine.handle(events.ClientData(data=bind))
+        stage.play(
+            """
+            > E:p + S
+              decide execute select $1
+            """
+        )
+        assert stage.parameters.texts(1, is_array=False) == (str(number),)
+        stage.play(
+            """
+            = allow
+              server E S
+            < 2 D C:SELECT_1 Z:I
+              client 2 D C Z
+              completed 2 1
+            """.replace("completed 2", f"completed {stage.token + 1}")
+        )
+
+
+def test_types_that_are_told_of_another_statement_are_not_believed(stage) -> None:
+    stage.play(
+        """
+        > P:s=select $1 + S + P:s=select $1, $2
+          decide parse select $1
+        = allow
+          server P S
+          decide parse select $1, $2
+        = allow
+          server P
+        > D:Ss + S
+          server D S
+        < 1 Z:I E:42P05 Z:I
+          client 1 Z E(ERROR 42P05) Z
+          completed 1 None
+          completed 2 None 42P05
+        > D:Ss + S
+          server D S
+        < t:23 T Z:I
+          client t T Z
+        """
+    )
+    bind = stage.pg.frame(b"B", b"p\0s\0" + struct.pack("!hhhiih", 1, 1, 1, 4, 7, 0))
+    stage.machine.handle(events.ClientData(data=bind))
+    assert stage.step("> E:p") == ["decide execute select $1"]
+    assert stage.parameters.texts(1, is_array=False) == ("7",)

@@ -203,6 +203,7 @@ class Link(asyncio.Protocol):
             initial=self._who.initial,
             session=self._who.session,
             phase=question.phase,
+            parameters=question.parameters if isinstance(question, Decide) else None,
         )
         if isinstance(question, Decide):
             return await self._guard.decide(request)

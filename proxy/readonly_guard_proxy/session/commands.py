@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from readonly_guard.domain import Parameters
+
 __all__ = ["Abort", "Command", "Completed", "Decide", "Finish", "Opened", "Refuse", "ToClient", "ToServer"]
 
 
@@ -24,11 +26,15 @@ class ToClient(_Command, frozen=True, kw_only=True):
 
 
 class Decide(_Command, frozen=True, kw_only=True):
-    """Have this text decided and answer with `Decided`. ``phase`` as in `readonly_guard.domain.StatementRequest`."""
+    """Have this text decided and answer with `Decided`.
+
+    ``phase`` and ``parameters`` as in `readonly_guard.domain.StatementRequest`.
+    """
 
     token: int
     phase: str
     text: str
+    parameters: Parameters | None = None
 
 
 class Refuse(_Command, frozen=True, kw_only=True):

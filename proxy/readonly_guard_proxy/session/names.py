@@ -1,4 +1,4 @@
-"""Which text stands behind a prepared statement or a portal, correct by construction.
+"""What stands behind the name of a prepared statement or a portal, correct by construction.
 
 A name changes only when the server says so: ParseComplete, BindComplete and CloseComplete commit a change, an error
 drops it. Between being sent and being answered a change is in flight; it is visible to look-ups together with its
@@ -15,13 +15,14 @@ from typing import Final, Literal
 
 import msgspec
 
-__all__ = ["MAX_NAME_BYTES", "Change", "NameTable", "is_followed"]
+__all__ = ["MAX_NAME_BYTES", "Change", "Kind", "Meaning", "NameTable", "Portal", "Prepared", "is_followed"]
 
 MAX_NAME_BYTES: Final = 63
 """PostgreSQL compares longer names by their first 63 bytes (NAMEDATALEN - 1), silently."""
 
 _MAX_NAMES: Final = 4_096
 _MAX_CHARACTERS: Final = 8 * 1024 * 1024
+_MAX_VALUES: Final = 256 * 1024  # an array of 10,000 whole numbers has 120,000 bytes
 
 Kind = Literal["statement", "portal"]
 
@@ -34,12 +35,50 @@ def is_followed(name: bytes) -> bool:
     return len(name) <= MAX_NAME_BYTES and name.isascii()
 
 
+class Prepared:
+    """A prepared statement: its text, and its parameters' types, which the server may tell later (Describe)."""
+
+    __slots__ = ("text", "types")
+
+    def __init__(self, text: str, types: tuple[int, ...] = ()) -> None:
+        self.text = text
+        self.types = types
+
+    @property
+    def size(self) -> int:
+        """How much it holds, in characters."""
+        return len(self.text)
+
+
+class Portal:
+    """A statement with the values that it is bound to, as Bind wrote them; None when they were too large to keep."""
+
+    __slots__ = ("statement", "values")
+
+    def __init__(self, statement: Prepared, values: bytes) -> None:
+        self.statement = statement
+        self.values = values if len(values) <= _MAX_VALUES else None
+
+    @property
+    def text(self) -> str:
+        """What it runs."""
+        return self.statement.text
+
+    @property
+    def size(self) -> int:
+        """How much it holds, in characters."""
+        return len(self.text) + len(self.values or b"")
+
+
+Meaning = Prepared | Portal
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """A name gets a text, or, with None, loses it. ``number`` is the request's place in the reply lane."""
+    """A name gets a meaning, or, with None, loses it. ``number`` is the request's place in the reply lane."""
 
     kind: Kind
     name: bytes
-    text: str | None
+    meaning: Meaning | None
     number: int
 
 
@@ -47,29 +86,30 @@ class _Shelf:
     """Names of one kind: what is committed, bounded by dropping what was used longest ago, and what is in flight."""
 
     def __init__(self) -> None:
-        self._texts: OrderedDict[bytes, str] = OrderedDict()
+        self._meanings: OrderedDict[bytes, Meaning] = OrderedDict()
         self._characters = 0
         self.in_flight: dict[bytes, deque[Change]] = {}
 
-    def get(self, name: bytes) -> str | None:
-        text = self._texts.get(name)
-        if text is not None:
-            self._texts.move_to_end(name)
-        return text
+    def get(self, name: bytes) -> Meaning | None:
+        meaning = self._meanings.get(name)
+        if meaning is not None:
+            self._meanings.move_to_end(name)
+        return meaning
 
-    def put(self, name: bytes, text: str | None) -> None:
-        self._characters -= len(self._texts.pop(name, ""))
-        if text is None or not is_followed(name):
+    def put(self, name: bytes, meaning: Meaning | None) -> None:
+        if name in self._meanings:
+            self._characters -= self._meanings.pop(name).size
+        if meaning is None or not is_followed(name):
             return
-        self._texts[name] = text
-        self._characters += len(text)
-        while self._characters > _MAX_CHARACTERS or len(self._texts) > _MAX_NAMES:
-            _, dropped = self._texts.popitem(last=False)
-            self._characters -= len(dropped)
+        self._meanings[name] = meaning
+        self._characters += meaning.size
+        while self._characters > _MAX_CHARACTERS or len(self._meanings) > _MAX_NAMES:
+            _, dropped = self._meanings.popitem(last=False)
+            self._characters -= dropped.size
 
     def clear(self, *, but: bytes | None = None) -> None:
-        kept = None if but is None else self._texts.get(but)
-        self._texts.clear()
+        kept = None if but is None else self._meanings.get(but)
+        self._meanings.clear()
         self._characters = 0
         if but is not None:
             self.put(but, kept)
@@ -96,24 +136,24 @@ class NameTable:
         """The server made the change."""
         shelf = self._shelves[change.kind]
         shelf.settle(change)
-        shelf.put(change.name, change.text)
+        shelf.put(change.name, change.meaning)
 
     def drop(self, change: Change) -> None:
         """The server did not make the change, nor will it."""
         self._shelves[change.kind].settle(change)
 
-    def look_up(self, kind: Kind, name: bytes) -> tuple[str | None, int | None]:
-        """The text behind a name, None when unknown; and the number of the change in flight it rests on, if any."""
+    def look_up(self, kind: Kind, name: bytes) -> tuple[Meaning | None, int | None]:
+        """What a name means, None when unknown; and the number of the change in flight it rests on, if any."""
         shelf = self._shelves[kind]
         if waiting := shelf.in_flight.get(name):
-            return waiting[-1].text, waiting[-1].number
+            return waiting[-1].meaning, waiting[-1].number
         return shelf.get(name), None
 
     def learn(self, name: str, text: str) -> None:
         """A PREPARE in SQL succeeded; ``name`` as PostgreSQL folded it."""
         raw = name.encode()
         if is_followed(raw):
-            self._shelves["statement"].put(raw, text)
+            self._shelves["statement"].put(raw, Prepared(text))
         else:
             self.forget_statements()  # it may be one of ours under its cut name
 

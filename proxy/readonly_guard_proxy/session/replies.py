@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Final
 
 from readonly_guard.domain import Decision, Language
-from readonly_guard_proxy.session.names import Change
+from readonly_guard_proxy.session.names import Change, Prepared
 from readonly_guard_proxy.wire.messages import Backend, Frontend
 
 __all__ = ["ASYNCHRONOUS", "SKIPS_UNTIL_SYNC", "Entry", "Outcome", "outcome"]
@@ -65,12 +65,14 @@ class Entry:
         denial: the decision, when this is a substitute: all it may be answered with is an error.
         language: that the denial is told in.
         change: to the names, when the request succeeds.
+        describes: the statement of which the reply tells the parameters' types.
         text: that it runs, so that a name given by SQL can be known.
         prepares: names that SQL-level PREPARE gives, the next one last.
     """
 
     __slots__ = (
-        "bytes_sent", "change", "denial", "kind", "language", "number", "prepares", "rows", "sqlstate", "text", "token",
+        "bytes_sent", "change", "denial", "describes", "kind", "language", "number", "prepares", "rows", "sqlstate",
+        "text", "token",
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +84,7 @@ class Entry:
         denial: Decision | None = None,
         language: Language = "en",
         change: Change | None = None,
+        describes: Prepared | None = None,
         text: str = "",
         prepares: tuple[str, ...] = (),
     ) -> None:
@@ -91,6 +94,7 @@ class Entry:
         self.denial = denial
         self.language: Language = language
         self.change = change
+        self.describes = describes
         self.text = text
         self.prepares = list(reversed(prepares))
         self.rows: int | None = None

@@ -17,7 +17,7 @@ from readonly_guard.domain import Decision, Language
 from readonly_guard_proxy.session.commands import Completed
 from readonly_guard_proxy.session.consequences import Consequences
 from readonly_guard_proxy.session.denial import SYNTAX_ERROR, denial_response, substitute
-from readonly_guard_proxy.session.names import Change, Kind, NameTable
+from readonly_guard_proxy.session.names import Change, Kind, Meaning, NameTable, Prepared
 from readonly_guard_proxy.session.outbox import Outbox
 from readonly_guard_proxy.session.replies import SKIPS_UNTIL_SYNC, Entry, Outcome, outcome
 from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation
@@ -26,6 +26,7 @@ from readonly_guard_proxy.wire.messages import (
     Frontend,
     command_tag,
     error_fields,
+    parameter_types,
     rows_of,
     transaction_status,
 )
@@ -66,9 +67,9 @@ class ReplyLane:
 
     # ------------------------------------------------------------------ what is sent
 
-    def send(self, message: Frame) -> None:
-        """Send a request that runs no text and changes no name."""
-        self._append(Entry(kind=message.kind, number=self._next()), message.data)
+    def send(self, message: Frame, *, describes: Prepared | None = None) -> None:
+        """Send a request that runs no text and changes no name; of ``describes`` the reply may tell the types."""
+        self._append(Entry(kind=message.kind, number=self._next(), describes=describes), message.data)
 
     def send_sync(self, message: Frame) -> None:
         """Send a Sync: the server stops passing over."""
@@ -77,10 +78,10 @@ class ReplyLane:
         self._sync_at = self._number
 
     def send_change(
-        self, message: Frame, kind: Kind, name: bytes, text: str | None, *, token: int | None = None
+        self, message: Frame, kind: Kind, name: bytes, meaning: Meaning | None, *, token: int | None = None
     ) -> None:
-        """Send a request that, when it succeeds, gives a name this text, or with None takes it away."""
-        change = Change(kind=kind, name=name, text=text, number=self._next())
+        """Send a request that, when it succeeds, gives a name this meaning, or with None takes it away."""
+        change = Change(kind=kind, name=name, meaning=meaning, number=self._next())
         self._names.send(change)
         self._append(Entry(kind=message.kind, number=change.number, token=token, change=change), message.data)
 
@@ -101,17 +102,17 @@ class ReplyLane:
             self.skipping = True
             self.skip_cause = SYNTAX_ERROR
 
-    def look_up(self, kind: Kind, name: bytes) -> tuple[bool, str | None]:
-        """Whether a name's text is certain by now, and the text, None when it is unknown.
+    def look_up(self, kind: Kind, name: bytes) -> tuple[bool, Meaning | None]:
+        """Whether it is certain by now what a name means, and what, None when it is unknown.
 
         A change in flight is certain when no Sync and nothing that alters names by SQL was sent since: then what comes
         next cannot run unless it succeeded. What is committed is certain when nothing in flight alters names by SQL.
         An empty lane makes everything certain.
         """
-        text, number = self._names.look_up(kind, name)
+        meaning, number = self._names.look_up(kind, name)
         if number is not None:
-            return number > max(self._sync_at, self._names_altered_at), text
-        return not self._entries or self._names_altered_at < self._entries[0].number, text
+            return number > max(self._sync_at, self._names_altered_at), meaning
+        return not self._entries or self._names_altered_at < self._entries[0].number, meaning
 
     def _next(self) -> int:
         self._number += 1
@@ -147,6 +148,8 @@ class ReplyLane:
             raise ProtocolViolation(f"message type {message.kind!r} from the server in reply to {what}")
         if message.kind == Backend.COMMAND_COMPLETE:
             self._command_complete(command_tag(message), entry)
+        elif message.kind == Backend.PARAMETER_DESCRIPTION and entry.describes is not None:
+            entry.describes.types = parameter_types(message)
         elif message.kind == Backend.READY and transaction_status(message) == b"I":
             self._names.forget_portals()
         self._pass_on(message.data, entry)

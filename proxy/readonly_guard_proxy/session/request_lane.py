@@ -13,15 +13,17 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from readonly_guard.domain import Parameters
 from readonly_guard_proxy.session.commands import Completed, Decide, Refuse
 from readonly_guard_proxy.session.consequences import consequences
 from readonly_guard_proxy.session.events import Decided
-from readonly_guard_proxy.session.names import Kind, is_followed
+from readonly_guard_proxy.session.names import Kind, Portal, Prepared, is_followed
 from readonly_guard_proxy.session.outbox import Outbox
+from readonly_guard_proxy.session.parameters import BoundParameters
 from readonly_guard_proxy.session.reply_lane import ReplyLane
 from readonly_guard_proxy.session.reported import Reported
 from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation, frame
-from readonly_guard_proxy.wire.messages import Frontend, bind_names, execute_portal, query_text, read_parse, target
+from readonly_guard_proxy.wire.messages import Frontend, execute_portal, query_text, read_bind, read_parse, target
 
 __all__ = ["RequestLane"]
 
@@ -42,6 +44,7 @@ class _Pending(msgspec.Struct, frozen=True, kw_only=True):
     phase: str
     text: str
     name: bytes
+    prepared: Prepared | None
     may_be_allowed: bool
 
 
@@ -126,7 +129,7 @@ class RequestLane:
         elif not pending.may_be_allowed:
             return False
         elif pending.phase == "parse":
-            self._replies.send_change(pending.message, "statement", pending.name, pending.text, token=event.token)
+            self._replies.send_change(pending.message, "statement", pending.name, pending.prepared, token=event.token)
         else:
             after = consequences(decision.analysis)
             self._reported.released(after)
@@ -147,14 +150,15 @@ class RequestLane:
             # binding a value to a domain runs its CHECK, and to any type of one's own its input function
             self._refuse(message, "parse", "RG-F03", "a parameter of a type that is not built in", name)
         else:
-            return self._read(message, "parse", text, name)
+            return self._read(message, "parse", text, name, types)
         return True
 
     def _bind(self, message: Frame) -> bool:
-        portal, statement = bind_names(message)
-        certain, text = self._replies.look_up("statement", statement)
+        bind = read_bind(message)
+        certain, statement = self._replies.look_up("statement", bind.statement)
         if certain:
-            self._replies.send_change(message, "portal", portal, text)
+            portal = Portal(statement, bind.values) if isinstance(statement, Prepared) else None
+            self._replies.send_change(message, "portal", bind.portal, portal)
         return certain
 
     def _close(self, message: Frame) -> bool:
@@ -163,16 +167,20 @@ class RequestLane:
         return True
 
     def _describe(self, message: Frame) -> bool:
-        target(message)  # only its form matters: to describe runs nothing
-        self._replies.send(message)
+        about, described = target(message), None  # to describe runs nothing
+        if _KINDS[about.kind] == "statement":
+            certain, statement = self._replies.look_up("statement", about.name)
+            described = statement if certain and isinstance(statement, Prepared) else None
+        self._replies.send(message, describes=described)
         return True
 
     def _execute(self, message: Frame) -> bool:
-        certain, text = self._replies.look_up("portal", execute_portal(message))
-        if certain and text is None:
+        certain, portal = self._replies.look_up("portal", execute_portal(message))
+        if certain and isinstance(portal, Portal):
+            codec = "ascii" if self._reported.in_doubt else self._reported.codec
+            self._decide(message, "execute", portal.text, parameters=BoundParameters(portal, codec))
+        elif certain:
             self._refuse(message, "execute", "RG-T05", "portal not bound by protocol")
-        elif certain and text is not None:
-            self._decide(message, "execute", text)
         return certain
 
     def _function_call(self, message: Frame) -> bool:
@@ -216,7 +224,7 @@ class RequestLane:
 
     # ------------------------------------------------------------------ what they share
 
-    def _read(self, message: Frame, phase: str, raw: bytes, name: bytes = b"") -> bool:
+    def _read(self, message: Frame, phase: str, raw: bytes, name: bytes = b"", types: tuple[int, ...] = ()) -> bool:
         """Have a text decided that came with this message."""
         if self._reported.in_doubt and not raw.isascii():
             if not self._replies.is_empty:
@@ -228,19 +236,36 @@ class RequestLane:
         except UnicodeDecodeError:
             self._refuse(message, phase, "RG-T07", f"text that is not {self._reported.codec}", name)
         else:
-            self._decide(message, phase, text, name)
+            self._decide(message, phase, text, name, prepared=Prepared(text, types) if phase == "parse" else None)
         return True
 
-    def _decide(self, message: Frame, phase: str, text: str, name: bytes = b"") -> None:
-        self._pend(message, phase, text, name, may_be_allowed=True)
-        self._outbox.commands.append(Decide(token=self._token, phase=phase, text=text))
+    def _decide(
+        self,
+        message: Frame,
+        phase: str,
+        text: str,
+        name: bytes = b"",
+        *,
+        prepared: Prepared | None = None,
+        parameters: Parameters | None = None,
+    ) -> None:
+        self._pend(message, phase, text, name, prepared, may_be_allowed=True)
+        self._outbox.commands.append(Decide(token=self._token, phase=phase, text=text, parameters=parameters))
 
     def _refuse(self, message: Frame, phase: str, code: str, what: str, name: bytes = b"") -> None:
-        self._pend(message, phase, "", name, may_be_allowed=False)
+        self._pend(message, phase, "", name, None, may_be_allowed=False)
         self._outbox.commands.append(Refuse(token=self._token, phase=phase, code=code, what=what))
 
-    def _pend(self, message: Frame, phase: str, text: str, name: bytes, *, may_be_allowed: bool) -> None:
+    def _pend(
+        self, message: Frame, phase: str, text: str, name: bytes, prepared: Prepared | None, *, may_be_allowed: bool
+    ) -> None:
         self._token += 1
         self._pending = _Pending(
-            token=self._token, message=message, phase=phase, text=text, name=name, may_be_allowed=may_be_allowed
+            token=self._token,
+            message=message,
+            phase=phase,
+            text=text,
+            name=name,
+            prepared=prepared,
+            may_be_allowed=may_be_allowed,
         )

@@ -19,22 +19,24 @@ __all__ = [
     "STREAMED_KINDS",
     "Authentication",
     "Backend",
+    "BindMessage",
     "Frontend",
     "ParseMessage",
     "Target",
     "authentication_code",
     "authentication_sasl",
     "backend_key",
-    "bind_names",
     "command_tag",
     "error_fields",
     "error_response",
     "execute_portal",
     "negotiated_version",
     "parameter_status",
+    "parameter_types",
     "parse_message",
     "query_message",
     "query_text",
+    "read_bind",
     "read_parse",
     "rows_of",
     "sasl_initial_response",
@@ -123,6 +125,14 @@ class ParseMessage(NamedTuple):
     types: tuple[int, ...]
 
 
+class BindMessage(NamedTuple):
+    """The parts of a Bind; ``values`` is what follows the names (`readonly_guard_proxy.wire.values`)."""
+
+    portal: bytes
+    statement: bytes
+    values: bytes
+
+
 class Target(NamedTuple):
     """What a Close or Describe is about: kind ``b"S"`` (statement) or ``b"P"`` (portal), and its name."""
 
@@ -159,12 +169,12 @@ def parse_message(name: bytes, text: bytes) -> bytes:
     return frame(Frontend.PARSE, name + b"\0" + text + b"\0" + _INT16.pack(0))
 
 
-def bind_names(message: Frame) -> tuple[bytes, bytes]:
-    """Portal and statement of a Bind: ``String portal, String statement`` and values that only the server reads."""
+def read_bind(message: Frame) -> BindMessage:
+    """The parts of a Bind: ``String portal, String statement`` and formats and values, which the server checks."""
     parts = message.body.split(b"\0", 2)
     if len(parts) != 3:  # noqa: PLR2004  portal, statement, values
         raise ProtocolViolation("Bind that is cut short")
-    return parts[0], parts[1]
+    return BindMessage(*parts)
 
 
 def execute_portal(message: Frame) -> bytes:
@@ -209,6 +219,14 @@ def backend_key(message: Frame) -> tuple[int, bytes]:
     if len(body) <= _PID.size:
         raise ProtocolViolation("BackendKeyData that is cut short")
     return _PID.unpack_from(body)[0], body[_PID.size :]
+
+
+def parameter_types(message: Frame) -> tuple[int, ...]:
+    """The types in a ParameterDescription: ``Int16 n, Int32 type × n``."""
+    body = message.body
+    if len(body) < _INT16.size or len(body) != _INT16.size + _INT32.size * _INT16.unpack_from(body)[0]:
+        raise ProtocolViolation("ParameterDescription whose number of types does not fit")
+    return tuple(oid for (oid,) in _INT32.iter_unpack(body[_INT16.size :]))
 
 
 def command_tag(message: Frame) -> bytes:

@@ -1,0 +1,42 @@
+"""The values that a portal was bound to, for whoever must know whom a statement is about."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from readonly_guard_proxy.session.names import Portal
+from readonly_guard_proxy.wire.values import Value, array_texts, bound_values, text_of
+
+__all__ = ["BoundParameters"]
+
+_NOTHING: Final[tuple[Value, ...]] = ()
+
+
+class BoundParameters:
+    """The parameters of a portal; a :class:`readonly_guard.domain.Parameters`. Decodes only what is asked for.
+
+    Args:
+        portal: with the values and the types as far as they are known.
+        codec: of the client's encoding.
+    """
+
+    def __init__(self, portal: Portal, codec: str) -> None:
+        self._portal = portal
+        self._codec = codec
+        self._values: tuple[Value, ...] | None = None
+
+    def texts(self, number: int, *, is_array: bool) -> tuple[str, ...] | None:
+        """The value of ``$number`` as PostgreSQL writes it, or those of an array's elements; NULL is no value."""
+        if self._values is None:
+            values = None if self._portal.values is None else bound_values(self._portal.values)
+            self._values = _NOTHING if values is None else values
+        if not 0 < number <= len(self._values):
+            return None
+        value, types = self._values[number - 1], self._portal.statement.types
+        oid = types[number - 1] if number <= len(types) else 0
+        if value.data is None:
+            return ()
+        if is_array:
+            return array_texts(value, oid, self._codec)
+        text = text_of(value, oid, self._codec)
+        return None if text is None else (text,)

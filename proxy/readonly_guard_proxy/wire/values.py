@@ -1,0 +1,195 @@
+"""Codecs of the values of parameters: what Bind carries, text or binary, as PostgreSQL would write it.
+
+Only types that a patient key can have are known: whole numbers, numeric, strings, uuid, and one-dimensional arrays of
+them. The layouts are those of PostgreSQL's send functions (int4send, numeric_send, array_send …). Nothing here refuses
+anything: a value that cannot be told is None, and the server says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from struct import Struct
+from typing import Final, NamedTuple
+from uuid import UUID
+
+__all__ = ["Value", "array_texts", "bound_values", "text_of"]
+
+_INT16: Final = Struct("!h")
+_INT32: Final = Struct("!i")
+_NUMERIC: Final = Struct("!hhHh")
+_ARRAY: Final = Struct("!iiI")
+_DIMENSION: Final = Struct("!ii")
+
+_BINARY: Final = 1
+_NULL: Final = -1
+_POSITIVE, _NEGATIVE = 0x0000, 0x4000
+_MOST_GROUPS: Final = 16
+"""Groups of four digits before or behind the point; an identifier has three or four."""
+
+# oids from PostgreSQL's pg_type.dat, which never change
+_INT2, _INT4, _INT8, _OID, _NUMERIC_OID, _UUID = 21, 23, 20, 26, 1700, 2950
+_STRINGS: Final = frozenset({25, 1043, 1042, 19, 705})  # text, varchar, bpchar, name, unknown
+_NUMBERS: Final = frozenset({_INT2, _INT4, _INT8, _OID, _NUMERIC_OID})
+_ELEMENTS: Final = {
+    1005: _INT2, 1007: _INT4, 1016: _INT8, 1028: _OID, 1231: _NUMERIC_OID, 2951: _UUID,
+    1009: 25, 1015: 1043, 1014: 1042, 1003: 19,
+}  # fmt: skip
+"""The types of arrays' elements, by the array's type."""
+
+# one element of an array written as text (documentation 8.15.6): quoted with backslashes, or bare
+_ELEMENT: Final = re.compile(
+    r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^",{}\\\s](?:[^",{}\\]*[^",{}\\\s])?))\s*(?P<end>,|\Z)', re.DOTALL
+)
+
+
+class Value(NamedTuple):
+    """A value as it came; None stands for NULL."""
+
+    is_binary: bool
+    data: bytes | None
+
+
+def bound_values(values: bytes) -> tuple[Value, ...] | None:
+    """The values of a Bind, from behind its names; None when it is malformed.
+
+    ``Int16 n, Int16 format × n, Int16 m, (Int32 length, Byte × length) × m, …``; one format is every value's, none is
+    text, a length of -1 is NULL.
+    """
+    try:
+        (count,) = _INT16.unpack_from(values)
+        formats = struct.unpack_from(f"!{count}h", values, 2)
+        at = 2 + 2 * count
+        (number,) = _INT16.unpack_from(values, at)
+        at += 2
+        found = []
+        for index in range(number):
+            data, at = _counted(values, at)
+            kind = formats[0] if count == 1 else formats[index] if count else 0
+            found.append(Value(kind == _BINARY, data))
+    except (struct.error, IndexError):
+        return None
+    return tuple(found)
+
+
+def _counted(data: bytes, at: int) -> tuple[bytes | None, int]:
+    """Bytes with their length in front, and where they end."""
+    (length,) = _INT32.unpack_from(data, at)
+    at += _INT32.size
+    if length == _NULL:
+        return None, at
+    if length < 0 or at + length > len(data):
+        raise struct.error
+    return data[at : at + length], at + length
+
+
+def text_of(value: Value, oid: int, codec: str) -> str | None:
+    """A value that is not NULL, as text; None when it cannot be told.
+
+    Args:
+        value: as it came.
+        oid: of its type; 0 when that is not known.
+        codec: of the client's encoding, for strings.
+    """
+    if value.data is None:
+        return None
+    try:
+        if value.is_binary:
+            return _DECODERS[oid](value.data, codec)
+        written = value.data.decode(codec)
+        if oid in _NUMBERS:
+            return _shortest(Decimal(written.strip()))
+        return str(UUID(written)) if oid == _UUID else written
+    except (KeyError, ValueError, struct.error, InvalidOperation):
+        return None
+
+
+def array_texts(value: Value, oid: int, codec: str) -> tuple[str, ...] | None:
+    """The elements of an array that is not NULL, as :func:`text_of`; NULL among them is left out."""
+    if value.data is None or (oid and oid not in _ELEMENTS):
+        return None
+    try:
+        elements = _binary_elements(value.data) if value.is_binary else _text_elements(value.data, oid, codec)
+        texts = tuple(text_of(one, element, codec) for element, one in elements if one.data is not None)
+    except (ValueError, struct.error):
+        return None
+    return None if None in texts else texts  # type: ignore[return-value]
+
+
+def _binary_elements(data: bytes) -> list[tuple[int, Value]]:
+    """``Int32 dimensions, Int32 flags, Int32 type, (Int32 size, Int32 lower bound) × dimensions, elements``."""
+    dimensions, _, oid = _ARRAY.unpack_from(data)
+    if dimensions == 0:
+        return []
+    at = _ARRAY.size
+    size, _ = _DIMENSION.unpack_from(data, at)
+    at += _DIMENSION.size
+    if dimensions != 1 or size * _INT32.size > len(data) - at:
+        raise ValueError
+    found = []
+    for _ in range(size):
+        element, at = _counted(data, at)
+        found.append((oid, Value(is_binary=True, data=element)))
+    return found
+
+
+def _text_elements(data: bytes, oid: int, codec: str) -> list[tuple[int, Value]]:
+    written = data.decode(codec).strip()
+    if written[:1] != "{" or written[-1:] != "}":
+        raise ValueError  # with bounds, [1:2]={…}, or no array at all
+    element, inner, found = _ELEMENTS.get(oid, 0), written[1:-1], []
+    at = 0 if inner.strip() else None
+    while at is not None:
+        match = _ELEMENT.match(inner, at)
+        if match is None:
+            raise ValueError
+        bare = match["bare"]
+        if bare is None:
+            word = re.sub(r"\\(.)", r"\1", match["quoted"], flags=re.DOTALL)
+            found.append((element, Value(is_binary=False, data=word.encode(codec))))
+        elif bare.upper() != "NULL":
+            found.append((element, Value(is_binary=False, data=bare.encode(codec))))
+        at = match.end() if match["end"] else None
+    return found
+
+
+def _shortest(value: Decimal) -> str:
+    """A number so that equal ones are written alike."""
+    if not value.is_finite() or abs(value.adjusted()) > 4 * _MOST_GROUPS:
+        raise ValueError
+    return str(int(value)) if value == value.to_integral_value() else f"{value.normalize():f}"
+
+
+def _whole(layout: str) -> Callable[[bytes, str], str]:
+    return lambda data, _: str(struct.unpack(layout, data)[0])
+
+
+def _string(data: bytes, codec: str) -> str:
+    return data.decode(codec)
+
+
+def _numeric(data: bytes, _: str) -> str:
+    """``Int16 groups, Int16 weight of the first, Int16 sign, Int16 scale, Int16 group of four digits × groups``."""
+    count, weight, sign, _ = _NUMERIC.unpack_from(data)
+    if sign not in {_POSITIVE, _NEGATIVE} or abs(weight) > _MOST_GROUPS or count > 2 * _MOST_GROUPS:
+        raise ValueError
+    groups = struct.unpack(f"!{count}H", data[_NUMERIC.size :])
+    value = sum((Decimal(group).scaleb(4 * (weight - at)) for at, group in enumerate(groups)), Decimal(0))
+    return _shortest(-value if sign == _NEGATIVE else value)
+
+
+def _uuid(data: bytes, _: str) -> str:
+    return str(UUID(bytes=data))
+
+
+_DECODERS: Final[dict[int, Callable[[bytes, str], str]]] = {
+    _INT2: _whole("!h"),
+    _INT4: _whole("!i"),
+    _INT8: _whole("!q"),
+    _OID: _whole("!I"),
+    _NUMERIC_OID: _numeric,
+    _UUID: _uuid,
+    **dict.fromkeys(_STRINGS, _string),
+}
