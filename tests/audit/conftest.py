@@ -1,6 +1,7 @@
 """Records, and real child processes to fill, kill and starve journals in."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -117,3 +118,28 @@ def child() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def in_a_mount_namespace() -> Callable[..., str]:
+    """Runs a script of `children/` where it may mount disks that nobody else sees; skips where that is not allowed."""
+    command = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*command, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("needs Linux mount namespaces (unshare --mount)")
+
+    def run(script: str, *arguments: object) -> str:
+        done = subprocess.run(
+            [*command, sys.executable, str(CHILDREN / script), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
