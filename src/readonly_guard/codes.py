@@ -188,7 +188,7 @@ CORE_CODES: Final[dict[str, CoreCode]] = {
             hint_en="Connect with client_encoding=UTF8.",
         ),
         CoreCode(
-            "RG-A01",
+            "RG-A03",
             "authentication",
             Sqlstate.NOT_IDENTIFIED,
             sv="Anslutningen måste vara krypterad",

@@ -137,9 +137,9 @@ class TestClearText:
         client = await client_class.connect(tls_proxy.port)
         client.send(pg.startup(user="postgres"))
         assert await client.rest() == "E(28000) EOF"
-        assert "must be encrypted (RG-A01)" in client.errors[0]["M"]
+        assert "must be encrypted (RG-A03)" in client.errors[0]["M"]
         assert "sslmode=require" in client.errors[0]["H"]
-        assert guard.sessions[-1][:3] == ("refused", "postgres", ("RG-A01",))
+        assert guard.sessions[-1][:3] == ("refused", "postgres", ("RG-A03",))
 
     async def test_is_taken_where_it_is_allowed(self, run_tls, client_class, authority, pg) -> None:
         async with run_tls(mode="allow") as proxy:

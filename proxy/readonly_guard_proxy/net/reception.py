@@ -232,7 +232,7 @@ class Reception(asyncio.Protocol):
             return
         if self._house.certificates.is_required and not is_encrypted(self._transport):
             what = "this guard takes no connection without TLS"
-            self._turn_away(fatal_of_code("RG-A01", what, language), what, codes=("RG-A01",))
+            self._turn_away(fatal_of_code("RG-A03", what, language), what, codes=("RG-A03",))
             return
         judgement = self._house.judge(parameters)
         if judgement.reasons:
