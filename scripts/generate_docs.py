@@ -64,6 +64,8 @@ def metrics() -> str:
         statements=one,
         upstream_errors=one,
         cancels=one,
+        limits=one,
+        deadlines=one,
         policy_revisions=one,
     )
     rows = []

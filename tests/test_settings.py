@@ -107,3 +107,21 @@ def test_information_sets_are_read_and_their_mistakes_named(tmp_path):
 def test_without_any_the_synthetic_databases_information_sets_stand(tmp_path):
     names = {one.name for one in load_settings(write(tmp_path, GOOD)).reading.information_sets}
     assert {"Vaccinationer", "Mikrobiologiska odlingar", "Diagnoser"} <= names
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[limits]\nidle_timeout_s = 0", "limits.idle_timeout_s is 0.0; it must be above 0 and finite"),
+        ("[limits]\nstatement_timeout_s = inf", "limits.statement_timeout_s is inf; it must be above 0 and finite"),
+        ("[limits]\nconnections_per_user = -1", "limits.connections_per_user is -1; it must be above 0 and finite"),
+        ("[listener.tcp]\nkeepalive_idle_s = 0", "listener.tcp.keepalive_idle_s is 0; it must be above 0 and finite"),
+        ("[upstream.tcp]\nkeepalive = 1", "unknown key 'upstream.tcp.keepalive'; did you mean 'keepalive_probes'?"),
+        ("[admin]\nport = 1\nsocket = 'x'", "admin.port and admin.socket are both set; keep one"),
+        ("[admin]\nport = 99999", "admin.port is 99999; a port is 0 to 65535"),
+    ],
+)
+def test_mistakes_in_limits_and_operations(tmp_path, text, message):
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(write(tmp_path, GOOD + text))
+    assert message in str(caught.value)

@@ -31,6 +31,7 @@ __all__ = [
     "PolicySettings",
     "ReadingSettings",
     "Settings",
+    "TcpSettings",
     "UpstreamSettings",
     "load_settings",
 ]
@@ -64,6 +65,23 @@ class ListenerTlsSettings(_Section, frozen=True, kw_only=True):
         return self.mode or ("off" if self.certificate is None else "require")
 
 
+class TcpSettings(_Section, frozen=True, kw_only=True):
+    """How a peer that is gone without a word is found out (`tcp(7)`); of no effect on a unix socket.
+
+    A connection on which nothing happens is asked after ``keepalive_idle_s`` whether anybody is there, then every
+    ``keepalive_interval_s``, and closed after ``keepalive_probes`` unanswered questions: two minutes by default.
+    """
+
+    keepalive_idle_s: int = 60
+    keepalive_interval_s: int = 10
+    keepalive_probes: int = 6
+    unacknowledged_s: int | None = None
+    """How long data that was sent may stay unacknowledged (TCP_USER_TIMEOUT); the system's, some 15 minutes, if unset.
+
+    A client that stops reading for so long is cut off as well, also one whose user looks at the first page of a result.
+    """
+
+
 class ListenerSettings(_Section, frozen=True, kw_only=True):
     """Where clients connect. Port 0 takes a free one (tests, demo)."""
 
@@ -72,6 +90,7 @@ class ListenerSettings(_Section, frozen=True, kw_only=True):
     name: str = "default"
     language: Language = "en"
     tls: ListenerTlsSettings = ListenerTlsSettings()
+    tcp: TcpSettings = TcpSettings()
 
 
 class UpstreamSettings(_Section, frozen=True, kw_only=True):
@@ -80,6 +99,7 @@ class UpstreamSettings(_Section, frozen=True, kw_only=True):
     host: str
     port: int = 5432
     connect_timeout_s: float = 10.0
+    tcp: TcpSettings = TcpSettings()
 
 
 class PolicySettings(_Section, frozen=True, kw_only=True):
@@ -163,9 +183,23 @@ class LimitSettings(_Section, frozen=True, kw_only=True):
     message_bytes: int = 16 * 1024 * 1024
     startup_bytes: int = 10_000
     startup_timeout_s: float = 15.0
+    """Within which a client must have sent its startup packet, and then again within which it must be let in."""
+    statement_timeout_s: float | None = None
+    """After which a statement is cancelled (57014); one that even then does not end costs its session. None: never.
+
+    What is sent up to a Sync or Flush counts as one, because the server holds its replies back until then.
+    """
+    idle_timeout_s: float | None = None
+    """After which a session that does nothing is ended (57P05). None: never."""
+    idle_in_transaction_timeout_s: float | None = None
+    """After which one that does nothing, but keeps a transaction open, is ended (25P03). None: never."""
     statement_bytes: int = 100_000
     tokens: int = 24_000
     connections: int = 1_000
+    """Sessions in all; one more is refused (53300) before the server hears of it."""
+    connections_per_user: int | None = None
+    connections_per_address: int | None = None
+    """Connections from one address, those that have not yet said who they are included."""
 
 
 class PluginSettings(_Section, frozen=True, kw_only=True):
@@ -279,11 +313,17 @@ def _check(path: Path, settings: Settings) -> None:
             raise ConfigurationError(f"{path}: {name} is {port}; a port is {lowest} to 65535")
     if settings.admin.port is not None and settings.admin.socket is not None:
         raise ConfigurationError(f"{path}: admin.port and admin.socket are both set; keep one")
-    for section in ("limits", "plugins", "journal"):
-        values: dict[str, Any] = msgspec.to_builtins(getattr(settings, section))
+    for section, part in (
+        ("limits", settings.limits),
+        ("journal", settings.journal),
+        ("plugins", settings.plugins),
+        ("listener.tcp", settings.listener.tcp),
+        ("upstream.tcp", settings.upstream.tcp),
+    ):
+        values: dict[str, Any] = msgspec.to_builtins(part)
         for key, value in values.items():
-            if isinstance(value, int | float) and value <= 0:
-                raise ConfigurationError(f"{path}: {section}.{key} is {value}; it must be above 0")
+            if isinstance(value, int | float) and not 0 < value < math.inf:  # TOML can write inf and nan
+                raise ConfigurationError(f"{path}: {section}.{key} is {value}; it must be above 0 and finite")
     if settings.reading.workers < 0:
         raise ConfigurationError(f"{path}: reading.workers is {settings.reading.workers}; it must be 0 or more")
     if not 0 < settings.reading.deadline_s < math.inf:  # TOML can write inf, and nan, which is not above 0 either

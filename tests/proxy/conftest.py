@@ -41,6 +41,7 @@ from readonly_guard.settings import (
     Settings,
     UpstreamSettings,
 )
+from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.service import serve
 
@@ -299,6 +300,7 @@ class Proxy:
         self.port, self.guard, self.settings, self.stop = port, guard, settings, stop
         self.task: asyncio.Task[None]
         self.certificates: Certificates
+        self.meters: Meters
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
@@ -413,6 +415,7 @@ def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
             limits=LimitSettings(**limits),
             admin=admin,
         )
+        meters = Meters()
         stop, ports = asyncio.Event(), asyncio.get_running_loop().create_future()
         certificates = Certificates(settings)
         task = asyncio.create_task(
@@ -423,6 +426,7 @@ def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
                 ready=ports.set_result,
                 stop=stop,
                 drain_s=drain_s,
+                meters=meters,
                 certificates=certificates,
             )
         )
@@ -431,7 +435,7 @@ def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
             await task  # it did not start, and says why
         proxy = Proxy(await ports, guard, settings, stop)
         proxy.certificates = certificates
-        proxy.task = task
+        proxy.task, proxy.meters = task, meters
         try:
             yield proxy
         finally:

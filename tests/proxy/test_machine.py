@@ -74,6 +74,11 @@ class Stage:
                     "drain": events.DrainRequested(),
                     "drain now": events.DrainRequested(now=True),
                     "failed": events.Failed(what="no decision"),
+                    "cancel delivered": events.CancelDelivered(),
+                    "waited to start": events.OutOfPatience(waiting=events.Waiting.STARTUP),
+                    "waited for a statement": events.OutOfPatience(waiting=events.Waiting.STATEMENT),
+                    "waited idle": events.OutOfPatience(waiting=events.Waiting.IDLE),
+                    "waited in a transaction": events.OutOfPatience(waiting=events.Waiting.IDLE_IN_TRANSACTION),
                 }[rest]
         return [self.told(command) for command in self.machine.handle(event)]
 
@@ -158,6 +163,8 @@ class Stage:
                 return f"completed {token} {rows} {sqlstate}".strip()
             case commands.Opened(pid=pid):
                 return f"opened {pid}"
+            case commands.CancelStatement(pid=pid, key=key):
+                return f"cancel {pid} {key.decode()}"
             case commands.Finish():
                 return "finish"
             case commands.Abort():
@@ -978,6 +985,169 @@ def test_drain(stage, new) -> None:
     )
     new().ready().play("! drain\nserver X\nclient E(FATAL 57P01)\nfinish")
     new().play("! drain now\nclient E(FATAL 57P01)\nfinish")
+    new().play("! drain\nclient E(FATAL 57P01)\nfinish")
+
+
+class TestPatience:
+    def test_a_client_that_is_not_let_in(self, new) -> None:
+        stage = new()
+        assert stage.machine.waiting == (events.Waiting.STARTUP, 0)
+        stage.play("! waited to start\nclient E(FATAL 57014)\nabort")
+
+    def test_an_idle_one(self, stage) -> None:
+        assert stage.machine.waiting == (events.Waiting.IDLE, 0)
+        stage.play("! waited idle\nserver X\nclient E(FATAL 57P05)\nfinish")
+
+    def test_one_that_keeps_a_transaction_open(self, stage) -> None:
+        stage.play(
+            """
+            > Q:begin
+              decide query begin
+            = allow
+              server Q
+            < C:BEGIN Z:T
+              client C Z
+              completed 1 None
+            """
+        )
+        assert stage.machine.waiting == (events.Waiting.IDLE_IN_TRANSACTION, 1)
+        stage.play("! waited in a transaction\nserver X\nclient E(FATAL 25P03)\nfinish")
+
+    def test_one_that_never_sends_its_sync_keeps_one_too(self, stage) -> None:
+        stage.play(
+            """
+            > P:=select 1 + H
+              decide parse select 1
+            = allow
+              server P H
+            < 1
+              client 1
+              completed 1 None
+            """
+        )
+        assert stage.machine.waiting[0] is events.Waiting.IDLE_IN_TRANSACTION
+        stage.play("> S\nserver S\n< Z:I\nclient Z")
+        assert stage.machine.waiting[0] is events.Waiting.IDLE
+
+    def test_what_is_waited_for_is_another_with_every_request(self, stage) -> None:
+        seen = [stage.machine.waiting]
+        for number in range(1, 4):
+            stage.play("> Q:a\ndecide query a\n= allow\nserver Q")
+            seen.append(stage.machine.waiting)
+            stage.play(f"< C:SELECT_1 Z:I\nclient C Z\ncompleted {number} 1")
+            seen.append(stage.machine.waiting)
+        assert len(set(seen)) == len(seen)
+        stage.play("> Q:a\ndecide query a")  # a decision is waited for
+        assert stage.machine.waiting == (events.Waiting.STATEMENT, -4)
+
+    def test_a_statement_is_cancelled_and_the_session_lives_on(self, stage) -> None:
+        stage.play(
+            """
+            > Q:a
+              decide query a
+            = allow
+              server Q
+            ! waited for a statement
+              cancel 7 abcd
+            < E:57014 Z:I
+              client E(ERROR 57014) Z
+              completed 1 None 57014
+            > Q:b
+            ! cancel delivered
+              decide query b
+            = allow
+              server Q
+            < C:SELECT_1 Z:I
+              client C Z
+              completed 2 1
+            """
+        )
+
+    def test_nothing_runs_that_a_late_cancel_could_hit(self, stage) -> None:
+        stage.play(
+            """
+            > Q:a
+              decide query a
+            = allow
+              server Q
+            ! waited for a statement
+              cancel 7 abcd
+            < C:SELECT_1 Z:I
+              client C Z
+              completed 1 1
+            > Q:b
+            > Q:c
+            ! cancel delivered
+              decide query b
+            = allow
+              server Q
+              decide query c
+            """
+        )
+
+    def test_the_cancelled_one_is_told_of_the_limit_and_the_next_of_the_user(self, stage) -> None:
+        text = "> Q:a\ndecide query a\n= allow\nserver Q"
+        stage.play(text + "\n! waited for a statement\ncancel 7 abcd")
+        stage.machine.handle(events.CancelDelivered())
+        cancelled = stage.from_server("E:57014") + stage.from_server("Z:I")
+        told = stage.machine.handle(events.ServerData(data=cancelled))[0].data
+        assert b"statement timeout" in told
+        assert b"limits.statement_timeout_s" in told
+        stage.play(text)
+        assert stage.machine.handle(events.ServerData(data=cancelled))[0].data == cancelled
+
+    def test_what_does_not_end_then_costs_the_session(self, stage) -> None:
+        stage.play(
+            """
+            > Q:a
+              decide query a
+            = allow
+              server Q
+            ! waited for a statement
+              cancel 7 abcd
+            ! cancel delivered
+            ! waited for a statement
+              client E(FATAL 57014)
+              completed 1 None 08006
+              abort
+            """
+        )
+
+    def test_so_does_a_decision_that_does_not_come(self, stage) -> None:
+        stage.play(
+            """
+            > Q:a
+              decide query a
+            ! waited for a statement
+            ! waited for a statement
+              client E(FATAL 57014)
+              abort
+            = allow
+              completed 1 None 08006
+            """
+        )
+
+    def test_a_server_that_gave_no_key_cannot_be_asked(self, new) -> None:
+        stage = new()
+        stage.play(
+            """
+            < R0 S:client_encoding=UTF8 S:standard_conforming_strings=on Z:I
+              client R S S Z
+              opened 0
+            > Q:a
+              decide query a
+            = allow
+              server Q
+            ! waited for a statement
+              client E(FATAL 57014)
+              completed 1 None 08006
+              abort
+            """
+        )
+
+    def test_a_deadline_that_comes_too_late_does_nothing(self, stage) -> None:
+        stage.play("! waited in a transaction\n! waited to start\n! waited for a statement\n! cancel delivered")
+        assert stage.machine.waiting == (events.Waiting.IDLE, 0)
 
 
 def test_a_client_that_sends_much_while_a_decision_is_in_flight_is_held_back(stage) -> None:

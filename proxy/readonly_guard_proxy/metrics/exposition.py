@@ -61,6 +61,8 @@ def metrics(figures: Figures, *, version: str, is_ready: bool, log_free_bytes: i
     yield _labelled("received_bytes", "Bytes received, by sender.", "sender", received)
     yield _labelled("upstream_errors", "Failed connections to the server.", "kind", figures.upstream_errors)
     yield _labelled("cancels", "Cancel requests by what became of them.", "outcome", figures.cancels)
+    yield _labelled("limits", "Connections refused, by the limit that stood against them.", "limit", figures.limits)
+    yield _labelled("deadlines", "Sessions and statements whose time ran out.", "waiting_for", figures.deadlines)
     yield _histogram("log_commit_seconds", "Time the log's commits took.", figures.log_commit_s)
     yield _counter("log_records", "Records written to the log.", figures.log_records)
     yield _counter("log_failures", "Commits of the log that failed: all they held was denied.", figures.log_failures)

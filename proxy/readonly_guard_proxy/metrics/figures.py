@@ -43,6 +43,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         server_bytes: received from the server.
         upstream_errors: failed connections to the server, by kind of failure.
         cancels: cancel requests: ``forwarded``, ``unknown`` (no session has that key), ``failed``.
+        limits: connections refused, by the limit that stood against them.
+        deadlines: sessions and statements whose time ran out, by what they waited for.
         log_commit_s: how long the log's commits took; all records of a commit waited for it.
         log_records: records written.
         log_failures: commits that failed; everything that waited for them was denied.
@@ -64,6 +66,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     server_bytes: int = 0
     upstream_errors: dict[str, int] = {}
     cancels: dict[str, int] = {}
+    limits: dict[str, int] = {}
+    deadlines: dict[str, int] = {}
     log_commit_s: HistogramFigures = HistogramFigures()
     log_records: int = 0
     log_failures: int = 0

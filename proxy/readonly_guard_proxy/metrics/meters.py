@@ -81,6 +81,8 @@ class Meters:
         self.server_bytes = 0
         self.upstream_errors = Counter()
         self.cancels = Counter()
+        self.limits = Counter()
+        self.deadlines = Counter()
         self.log_commit_s = Histogram()
         self.log_records = 0
         self.log_failures = 0
@@ -110,6 +112,8 @@ class Meters:
             server_bytes=self.server_bytes,
             upstream_errors=dict(self.upstream_errors.counts),
             cancels=dict(self.cancels.counts),
+            limits=dict(self.limits.counts),
+            deadlines=dict(self.deadlines.counts),
             log_commit_s=self.log_commit_s.figures(),
             log_records=self.log_records,
             log_failures=self.log_failures,

@@ -23,10 +23,13 @@ def close_gently(transport: asyncio.Transport, last_words: bytes = b"") -> None:
     transport.resume_reading()
     if last_words:
         transport.write(last_words)
-    if transport.can_write_eof():
-        transport.write_eof()
-    else:
-        transport.close()
+    try:
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()
+    except OSError:  # reset by the other side a moment ago, which the loop has not told yet
+        transport.abort()
 
 
 class _Lingering(asyncio.Protocol):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time  # uvloop's own clock only counts whole milliseconds
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -18,10 +18,12 @@ from readonly_guard.domain import Decision, Declared, Language, Session, Stateme
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.flow import Valve
+from readonly_guard_proxy.net.patience import Patience
 from readonly_guard_proxy.net.ports import DecisionMaker
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.session.commands import (
     Abort,
+    CancelStatement,
     Command,
     Completed,
     Decide,
@@ -32,12 +34,14 @@ from readonly_guard_proxy.session.commands import (
     ToServer,
 )
 from readonly_guard_proxy.session.events import (
+    CancelDelivered,
     ClientData,
     ClientLost,
     Decided,
     DrainRequested,
     Event,
     Failed,
+    OutOfPatience,
     ServerData,
     ServerLost,
 )
@@ -69,6 +73,8 @@ class Link(asyncio.Protocol):
         meters: count what is received.
         opened: called with process id and cancel key once the server lets the client in.
         closed: called once, when the session is over.
+        cancel: sends the server a cancel request with this process id and key.
+        patience: how long the session may wait for what.
     """
 
     def __init__(
@@ -81,6 +87,8 @@ class Link(asyncio.Protocol):
         meters: Meters,
         opened: Callable[[int, bytes], None],
         closed: Callable[[], None],
+        cancel: Callable[[int, bytes], Coroutine[Any, Any, None]],
+        patience: Patience,
     ) -> None:
         self._who = who
         self._machine = machine
@@ -89,6 +97,8 @@ class Link(asyncio.Protocol):
         self._meters = meters
         self._opened = opened
         self._closed = closed
+        self._cancel = cancel
+        self._patience = patience
         self._declared = who.initial
         self._released: dict[int, tuple[Decision, float]] = {}
         self._is_joined = False
@@ -154,6 +164,15 @@ class Link(asyncio.Protocol):
         """The proxy stops: end when nothing is under way, or at once."""
         self.happened(DrainRequested(now=now))
 
+    def look(self, now_s: float) -> None:
+        """See whether the session has waited too long; to be called every now and then."""
+        if self._is_joined and not self._is_over:
+            machine = self._machine
+            if self._patience.ran_out(machine.waiting, now_s):
+                waiting = machine.waiting[0]
+                self._meters.deadlines.add(waiting.name.lower())
+                self.happened(OutOfPatience(waiting=waiting))
+
     # ------------------------------------------------------------------ the machine's commands
 
     def _carry_out(self, command: Command) -> None:
@@ -174,8 +193,10 @@ class Link(asyncio.Protocol):
                 self._was_open = True
                 self._opened(pid, key)
                 self._guard.session_event("opened", self._who.session, self._who.subject.id)
-            case Finish():
-                self._end(reason="")
+            case CancelStatement(pid=pid, key=key):
+                self._tasks.start(self._deliver_cancel(pid, key))
+            case Finish(reason=reason):
+                self._end(reason=reason)
                 self._server.close()
             case Abort(reason=reason):
                 _log.warning("session aborted", session_id=self._session_id, reason=reason)
@@ -194,6 +215,13 @@ class Link(asyncio.Protocol):
             if question.phase in _EXECUTED:
                 self._declared = decision.declared
         self.happened(Decided(token=question.token, decision=decision, language=self._language))
+
+    async def _deliver_cancel(self, pid: int, key: bytes) -> None:
+        try:
+            await self._cancel(pid, key)
+        except OSError as error:
+            _log.warning("overdue statement not cancelled", session_id=self._session_id, error=type(error).__name__)
+        self.happened(CancelDelivered())
 
     async def _decide(self, question: Decide | Refuse) -> Decision:
         request = StatementRequest(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import structlog
@@ -13,16 +15,20 @@ from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.addresses import cannot_listen
 from readonly_guard_proxy.net.cancel import CancelKeys
 from readonly_guard_proxy.net.certificates import Certificates
+from readonly_guard_proxy.net.crowd import Crowd
 from readonly_guard_proxy.net.link import Link
+from readonly_guard_proxy.net.patience import deadlines_of, interval_s
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 from readonly_guard_proxy.net.reception import Reception
 from readonly_guard_proxy.net.tasks import Tasks
+from readonly_guard_proxy.session.events import Waiting
 
 __all__ = ["Listener"]
 
 _log = structlog.get_logger(__name__)
 _BACKLOG: Final = 1_024
 _FAREWELL_S: Final = 2.0
+_LOOKED_AT_ONCE: Final = 256
 
 
 class Listener:
@@ -51,6 +57,10 @@ class Listener:
         self.certificates = certificates
         self.tasks = Tasks()
         self.cancel_keys = CancelKeys()
+        self.crowd = Crowd(settings.limits)
+        self.deadlines_s: Mapping[Waiting, float] = deadlines_of(settings.limits)
+        self._look_s = interval_s(self.deadlines_s)
+        self._looking: asyncio.Handle | None = None
         self._links: set[Link] = set()
         self._receptions: set[Reception] = set()
         self._empty = asyncio.Event()
@@ -73,6 +83,7 @@ class Listener:
         except OSError as error:
             raise ConfigurationError(cannot_listen("listener", where.host, where.port, error)) from error
         port: int = self._server.sockets[0].getsockname()[1]
+        self._look()
         _log.info("listening", host=where.host, port=port, listener=where.name)
         return port
 
@@ -91,14 +102,25 @@ class Listener:
             _log.warning("sessions cut off", sessions=len(self._links))
             for link in tuple(self._links):
                 link.drain(now=True)
+        if self._looking is not None:
+            self._looking.cancel()
         await self.tasks.finish(_FAREWELL_S)
 
-    # ------------------------------------------------------------------ the house
+    def _look(self) -> None:
+        self._look_on(iter(tuple(self._links)))
 
-    @property
-    def is_full(self) -> bool:
-        """Whether as many sessions are open as may be."""
-        return len(self._links) >= self.settings.limits.connections
+    def _look_on(self, links: Iterator[Link]) -> None:
+        """Look at the next few sessions, so that statements of the others need not wait until all are seen."""
+        loop = asyncio.get_running_loop()
+        now_s, some = loop.time(), tuple(itertools.islice(links, _LOOKED_AT_ONCE))
+        for link in some:
+            link.look(now_s)
+        if len(some) == _LOOKED_AT_ONCE:
+            self._looking = loop.call_soon(self._look_on, links)
+        else:
+            self._looking = loop.call_later(self._look_s, self._look)
+
+    # ------------------------------------------------------------------ the house
 
     def enter(self, link: Link) -> None:
         """A session begins."""
@@ -114,13 +136,17 @@ class Listener:
             self._empty.set()
 
     def arrive(self, reception: Reception) -> None:
-        """A client is received; so many at once that none of them could be served are cut off unheard."""
+        """A client is received; one too many from his address, or in all, is turned away unheard."""
         self._receptions.add(reception)
         self.meters.sessions_starting = len(self._receptions)
-        if len(self._receptions) > self.settings.limits.connections + _BACKLOG:
-            reception.dismiss("53300", "too many connections")
+        if not self.crowd.arrive(reception.address):
+            reception.turn_down("connections_per_address")
+        elif len(self._receptions) > self.settings.limits.connections + _BACKLOG:
+            reception.turn_down("connections")
 
     def depart(self, reception: Reception) -> None:
         """A client is no longer received."""
+        if reception in self._receptions:
+            self.crowd.depart(reception.address)
         self._receptions.discard(reception)
         self.meters.sessions_starting = len(self._receptions)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import uuid
+from collections.abc import Mapping
 from typing import Final, Protocol, cast
 
 import msgspec
@@ -21,13 +22,17 @@ from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.cancel import CancelKeys, forward_cancel
 from readonly_guard_proxy.net.certificates import ALPN, Certificates
 from readonly_guard_proxy.net.closing import close_gently
+from readonly_guard_proxy.net.crowd import Crowd
 from readonly_guard_proxy.net.link import Link, Who
+from readonly_guard_proxy.net.patience import Patience
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge, StartupJudgement
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.net.tls import HANDSHAKE, has_alpn, is_encrypted, receive_tls, tls_fault
-from readonly_guard_proxy.net.upstream import connect, set_no_delay
+from readonly_guard_proxy.net.tuning import tune
+from readonly_guard_proxy.net.upstream import connect
 from readonly_guard_proxy.session.authentication import PROTOCOL_OPTION_PREFIX
 from readonly_guard_proxy.session.denial import fatal, fatal_of_code, fatal_of_reasons
+from readonly_guard_proxy.session.events import Waiting
 from readonly_guard_proxy.session.machine import SessionMachine
 from readonly_guard_proxy.wire.framing import ProtocolViolation
 from readonly_guard_proxy.wire.startup import (
@@ -57,11 +62,8 @@ class House(Protocol):
     cancel_keys: CancelKeys
     meters: Meters
     certificates: Certificates
-
-    @property
-    def is_full(self) -> bool:
-        """Whether as many sessions are open as may be."""
-        ...
+    crowd: Crowd
+    deadlines_s: Mapping[Waiting, float]
 
     def enter(self, link: Link) -> None:
         """A session begins."""
@@ -98,16 +100,19 @@ class Reception(asyncio.Protocol):
         self._is_over = False
         self._session = Session()
         self._user = ""
+        self.address = ""
+        """Where the client is, without its port; empty on a unix socket."""
 
     # ------------------------------------------------------------------ from the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected."""
         self._transport = cast("asyncio.Transport", transport)
-        set_no_delay(transport)
+        tune(transport, self._house.settings.listener.tcp)
         limits = self._house.settings.limits
         self._timer = asyncio.get_running_loop().call_later(limits.startup_timeout_s, self._late)
         peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
         self._session = Session(
             session_id=str(uuid.uuid4()),
             client_address=f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "",
@@ -158,6 +163,14 @@ class Reception(asyncio.Protocol):
         self._over()
         if self._connecting is not None:
             self._connecting.cancel()
+
+    def turn_down(self, limit: str) -> None:
+        """Turn the client away because one of the limits on connections, by its name in the settings, is reached."""
+        self._house.meters.limits.add(limit)
+        error = fatal(
+            "53300", _FULL[limit], hint=f"Try again later; the limit is limits.{limit} in the guard's settings."
+        )
+        self._turn_away(error, _FULL[limit])
 
     def dismiss(self, sqlstate: str, why: str) -> None:
         """Turn the client away whatever it wants."""
@@ -239,8 +252,9 @@ class Reception(asyncio.Protocol):
             codes = tuple(reason.code for reason in judgement.reasons)
             self._turn_away(fatal_of_reasons(judgement.reasons, language), "startup parameters", codes=codes)
             return
-        if self._house.is_full:
-            self._turn_away(fatal("53300", "too many connections", hint=_FULL_HINT), "too many connections")
+        limit = self._house.crowd.enter(self._user)
+        if limit:
+            self.turn_down(limit)
             return
         forward = startup_message(message.version, {**judgement.forward, **options})
         self._connecting = self._house.tasks.start(
@@ -271,9 +285,17 @@ class Reception(asyncio.Protocol):
             key = (pid, secret)
             house.cancel_keys.add(pid, secret)
 
+        def left() -> None:
+            house.leave(link)
+            house.crowd.leave(self._user)
+
         def closed() -> None:
             house.cancel_keys.discard(*key)
-            house.leave(link)
+            house.crowd.depart(self.address)
+            left()
+
+        async def cancel(pid: int, secret: bytes) -> None:
+            await forward_cancel(settings.upstream, CancelRequest(pid=pid, key=secret))
 
         link = Link(
             who=who,
@@ -283,23 +305,26 @@ class Reception(asyncio.Protocol):
             meters=house.meters,
             opened=opened,
             closed=closed,
+            cancel=cancel,
+            patience=Patience(house.deadlines_s),
         )
-        house.enter(link)  # its place is taken from here on
+        house.enter(link)
         try:
             server = await connect(settings.upstream, lambda: link.server_side)
         except OSError as error:
-            house.leave(link)
+            left()
             self._unreached(type(error).__name__)
             return
         except asyncio.CancelledError:
-            house.leave(link)
+            left()
             raise
         if self._is_over or server.is_closing():
-            house.leave(link)
+            left()
             server.abort()
             self._unreached("ClosedAtOnce")
             return
         self._over()
+        house.crowd.arrive(self.address)  # as a session now, no longer as a client that is received
         link.join(self._transport, server)
         server.write(forward)
 
@@ -339,5 +364,9 @@ class Reception(asyncio.Protocol):
         self._house.depart(self)
 
 
-_FULL_HINT: Final = "Try again later; the limit is limits.connections in the guard's settings."
+_FULL: Final = {
+    "connections": "too many connections",
+    "connections_per_user": "too many connections for this user",
+    "connections_per_address": "too many connections from this address",
+}
 _UNREACHED_HINT: Final = "Try again; if it persists, call operations."

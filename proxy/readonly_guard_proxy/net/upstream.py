@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 
 from readonly_guard.settings import UpstreamSettings
+from readonly_guard_proxy.net.tuning import tune
 
-__all__ = ["connect", "set_no_delay"]
+__all__ = ["connect"]
 
 
 async def connect(upstream: UpstreamSettings, factory: Callable[[], asyncio.Protocol]) -> asyncio.Transport:
@@ -29,12 +29,5 @@ async def connect(upstream: UpstreamSettings, factory: Callable[[], asyncio.Prot
             transport, _ = await loop.create_unix_connection(factory, path)
         else:
             transport, _ = await loop.create_connection(factory, upstream.host, upstream.port)
-    set_no_delay(transport)
+    tune(transport, upstream.tcp)
     return transport
-
-
-def set_no_delay(transport: asyncio.BaseTransport) -> None:
-    """Send small messages at once. Not every loop and socket does so by itself: 40 ms a round trip otherwise."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -6,7 +6,18 @@ import msgspec
 
 from readonly_guard.domain import Parameters
 
-__all__ = ["Abort", "Command", "Completed", "Decide", "Finish", "Opened", "Refuse", "ToClient", "ToServer"]
+__all__ = [
+    "Abort",
+    "CancelStatement",
+    "Command",
+    "Completed",
+    "Decide",
+    "Finish",
+    "Opened",
+    "Refuse",
+    "ToClient",
+    "ToServer",
+]
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +82,9 @@ class Completed(_Command, frozen=True, kw_only=True):
 
 
 class Finish(_Command, frozen=True, kw_only=True):
-    """Close both sides in good order: what has been written is still sent."""
+    """Close both sides in good order: what has been written is still sent. ``reason``, if any, is for the log."""
+
+    reason: str = ""
 
 
 class Abort(_Command, frozen=True, kw_only=True):
@@ -80,4 +93,14 @@ class Abort(_Command, frozen=True, kw_only=True):
     reason: str
 
 
-Command = ToServer | ToClient | Decide | Refuse | Opened | Completed | Finish | Abort
+class CancelStatement(_Command, frozen=True, kw_only=True):
+    """Send the server a cancel request for what it is running, and answer with `CancelDelivered`.
+
+    Until then nothing more is released: a cancel request that is on its way hits whatever it finds running.
+    """
+
+    pid: int
+    key: bytes
+
+
+Command = ToServer | ToClient | Decide | Refuse | Opened | Completed | CancelStatement | Finish | Abort

@@ -15,17 +15,26 @@ from readonly_guard.domain import Decision, Language, Reason, core_reason
 from readonly_guard_proxy.wire.messages import Frontend, error_response, parse_message, query_message
 
 __all__ = [
+    "QUERY_CANCELED",
     "RESERVED_NAME",
+    "STATEMENT_TIMEOUT",
     "SYNTAX_ERROR",
     "denial_response",
     "fatal",
     "fatal_of_code",
     "fatal_of_reasons",
+    "statement_timeout_response",
     "substitute",
 ]
 
 SYNTAX_ERROR: Final = "42601"
 """The SQLSTATE with which PostgreSQL answers a substitute; no other error of a denied request is exchanged."""
+
+QUERY_CANCELED: Final = "57014"
+"""The SQLSTATE with which PostgreSQL ends a statement that was cancelled, whoever asked for it."""
+
+STATEMENT_TIMEOUT: Final = "canceling statement due to statement timeout"
+_STATEMENT_TIMEOUT_HINT: Final = "The limit is limits.statement_timeout_s in the guard's settings."
 
 RESERVED_NAME: Final = b"readonly_guard_denied"
 """Statement name of the Parse that stands in for a denied Execute: the client's unnamed statement survives it."""
@@ -90,6 +99,13 @@ def fatal_of_reasons(reasons: Sequence[Reason], language: Language, *, codec: st
         ),
         hint=first.hint_sv if swedish else first.hint_en,
         codec=codec,
+    )
+
+
+def statement_timeout_response(codec: str) -> bytes:
+    """The ErrorResponse of a statement that the guard had cancelled; PostgreSQL's own would say that the user did."""
+    return _response(
+        "ERROR", QUERY_CANCELED, _PREFIX + STATEMENT_TIMEOUT, detail="", hint=_STATEMENT_TIMEOUT_HINT, codec=codec
     )
 
 

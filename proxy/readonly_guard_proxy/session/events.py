@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
 import msgspec
 
 from readonly_guard.domain import Decision, Language
 
-__all__ = ["ClientData", "ClientLost", "Decided", "DrainRequested", "Event", "Failed", "ServerData", "ServerLost"]
+__all__ = [
+    "CancelDelivered",
+    "ClientData",
+    "ClientLost",
+    "Decided",
+    "DrainRequested",
+    "Event",
+    "Failed",
+    "OutOfPatience",
+    "ServerData",
+    "ServerLost",
+    "Waiting",
+]
+
+
+class Waiting(Enum):
+    """What a session waits for; each has its own patience. The names of the settings and the codes are PostgreSQL's."""
+
+    STARTUP = auto()
+    """The client has not been let in yet (``authentication_timeout``, 57014)."""
+    STATEMENT = auto()
+    """Something is being decided or run (``statement_timeout``, 57014)."""
+    IDLE = auto()
+    """The client may say something, and holds nothing (``idle_session_timeout``, 57P05)."""
+    IDLE_IN_TRANSACTION = auto()
+    """The client may say something, and holds a transaction (``idle_in_transaction_session_timeout``, 25P03)."""
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,4 +80,24 @@ class Failed(_Event, frozen=True, kw_only=True):
     what: str
 
 
-Event = ClientData | ServerData | Decided | ClientLost | ServerLost | DrainRequested | Failed
+class OutOfPatience(_Event, frozen=True, kw_only=True):
+    """The session has waited as long as it may, for this and, since it began to, for nothing else."""
+
+    waiting: Waiting
+
+
+class CancelDelivered(_Event, frozen=True, kw_only=True):
+    """The server has dealt with the cancel request that a `CancelStatement` asked for, or cannot be reached with it."""
+
+
+Event = (
+    ClientData
+    | ServerData
+    | Decided
+    | ClientLost
+    | ServerLost
+    | DrainRequested
+    | Failed
+    | OutOfPatience
+    | CancelDelivered
+)

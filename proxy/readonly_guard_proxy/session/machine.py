@@ -20,17 +20,20 @@ from typing import Any, ClassVar, Final
 
 from readonly_guard.domain import Language
 from readonly_guard_proxy.session.authentication import Handshake
-from readonly_guard_proxy.session.commands import Abort, Command, Finish, Opened
-from readonly_guard_proxy.session.denial import fatal, fatal_of_code
+from readonly_guard_proxy.session.commands import Abort, CancelStatement, Command, Finish, Opened
+from readonly_guard_proxy.session.denial import STATEMENT_TIMEOUT, fatal, fatal_of_code
 from readonly_guard_proxy.session.events import (
+    CancelDelivered,
     ClientData,
     ClientLost,
     Decided,
     DrainRequested,
     Event,
     Failed,
+    OutOfPatience,
     ServerData,
     ServerLost,
+    Waiting,
 )
 from readonly_guard_proxy.session.outbox import Outbox
 from readonly_guard_proxy.session.replies import ASYNCHRONOUS
@@ -52,6 +55,10 @@ from readonly_guard_proxy.wire.messages import (
 __all__ = ["Phase", "SessionMachine"]
 
 _TERMINATE: Final = frame(Frontend.TERMINATE, b"")
+
+_STARTUP_TIMEOUT: Final = "canceling authentication due to timeout"
+_IDLE_TIMEOUT: Final = "terminating connection due to idle-session timeout"
+_IDLE_IN_TRANSACTION_TIMEOUT: Final = "terminating connection due to idle-in-transaction timeout"
 
 
 class Phase(Enum):
@@ -84,6 +91,7 @@ class SessionMachine:
         self._handshake = Handshake(version=version, options=options)
         self._key = (0, b"")
         self._draining = False
+        self._overdue = 0  # the request whose patience has run out
         self._outbox = Outbox()
         self._reported = Reported(user)
         self._replies = ReplyLane(self._outbox)
@@ -98,6 +106,18 @@ class SessionMachine:
     def is_congested(self) -> bool:
         """Whether the client should be read no further for now."""
         return self._requests.is_congested
+
+    @property
+    def waiting(self) -> tuple[Waiting, int]:
+        """What the session waits for, and a number that is another as soon as it has waited for anything else."""
+        if self._phase is not Phase.READY:
+            return Waiting.STARTUP, 0
+        if not self._replies.is_empty:
+            return Waiting.STATEMENT, self._replies.oldest
+        if not self._requests.is_empty:
+            return Waiting.STATEMENT, -self._requests.asked
+        kind = Waiting.IDLE_IN_TRANSACTION if self._replies.holds_transaction else Waiting.IDLE
+        return kind, self._replies.sent
 
     def handle(self, event: Event) -> list[Command]:
         """What is to be done now that this has happened.
@@ -156,11 +176,40 @@ class SessionMachine:
 
     def _drain(self, event: DrainRequested) -> None:
         self._draining = True
-        if event.now:
+        if event.now or self._phase is not Phase.READY:  # who has not been let in has nothing under way
             self._farewell()
 
     def _failed(self, event: Failed) -> None:
         self._abort(fatal_of_code("RG-SYS-001", event.what, self._language, codec=self._reported.codec), event.what)
+
+    def _out_of_patience(self, event: OutOfPatience) -> None:
+        waiting, number = self.waiting
+        if waiting is not event.waiting:
+            return
+        match waiting:
+            case Waiting.STARTUP:
+                self._abort(self._fatal("57014", _STARTUP_TIMEOUT), _STARTUP_TIMEOUT)
+            case Waiting.IDLE:
+                self._dismiss("57P05", _IDLE_TIMEOUT)
+            case Waiting.IDLE_IN_TRANSACTION:
+                self._dismiss("25P03", _IDLE_IN_TRANSACTION_TIMEOUT)
+            case Waiting.STATEMENT:
+                self._statement_overdue(number)
+
+    def _statement_overdue(self, number: int) -> None:
+        """First the server is asked to cancel, and the session lives on; what even then does not end is cut off."""
+        pid, key = self._key
+        if self._overdue == number or not key:
+            self._abort(self._fatal("57014", STATEMENT_TIMEOUT), STATEMENT_TIMEOUT)
+            return
+        self._overdue = number
+        if not self._replies.is_empty:
+            self._replies.mark_overdue()
+            self._requests.hold = True
+            self._outbox.commands.append(CancelStatement(pid=pid, key=key))
+
+    def _cancel_delivered(self, _event: CancelDelivered) -> None:
+        self._requests.hold = False
 
     _EVENTS: ClassVar[Mapping[type[Event], Callable[[SessionMachine, Any], None]]] = {
         ClientData: _client_data,
@@ -170,6 +219,8 @@ class SessionMachine:
         ServerLost: _server_lost,
         DrainRequested: _drain,
         Failed: _failed,
+        OutOfPatience: _out_of_patience,
+        CancelDelivered: _cancel_delivered,
     }
 
     # ------------------------------------------------------------------ before ReadyForQuery
@@ -246,11 +297,16 @@ class SessionMachine:
         self._tell(self._fatal("57P01", "the guard is shutting down"))
         self._finish()
 
-    def _finish(self) -> None:
+    def _dismiss(self, sqlstate: str, why: str) -> None:
+        """The client has done nothing for too long."""
+        self._tell(self._fatal(sqlstate, why))
+        self._finish(reason=why)
+
+    def _finish(self, *, reason: str = "") -> None:
         """The session ends in good order."""
         if self._phase is Phase.READY and not self._replies.server_is_leaving:
             self._outbox.to_server.append(_TERMINATE)
-        self._end(Finish())
+        self._end(Finish(reason=reason))
 
     def _abort(self, error: bytes, reason: str) -> None:
         """The session cannot go on: nothing more reaches the server, and the client is told why."""

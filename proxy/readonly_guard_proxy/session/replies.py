@@ -71,8 +71,8 @@ class Entry:
     """
 
     __slots__ = (
-        "bytes_sent", "change", "denial", "describes", "kind", "language", "number", "prepares", "rows", "sqlstate",
-        "text", "token",
+        "bytes_sent", "change", "denial", "describes", "kind", "language", "number", "overdue", "prepares", "rows",
+        "sqlstate", "text", "token",
     )  # fmt: skip
 
     def __init__(
@@ -100,6 +100,7 @@ class Entry:
         self.rows: int | None = None
         self.bytes_sent = 0
         self.sqlstate = ""
+        self.overdue = False
 
 
 def outcome(entry: Entry, reply: bytes) -> Outcome:

@@ -16,7 +16,13 @@ from typing import Final
 from readonly_guard.domain import Decision, Language
 from readonly_guard_proxy.session.commands import Completed
 from readonly_guard_proxy.session.consequences import Consequences
-from readonly_guard_proxy.session.denial import SYNTAX_ERROR, denial_response, substitute
+from readonly_guard_proxy.session.denial import (
+    QUERY_CANCELED,
+    SYNTAX_ERROR,
+    denial_response,
+    statement_timeout_response,
+    substitute,
+)
 from readonly_guard_proxy.session.names import Change, Kind, Meaning, NameTable, Prepared
 from readonly_guard_proxy.session.outbox import Outbox
 from readonly_guard_proxy.session.replies import SKIPS_UNTIL_SYNC, Entry, Outcome, outcome
@@ -51,6 +57,8 @@ class ReplyLane:
         self._number = 0
         self._sync_at = 0  # number of the last Sync sent
         self._names_altered_at = 0  # number of the last request sent that may alter names by SQL
+        self._settled_at = 0  # number of the request that the last ReadyForQuery answered
+        self._status = b"I"
         self.skipping = False
         self.skip_cause = ""
         self.server_is_leaving = False
@@ -64,6 +72,25 @@ class ReplyLane:
     def is_full(self) -> bool:
         """Whether so much is under way that the client must wait for replies."""
         return len(self._entries) >= _LIMIT
+
+    @property
+    def sent(self) -> int:
+        """How many requests have been sent."""
+        return self._number
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest request that is under way; there must be one."""
+        return self._entries[0].number
+
+    @property
+    def holds_transaction(self) -> bool:
+        """Whether the server keeps a transaction open: one was begun, or no Sync has ended the implicit one."""
+        return self._status != b"I" or self._number != self._settled_at
+
+    def mark_overdue(self) -> None:
+        """The oldest request is being cancelled because it took too long: let that be told when it ends by it."""
+        self._entries[0].overdue = True
 
     # ------------------------------------------------------------------ what is sent
 
@@ -150,8 +177,10 @@ class ReplyLane:
             self._command_complete(command_tag(message), entry)
         elif message.kind == Backend.PARAMETER_DESCRIPTION and entry.describes is not None:
             entry.describes.types = parameter_types(message)
-        elif message.kind == Backend.READY and transaction_status(message) == b"I":
-            self._names.forget_portals()
+        elif message.kind == Backend.READY:
+            self._status, self._settled_at = transaction_status(message), entry.number
+            if self._status == b"I":
+                self._names.forget_portals()
         self._pass_on(message.data, entry)
         if result is Outcome.ENDS:
             self._entries.popleft()
@@ -186,6 +215,8 @@ class ReplyLane:
         entry.sqlstate = fields.get("C", b"").decode(errors="replace")
         if entry.denial is not None and entry.sqlstate == SYNTAX_ERROR and not is_fatal:
             self._pass_on(denial_response(entry.denial, entry.language, codec), entry)
+        elif entry.overdue and entry.sqlstate == QUERY_CANCELED and not is_fatal:
+            self._pass_on(statement_timeout_response(codec), entry)
         else:
             self._pass_on(message.data, entry)
         if entry.kind in SKIPS_UNTIL_SYNC and not is_fatal:

@@ -66,6 +66,7 @@ class RequestLane:
         self._pending: _Pending | None = None
         self._token = 0
         self._stalled = False
+        self.hold = False  # nothing may be released, because a cancel request is on its way
         self.terminated = False
 
     @property
@@ -77,6 +78,11 @@ class RequestLane:
     def is_empty(self) -> bool:
         """Whether nothing waits and nothing is being decided."""
         return not self._waiting and self._pending is None
+
+    @property
+    def asked(self) -> int:
+        """How many decisions have been asked for."""
+        return self._token
 
     def put(self, message: Frame) -> None:
         """Take a message of the client."""
@@ -94,7 +100,7 @@ class RequestLane:
         Raises:
             ProtocolViolation: a message is malformed or out of turn.
         """
-        if self._stalled and not self._replies.is_empty:
+        if self.hold or (self._stalled and not self._replies.is_empty):
             return
         self._stalled = False
         while self._waiting and self._pending is None and not self.terminated:
