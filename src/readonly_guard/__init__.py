@@ -10,6 +10,19 @@ Here is what tool builders need; the floors below are in `readonly_guard.domain`
 (readings), `readonly_guard.policy`, `readonly_guard.hooks`, `readonly_guard.audit`.
 """
 
+from readonly_guard.connection import (
+    AccessDenied,
+    ConnectionDenied,
+    FeatureDenied,
+    GuardedConnection,
+    StatementDenied,
+    TooComplexDenied,
+    UndecidedDenied,
+    UnidentifiedDenied,
+    UnreadableDenied,
+    WriteDenied,
+    connect,
+)
 from readonly_guard.domain import (
     Analysis,
     Decision,
@@ -29,21 +42,32 @@ from readonly_guard.settings import Settings, load_settings
 from readonly_guard.sql import Analyzer
 
 __all__ = [
+    "AccessDenied",
     "Analysis",
     "Analyzer",
     "ConfigurationError",
+    "ConnectionDenied",
     "Decision",
     "Declared",
     "Effect",
+    "FeatureDenied",
     "Guard",
     "GuardError",
+    "GuardedConnection",
     "Reading",
     "Reason",
     "Session",
     "Settings",
+    "StatementDenied",
     "StatementRequest",
     "Subject",
+    "TooComplexDenied",
+    "UndecidedDenied",
+    "UnidentifiedDenied",
+    "UnreadableDenied",
     "Verdict",
+    "WriteDenied",
+    "connect",
     "hookimpl",
     "load_settings",
 ]

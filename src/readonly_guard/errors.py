@@ -11,6 +11,9 @@ The tree separates whose mistake it is, because each wants another answer::
         ├── LogUnavailable      the log cannot be written (RG-SYS-002)
         └── PluginFailed        a plugin raised or was late (RG-SYS-003)
 
+StatementDenied with its kinds, and ConnectionDenied, are asyncpg's exceptions as well and stand in
+`readonly_guard.connection.denied`.
+
 Reason codes are values, not exceptions: `readonly_guard.codes`.
 """
 

@@ -8,7 +8,7 @@ is a denial with its own code.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +34,7 @@ from readonly_guard.hooks import Hooks, Receipt
 from readonly_guard.moments import rfc3339, utc_now
 from readonly_guard.policy import EmbeddedEngine, PolicyDecisionPoint, SyncPolicyDecisionPoint, load_policies
 from readonly_guard.settings import JournalSettings, PolicySettings, ReadingSettings, Settings
-from readonly_guard.sql import Analyzer, Bounds
+from readonly_guard.sql import Analyzer, Bounds, StartupJudgement, judge_startup
 
 __all__ = ["Guard", "Reader"]
 
@@ -275,6 +275,10 @@ class Guard:
     def read_with(self, reader: Reader) -> None:
         """Have texts that are new read by ``reader`` from now on; :meth:`check` goes on reading them itself."""
         self._reader = reader
+
+    def judge_startup(self, parameters: Mapping[str, str]) -> StartupJudgement:
+        """Whether a session may be opened with these parameters; see :func:`readonly_guard.sql.judge_startup`."""
+        return judge_startup(parameters, self._analyzer.rules)
 
     async def refuse(self, request: StatementRequest, code: str, what: str) -> Decision:
         """Deny without reading, and record it: a protocol feature, an undecodable text.

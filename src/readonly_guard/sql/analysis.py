@@ -91,6 +91,11 @@ class Analyzer:
         self._by_shape = Memory(_MEMORY_CHARACTERS)
         self._scanned: tuple[str | None, Scanned | Reason] = (None, core_reason("RG-T02"))
 
+    @property
+    def rules(self) -> ReadingSettings:
+        """What it knows about the database."""
+        return self._rules
+
     def analyse(self, text: str, path: SearchPath = _DEFAULT_PATH) -> Analysis:
         """Read a whole text, one or several statements, and settle its names. Never raises for what the text is."""
         known = self.recall(text)
