@@ -16,9 +16,12 @@ _copies = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--require-opa``, ``--require-drivers``: what is missing fails the tests that need it instead of skipping them."""
+    """What is missing fails the tests that need it instead of skipping them."""
     parser.addoption("--require-opa", action="store_true", help="fail, rather than skip, when there is no OPA binary")
     parser.addoption("--require-drivers", action="store_true", help="fail, rather than skip, when a driver is missing")
+    parser.addoption(
+        "--require-tls-server", action="store_true", help="fail, rather than skip, without a server with TLS"
+    )
 
 
 @pytest.fixture(scope="session")

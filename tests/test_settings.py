@@ -47,6 +47,28 @@ def test_tls_is_required_where_there_is_a_certificate_and_its_paths_are_relative
     )
 
 
+@pytest.mark.parametrize(
+    ("host", "mode"),
+    [
+        ("db.internal", "verify-full"),
+        ("10.0.0.7", "verify-full"),
+        ("localhost.example", "verify-full"),
+        ("localhost", "disable"),
+        ("127.0.0.1", "disable"),
+        ("::1", "disable"),
+        ("/var/run/postgresql", "disable"),
+    ],
+)
+def test_the_server_is_believed_without_tls_only_on_this_machine(tmp_path, host, mode):
+    upstream = load_settings(write(tmp_path, GOOD.replace("db.internal", host))).upstream
+    assert upstream.tls_mode == mode
+
+
+def test_paths_of_tls_towards_the_server_are_relative_to_the_file(tmp_path):
+    tls = load_settings(write(tmp_path, GOOD + "[upstream.tls]\nroot = 'ca.pem'")).upstream.tls
+    assert (tls.root, tls.certificate) == (str(tmp_path / "ca.pem"), None)
+
+
 def test_texts_may_be_read_in_the_proxys_own_process(tmp_path):
     assert load_settings(write(tmp_path, GOOD + "[reading]\nworkers = 0")).reading.workers == 0
 
@@ -76,6 +98,14 @@ def test_texts_may_be_read_in_the_proxys_own_process(tmp_path):
             GOOD + "[listener.tls]\ncertifcate = 'c'",
             "unknown key 'listener.tls.certifcate'; did you mean 'certificate'?",
         ),
+        (GOOD + "[upstream.tls]\nmode = 'prefer'", "upstream.tls.mode: Invalid enum value 'prefer'"),
+        (GOOD + "[upstream.tls]\ncertificate = 'c'", "upstream.tls has one of certificate and key; name both, or"),
+        (GOOD + "[upstream.tls]\nmode = 'disable'\nroot = 'r'", "upstream.tls names files but its mode is disable"),
+        (
+            GOOD.replace("db.internal", "/run/pg") + "[upstream.tls]\nmode = 'require'",
+            "upstream.tls.mode is require; there is no TLS over a unix socket, leave it out",
+        ),
+        (GOOD.replace("db.internal", "localhost") + "[upstream.tls]\nroot = 'r'", "upstream.tls names files but"),
         ("[upstream", "is not valid TOML"),
         ("upstream = 3\n[journal]\npath='x'", "upstream: Expected `object`"),
     ],

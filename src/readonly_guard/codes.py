@@ -235,12 +235,10 @@ CORE_CODES: Final[dict[str, CoreCode]] = {
     )
 }
 
-_WRITE_LOCK_PREFIXES: Final = ("RG-W", "RG-F", "RG-T", "RG-A", "RG-SYS")
-
 
 def is_write_lock(code: str) -> bool:
     """Whether the code is the core's own and so enforced in every mode (``enforce``, ``warn``, ``dry_run``)."""
-    return code.startswith(_WRITE_LOCK_PREFIXES)
+    return code in CORE_CODES
 
 
 def sqlstate_of(code: str) -> str:

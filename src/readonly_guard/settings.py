@@ -6,6 +6,7 @@ Paths in the file are relative to the file. Nothing is read from the environment
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import math
 import re
 import tomllib
@@ -33,6 +34,7 @@ __all__ = [
     "Settings",
     "TcpSettings",
     "UpstreamSettings",
+    "UpstreamTlsSettings",
     "load_settings",
 ]
 
@@ -93,6 +95,23 @@ class ListenerSettings(_Section, frozen=True, kw_only=True):
     tcp: TcpSettings = TcpSettings()
 
 
+class UpstreamTlsSettings(_Section, frozen=True, kw_only=True):
+    """TLS towards the server; the modes are those of libpq's ``sslmode`` that mean something.
+
+    ``allow`` and ``prefer`` are not among them: they protect from nobody who can change what is sent. Files are PEM and
+    are read again at SIGHUP.
+    """
+
+    mode: Literal["disable", "require", "verify-ca", "verify-full"] | None = None
+    """Without it: ``disable`` over a unix socket and to this machine itself, ``verify-full`` to any other."""
+    root: str | None = None
+    """Roots that the server's certificate must lead up to; without it, those of the system."""
+    certificate: str | None = None
+    """The guard's own, for a server that asks for one."""
+    key: str | None = None
+    minimum_version: Literal["1.2", "1.3"] = "1.2"
+
+
 class UpstreamSettings(_Section, frozen=True, kw_only=True):
     """The guarded server. A ``host`` that starts with ``/`` is the directory of a unix socket."""
 
@@ -100,6 +119,24 @@ class UpstreamSettings(_Section, frozen=True, kw_only=True):
     port: int = 5432
     connect_timeout_s: float = 10.0
     tcp: TcpSettings = TcpSettings()
+    tls: UpstreamTlsSettings = UpstreamTlsSettings()
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether the server is reached over a unix socket."""
+        return self.host.startswith("/")
+
+    @property
+    def tls_mode(self) -> Literal["disable", "require", "verify-ca", "verify-full"]:
+        """The mode of TLS, its default applied."""
+        return self.tls.mode or ("disable" if self.is_socket or _is_this_machine(self.host) else "verify-full")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class PolicySettings(_Section, frozen=True, kw_only=True):
@@ -288,6 +325,9 @@ def load_settings(path: Path) -> Settings:
             source=None if settings.policy.source is None else str(base / settings.policy.source),
             data=tuple(str(base / item) for item in settings.policy.data),
         ),
+        upstream=msgspec.structs.replace(
+            settings.upstream, tls=_from(base, settings.upstream.tls, "root", "certificate", "key")
+        ),
         listener=msgspec.structs.replace(
             settings.listener, tls=_from(base, settings.listener.tls, "certificate", "key", "client_ca")
         ),
@@ -337,6 +377,17 @@ def _check(path: Path, settings: Settings) -> None:
                 raise ConfigurationError(
                     f'{path}: listener.tls.{key} is missing; name a PEM file, or write mode = "off" and no certificate'
                 )
+    upstream = settings.upstream
+    if (upstream.tls.certificate is None) != (upstream.tls.key is None):
+        raise ConfigurationError(f"{path}: upstream.tls has one of certificate and key; name both, or neither")
+    if upstream.is_socket and upstream.tls_mode != "disable":
+        raise ConfigurationError(
+            f"{path}: upstream.tls.mode is {upstream.tls_mode}; there is no TLS over a unix socket, leave it out"
+        )
+    if upstream.tls_mode == "disable" and upstream.tls != UpstreamTlsSettings(mode=upstream.tls.mode):
+        raise ConfigurationError(
+            f'{path}: upstream.tls names files but its mode is disable; write mode = "verify-full", or leave them out'
+        )
 
 
 def _fields_at(at: str) -> list[str]:

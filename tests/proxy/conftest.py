@@ -40,6 +40,7 @@ from readonly_guard.settings import (
     ListenerTlsSettings,
     Settings,
     UpstreamSettings,
+    UpstreamTlsSettings,
 )
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.certificates import Certificates
@@ -47,6 +48,7 @@ from readonly_guard_proxy.service import serve
 
 _NO_ADMIN = AdminSettings()
 _NO_TLS = ListenerTlsSettings()
+_NO_UPSTREAM_TLS = UpstreamTlsSettings()
 _PREPARE = re.compile(r"\bprepare\s+(\w+)\s+as\b", re.IGNORECASE)
 _SESSION = re.compile(r"\b(set|reset|discard|prepare|deallocate|declare|close|listen)\b", re.IGNORECASE)
 _TRANSACTION = re.compile(r"\b(begin|commit|rollback|savepoint)\b", re.IGNORECASE)
@@ -406,10 +408,11 @@ def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
         drain_s: float = 2.0,
         admin: AdminSettings = _NO_ADMIN,
         tls: ListenerTlsSettings = _NO_TLS,
+        upstream_tls: UpstreamTlsSettings = _NO_UPSTREAM_TLS,
         **limits: Any,
     ) -> AsyncIterator[Proxy]:
         settings = Settings(
-            upstream=UpstreamSettings(host=host, port=port, connect_timeout_s=2.0),
+            upstream=UpstreamSettings(host=host, port=port, connect_timeout_s=2.0, tls=upstream_tls),
             journal=JournalSettings(path=str(tmp_path)),
             listener=ListenerSettings(port=0, tls=tls),
             limits=LimitSettings(**limits),

@@ -14,7 +14,7 @@ import msgspec
 
 from readonly_guard.errors import DecisionUnavailable
 from readonly_guard.settings import UpstreamSettings
-from readonly_guard_proxy.net.upstream import connect
+from readonly_guard_proxy.net.upstream import connect_socket
 
 __all__ = ["Check", "Readiness", "Report", "reaches"]
 
@@ -80,7 +80,7 @@ async def _said(check: Check) -> str:
 async def reaches(upstream: UpstreamSettings) -> str:
     """Whether the server takes connections. It logs nothing of one that is closed without a word."""
     try:
-        transport = await connect(upstream, asyncio.Protocol)
+        transport = await connect_socket(upstream, asyncio.Protocol)
     except OSError as error:
         return f"the server cannot be reached ({type(error).__name__})"
     transport.abort()

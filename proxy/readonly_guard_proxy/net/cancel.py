@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ssl
 from typing import Final
 
 from readonly_guard.settings import UpstreamSettings
@@ -41,14 +42,19 @@ class CancelKeys:
         return key is not None and hmac.compare_digest(key, request.key)
 
 
-async def forward_cancel(upstream: UpstreamSettings, request: CancelRequest) -> None:
+async def forward_cancel(upstream: UpstreamSettings, context: ssl.SSLContext | None, request: CancelRequest) -> None:
     """Send the request to the server and wait until it has been dealt with, which the server shows by closing.
+
+    Args:
+        upstream: where.
+        context: for TLS, None for none.
+        request: with the process id and key that the server gave.
 
     Raises:
         OSError: the server cannot be reached, or does not close in time.
     """
     closed = asyncio.get_running_loop().create_future()
-    transport = await connect(upstream, lambda: _Waiting(closed))
+    transport = await connect(upstream, context, lambda: _Waiting(closed))
     try:
         transport.write(cancel_request(request.pid, request.key))
         async with asyncio.timeout(_ANSWER_S):

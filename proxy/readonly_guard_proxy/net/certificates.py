@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Never
 
 from readonly_guard.errors import ConfigurationError
-from readonly_guard.settings import ListenerTlsSettings, Settings
+from readonly_guard.settings import ListenerTlsSettings, Settings, UpstreamSettings
 
 __all__ = ["ALPN", "Certificates"]
 
@@ -29,6 +29,7 @@ class Certificates:
     """The contexts in force. A connection keeps the one with which it began.
 
     ``listener`` is the context towards clients, None without TLS; ``is_required`` says that no client may do without.
+    ``upstream`` is the one towards the server, None where TLS is disabled.
 
     Args:
         settings: name the files.
@@ -47,7 +48,8 @@ class Certificates:
             ConfigurationError: as above; what was in force stays in force.
         """
         tls = settings.listener.tls
-        self.listener = _listener_context(tls)
+        fresh = _listener_context(tls), _upstream_context(settings.upstream)
+        self.listener, self.upstream = fresh
         self.is_required = tls.effective_mode == "require"
 
 
@@ -63,6 +65,24 @@ def _listener_context(tls: ListenerTlsSettings) -> ssl.SSLContext | None:
     if tls.client_ca is not None:
         _load_roots(context, "listener.tls.client_ca", tls.client_ca)
         context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def _upstream_context(upstream: UpstreamSettings) -> ssl.SSLContext | None:
+    tls, mode = upstream.tls, upstream.tls_mode
+    if mode == "disable":
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = _VERSIONS[tls.minimum_version]
+    context.set_alpn_protocols([ALPN])
+    context.check_hostname = mode == "verify-full"
+    context.verify_mode = ssl.CERT_NONE if mode == "require" else ssl.CERT_REQUIRED
+    if tls.root is not None:
+        _load_roots(context, "upstream.tls.root", tls.root)
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if tls.certificate is not None and tls.key is not None:
+        _load_own(context, "upstream.tls", tls.certificate, tls.key)
     return context
 
 

@@ -21,6 +21,7 @@ from readonly_guard_proxy.net.flow import Valve
 from readonly_guard_proxy.net.patience import Patience
 from readonly_guard_proxy.net.ports import DecisionMaker
 from readonly_guard_proxy.net.tasks import Tasks
+from readonly_guard_proxy.net.tls import FAREWELL_S
 from readonly_guard_proxy.session.commands import (
     Abort,
     CancelStatement,
@@ -104,6 +105,7 @@ class Link(asyncio.Protocol):
         self._is_joined = False
         self._is_over = False
         self._was_open = False
+        self._early = b""
         self.server_side = ServerSide(self)
 
     def join(self, client: asyncio.Transport, server: asyncio.Transport) -> None:
@@ -112,6 +114,8 @@ class Link(asyncio.Protocol):
         self._client_valve, self._server_valve = Valve(client), Valve(server)
         self._is_joined = True
         client.set_protocol(self)
+        if self._early:
+            self.happened(ServerData(data=self._early))
 
     # ------------------------------------------------------------------ from the client's transport
 
@@ -138,6 +142,13 @@ class Link(asyncio.Protocol):
         """The server sent something."""
         self._meters.server_bytes += len(data)
         self.happened(ServerData(data=data))
+
+    def server_spoke(self, data: bytes) -> None:
+        """The server sent something; a server that has no room for one more says so before it is asked anything."""
+        if self._is_joined:
+            self.happened(ServerData(data=data))
+        else:
+            self._early += data
 
     def server_lost(self) -> None:
         """The server is gone; before the link stands, whoever makes it sees that for himself."""
@@ -198,10 +209,19 @@ class Link(asyncio.Protocol):
             case Finish(reason=reason):
                 self._end(reason=reason)
                 self._server.close()
+                self._tasks.start(self._see_off())
             case Abort(reason=reason):
                 _log.warning("session aborted", session_id=self._session_id, reason=reason)
                 self._end(reason=reason)
                 self._server.abort()
+
+    async def _see_off(self) -> None:
+        """Wait for the server's goodbye, which TLS has, so that the proxy does not end before its sessions have."""
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await self.server_side.gone.wait()
+        except TimeoutError:
+            self._server.abort()
 
     async def _ask(self, question: Decide | Refuse) -> None:
         try:
@@ -274,6 +294,7 @@ class ServerSide(asyncio.Protocol):
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self.gone = asyncio.Event()
 
     def data_received(self, data: bytes) -> None:
         """The server sent something."""
@@ -281,6 +302,7 @@ class ServerSide(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The server is gone."""
+        self.gone.set()
         self._link.server_lost()
 
     def pause_writing(self) -> None:

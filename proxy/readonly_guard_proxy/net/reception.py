@@ -27,7 +27,7 @@ from readonly_guard_proxy.net.link import Link, Who
 from readonly_guard_proxy.net.patience import Patience
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge, StartupJudgement
 from readonly_guard_proxy.net.tasks import Tasks
-from readonly_guard_proxy.net.tls import HANDSHAKE, has_alpn, is_encrypted, receive_tls, tls_fault
+from readonly_guard_proxy.net.tls import HANDSHAKE, fault_of, has_alpn, is_encrypted, receive_tls
 from readonly_guard_proxy.net.tuning import tune
 from readonly_guard_proxy.net.upstream import connect
 from readonly_guard_proxy.session.authentication import PROTOCOL_OPTION_PREFIX
@@ -188,7 +188,7 @@ class Reception(asyncio.Protocol):
         try:
             secured = await receive_tls(self._transport, self, context, hello=hello, timeout_s=timeout_s)
         except OSError as error:
-            self._end(f"no TLS: {tls_fault(error)}")
+            self._end(f"no TLS: {fault_of(error)}")
             self._transport.abort()
             return
         self._transport, self._handshake = secured, None
@@ -214,11 +214,11 @@ class Reception(asyncio.Protocol):
         outcome = "unknown"
         if self._house.cancel_keys.knows(request):
             try:
-                await forward_cancel(self._house.settings.upstream, request)
+                await forward_cancel(self._house.settings.upstream, self._house.certificates.upstream, request)
                 outcome = "forwarded"
             except OSError as error:
                 outcome = "failed"
-                _log.warning("cancel request not forwarded", error=type(error).__name__)
+                _log.warning("cancel request not forwarded", reason=fault_of(error))
         self._house.meters.cancels.add(outcome)
         self._over()
         close_gently(self._transport)  # there is no answer to a cancel request but the end
@@ -295,7 +295,8 @@ class Reception(asyncio.Protocol):
             left()
 
         async def cancel(pid: int, secret: bytes) -> None:
-            await forward_cancel(settings.upstream, CancelRequest(pid=pid, key=secret))
+            request = CancelRequest(pid=pid, key=secret)
+            await forward_cancel(settings.upstream, house.certificates.upstream, request)
 
         link = Link(
             who=who,
@@ -310,10 +311,10 @@ class Reception(asyncio.Protocol):
         )
         house.enter(link)
         try:
-            server = await connect(settings.upstream, lambda: link.server_side)
+            server = await connect(settings.upstream, house.certificates.upstream, lambda: link.server_side)
         except OSError as error:
             left()
-            self._unreached(type(error).__name__)
+            self._unreached(type(error).__name__, fault_of(error))
             return
         except asyncio.CancelledError:
             left()
@@ -321,7 +322,7 @@ class Reception(asyncio.Protocol):
         if self._is_over or server.is_closing():
             left()
             server.abort()
-            self._unreached("ClosedAtOnce")
+            self._unreached("ClosedAtOnce", "it closed the connection at once")
             return
         self._over()
         house.crowd.arrive(self.address)  # as a session now, no longer as a client that is received
@@ -330,8 +331,8 @@ class Reception(asyncio.Protocol):
 
     # ------------------------------------------------------------------ the end of a reception
 
-    def _unreached(self, why: str) -> None:
-        self._house.meters.upstream_errors.add(why)
+    def _unreached(self, kind: str, why: str) -> None:
+        self._house.meters.upstream_errors.add(kind)
         _log.error("server not reached", session_id=self._session.session_id, reason=why)
         what = "the database server cannot be reached"
         self._turn_away(fatal("57P03", what, hint=_UNREACHED_HINT), what)

@@ -8,12 +8,13 @@ from typing import Final, Protocol, cast
 
 from readonly_guard_proxy.net.certificates import ALPN
 
-__all__ = ["HANDSHAKE", "has_alpn", "is_encrypted", "receive_tls", "tls_fault"]
+__all__ = ["FAREWELL_S", "HANDSHAKE", "fault_of", "has_alpn", "is_encrypted", "receive_tls"]
 
 HANDSHAKE: Final = b"\x16"
 """The first byte of a ClientHello (RFC 8446, 5.1); no startup packet begins with it."""
 
-_FAREWELL_S: Final = 2.0
+FAREWELL_S: Final = 2.0
+"""How long the other side may take to answer the end of TLS."""
 
 
 class _Fed(Protocol):
@@ -45,7 +46,7 @@ async def receive_tls(
         timeout_s: for the handshake.
 
     Raises:
-        OSError: no handshake came about; `tls_fault` says why.
+        OSError: no handshake came about; `fault_of` says why.
     """
     loop = asyncio.get_running_loop()
     handshake = loop.create_task(
@@ -55,7 +56,7 @@ async def receive_tls(
             context,
             server_side=True,
             ssl_handshake_timeout=timeout_s,
-            ssl_shutdown_timeout=_FAREWELL_S,
+            ssl_shutdown_timeout=FAREWELL_S,
         )
     )
     try:
@@ -97,12 +98,16 @@ def has_alpn(transport: asyncio.BaseTransport) -> bool:
     return tls is not None and tls.selected_alpn_protocol() == ALPN
 
 
-def tls_fault(error: OSError) -> str:
-    """Why there was no handshake, in OpenSSL's words where it has any."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {error.verify_message}"
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.lower().replace("_", " ")
-    if isinstance(error, TimeoutError):
-        return "it took too long"
-    return "the connection ended"
+def fault_of(error: OSError) -> str:
+    """Why a connection or a handshake did not come about: in OpenSSL's words, in ours, or the system's."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"certificate verify failed: {error.verify_message}"
+        case ssl.SSLError() if error.reason:
+            return error.reason.lower().replace("_", " ")
+        case TimeoutError():
+            return "it took too long"
+        case ConnectionError() if error.errno is None and error.args:
+            return str(error)
+        case _:
+            return error.strerror or type(error).__name__

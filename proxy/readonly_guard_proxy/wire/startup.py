@@ -25,6 +25,7 @@ __all__ = [
     "StartupMessage",
     "StartupReader",
     "cancel_request",
+    "ssl_request",
     "startup_message",
 ]
 
@@ -126,6 +127,11 @@ def startup_message(version: int, parameters: Mapping[str, str]) -> bytes:
     """The bytes of a startup message."""
     body = b"".join(text.encode() + b"\0" for pair in parameters.items() for text in pair) + b"\0"
     return _HEAD.pack(_HEAD.size + len(body), version) + body
+
+
+def ssl_request() -> bytes:
+    """The bytes of an SSLRequest."""
+    return _HEAD.pack(_HEAD.size, _SSL)
 
 
 def cancel_request(pid: int, key: bytes) -> bytes:
