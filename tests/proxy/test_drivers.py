@@ -74,8 +74,9 @@ async def test_psycopg(proxy, sslmode) -> None:
         assert (await (await connection.execute("select 3")).fetchone()) == (3,)
 
 
-async def test_psycopg_cancel(proxy) -> None:
-    where = f"host=127.0.0.1 port={proxy.port} user=postgres dbname=postgres"
+@pytest.mark.parametrize("newest", ["3.0", "3.2", "latest"])
+async def test_psycopg_cancel(proxy, newest) -> None:
+    where = f"host=127.0.0.1 port={proxy.port} user=postgres dbname=postgres max_protocol_version={newest}"
     async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:
         sleeping = asyncio.create_task(connection.execute("select pg_sleep(20)"))
         await asyncio.sleep(0.2)

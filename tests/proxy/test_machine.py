@@ -15,8 +15,9 @@ from readonly_guard.domain import Decision, Verdict, core_reason
 from readonly_guard_proxy.session import commands, events
 from readonly_guard_proxy.session.machine import Phase, SessionMachine
 from readonly_guard_proxy.wire.framing import FrameReader
-from readonly_guard_proxy.wire.messages import BACKEND_KINDS, FRONTEND_KINDS, error_fields
+from readonly_guard_proxy.wire.messages import BACKEND_KINDS, FRONTEND_KINDS, BackendKey, error_fields
 
+GIVEN = BackendKey(1, b"wxyz")
 POISON = b"readonly_guard_denied"
 
 
@@ -33,7 +34,7 @@ class Stage:
 
     def __init__(self, pg, analyse, **options) -> None:
         self.pg, self.analyse = pg, analyse
-        arguments = {"user": "u", "version": 196608, "options": frozenset(), "message_bytes": 10_000, **options}
+        arguments = {"user": "u", "version": 196608, "cancel_key": GIVEN, "message_bytes": 10_000, **options}
         self.machine = SessionMachine(**arguments)
         self.token = 0
         self.text = ""
@@ -161,10 +162,10 @@ class Stage:
                 return f"refuse {phase} {code}"
             case commands.Completed(token=token, rows=rows, sqlstate=sqlstate):
                 return f"completed {token} {rows} {sqlstate}".strip()
-            case commands.Opened(pid=pid):
-                return f"opened {pid}"
-            case commands.CancelStatement(pid=pid, key=key):
-                return f"cancel {pid} {key.decode()}"
+            case commands.Opened(key=key):
+                return f"opened {key.pid}"
+            case commands.CancelStatement(key=key):
+                return f"cancel {key.pid} {key.secret.decode()}"
             case commands.Finish():
                 return "finish"
             case commands.Abort():
@@ -569,24 +570,31 @@ def test_a_client_says_goodbye_before_it_is_let_in(new) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "options", "answer", "goes_on"),
+    ("asked", "answer", "goes_on"),
     [
-        (196610, set(), None, True),
-        (196611, set(), None, False),
-        (3 << 16 | 9999, set(), (196610, []), True),
-        (3 << 16 | 9999, set(), (196611, []), False),
-        (196608, {"_pq_.x"}, None, False),
-        (196608, {"_pq_.x"}, (196608, ["_pq_.x"]), True),
-        (196608, {"_pq_.x", "_pq_.y"}, (196608, ["_pq_.x"]), False),
+        (196610, (196608, []), True),
+        (196610, (196610, []), True),
+        (196608, (196610, []), False),
+        (196610, (196608, ["_pq_.x"]), False),
     ],
 )
-def test_what_the_guard_does_not_know_must_be_negotiated_away(new, version, options, answer, goes_on) -> None:
-    stage = new(version=version, options=frozenset(options))
-    if answer:
-        names = b"".join(name.encode() + b"\0" for name in answer[1])
-        body = struct.pack("!II", answer[0], len(answer[1])) + names
-        assert stage.machine.handle(events.ServerData(data=stage.pg.frame(b"v", body)))
-    stage.play(f"< R0\n{'client R' if goes_on else 'client E(FATAL 08P01)'}\n{'' if goes_on else 'abort'}")
+def test_a_server_may_speak_an_older_version_but_no_newer_one(new, asked, answer, goes_on) -> None:
+    stage = new(version=asked)
+    names = b"".join(name.encode() + b"\0" for name in answer[1])
+    said = stage.pg.frame(b"v", struct.pack("!II", answer[0], len(answer[1])) + names)
+    told = stage.machine.handle(events.ServerData(data=said))
+    assert (told == []) == goes_on  # the client has been told by the guard already
+    if goes_on:
+        stage.play("< R0\nclient R")
+
+
+def test_the_client_is_given_a_key_of_the_guards_own(new) -> None:
+    stage = new(cancel_key=BackendKey(77, b"x" * 32))
+    hello = "R0 S:client_encoding=UTF8 S:standard_conforming_strings=on K Z:I"
+    said = b"".join(stage.from_server(word) for word in hello.split(" "))
+    told, opened = stage.machine.handle(events.ServerData(data=said))
+    assert next(each.body for each in frames_of(told.data) if each.kind == b"K") == struct.pack("!I", 77) + b"x" * 32
+    assert opened == commands.Opened(key=BackendKey(7, b"abcd"))
 
 
 def test_a_function_call_is_refused_and_answered_like_a_query(stage) -> None:

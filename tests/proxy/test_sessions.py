@@ -203,20 +203,37 @@ async def test_refused_startup_parameters(proxy, client_class, guard, pg) -> Non
     assert guard.sessions == [("refused", "postgres", ("RG-T05",), "startup parameters")]
 
 
-async def test_protocol_3_2_and_negotiation(proxy, client_class, pg) -> None:
+@pytest.mark.parametrize(
+    ("version", "options", "negotiated", "secret_bytes"),
+    [
+        (3 << 16, [], None, 4),
+        (3 << 16 | 1, [], None, 4),
+        (3 << 16 | 2, [], None, 32),
+        (3 << 16 | 3, [], 3 << 16 | 2, 32),
+        (3 << 16 | 9999, ["_pq_.test_protocol_negotiation"], 3 << 16 | 2, 32),  # libpq's grease
+        (3 << 16, ["_pq_.a", "_pq_.b"], 3 << 16, 4),
+    ],
+)
+async def test_protocol_versions_and_options(
+    proxy, client_class, guard, pg, version, options, negotiated, secret_bytes
+) -> None:
     client = await client_class.connect(proxy.port)
-    client.send(pg.startup(196610, user="postgres"))
+    client.send(pg.startup(version, user="postgres", **dict.fromkeys(options, "x")))
+    if negotiated is not None:
+        names = b"".join(name.encode() + b"\0" for name in options)
+        assert await client.message() == ("v", struct.pack("!II", negotiated, len(options)) + names)
     assert (await client.until_ready()).startswith("R S")
-    assert len(client.key) == 36  # a longer cancel key
-    client.send(pg.BYE)
-    client = await client_class.connect(proxy.port)
-    client.send(pg.startup(3 << 16 | 9999, **{"user": "postgres", "_pq_.unheard_of": "1"}))
-    assert (await client.until_ready()).startswith("v R S")
+    assert len(client.key) == 4 + secret_bytes
     assert await client.ask(pg.query("select 1")) == "T D C(SELECT 1) Z(I)"
-    client.send(pg.BYE)
 
 
-async def test_cancel(proxy, client_class, client, pg) -> None:
+@pytest.mark.parametrize("version", [3 << 16, 3 << 16 | 2])
+async def test_cancel(proxy, client_class, pg, version) -> None:
+    client = await client_class.connect(proxy.port)
+    client.send(pg.startup(version, user="postgres"))
+    await client.until_ready()
+    assert await client.ask(pg.query("select pg_backend_pid()")) == "T D C(SELECT 1) Z(I)"
+    assert client.rows[-1][6:].decode() != str(struct.unpack("!i", client.key[:4])[0])
     client.send(pg.query("select pg_sleep(30)"))
     await asyncio.sleep(0.2)
     canceller = await client_class.connect(proxy.port)
@@ -226,9 +243,17 @@ async def test_cancel(proxy, client_class, client, pg) -> None:
 
 
 async def test_a_cancel_that_names_no_session_of_the_proxy_goes_nowhere(proxy, client_class, client, pg) -> None:
+    await client.ask(pg.query("select pg_backend_pid()"))
+    servers_own = struct.pack("!i", int(client.rows[-1][6:]))
     client.send(pg.query("select pg_sleep(0.5)"))
     await asyncio.sleep(0.1)
-    for key in (client.key[:4] + b"\0\0\0\0", b"\0\0\0\1" + client.key[4:]):
+    wrong = (
+        client.key[:4] + b"\0\0\0\0",
+        b"\0\0\0\1" + client.key[4:],
+        servers_own + client.key[4:],
+        client.key + bytes(28),
+    )
+    for key in wrong:
         canceller = await client_class.connect(proxy.port)
         canceller.send(struct.pack("!II", 8 + len(key), 80877102) + key)
         assert await canceller.rest() == "EOF"
@@ -279,3 +304,24 @@ async def test_drain_has_a_deadline(run_proxy, postgres, client_class, guard, pg
         proxy.stop.set()
         assert (await busy.rest()).endswith("E(57P01) EOF")
     assert guard.completions[-1]["sqlstate"] == "08006"
+
+
+async def test_cancel_hits_only_the_session_it_was_given_to(proxy, client_class, client, pg) -> None:
+    other = await (await client_class.connect(proxy.port)).login()
+    for each in (client, other):
+        each.send(pg.query("select pg_sleep(1)"))
+    await asyncio.sleep(0.2)
+    canceller = await client_class.connect(proxy.port)
+    canceller.send(struct.pack("!II", 8 + len(other.key), 80877102) + other.key)
+    assert await canceller.rest() == "EOF"
+    assert await other.until_ready() == "T E(57014) Z(I)"
+    assert await client.until_ready() == "T D C(SELECT 1) Z(I)"
+
+
+async def test_a_key_is_good_for_nothing_once_its_session_is_over(proxy, client_class, client, pg) -> None:
+    key = client.key
+    client.send(pg.BYE)
+    assert await client.rest() == "EOF"
+    canceller = await client_class.connect(proxy.port)
+    canceller.send(struct.pack("!II", 8 + len(key), 80877102) + key)
+    assert await canceller.rest() == "EOF"

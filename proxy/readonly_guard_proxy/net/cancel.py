@@ -1,54 +1,87 @@
-"""Cancel requests: forwarded only when they name a session of this proxy, with its key.
+"""Cancel keys of the guard's own: a cancel request reaches the one session it was given to, or nobody.
 
-The server checks the key as well. The check here keeps the proxy from being a way to reach sessions that it does not
-guard, and the server from being bothered with guesses.
+A client is given a process id and a secret that the guard made up; what the server gave stays here. So a request can
+neither name a session that the guard does not hold, nor, when the server has given a process id to another session
+meanwhile, hit that one. Their layout (Int32, and 4 bytes in protocol 3.0 or 32 since 3.2)::
+
+    process id   bit 31       0
+                 bits 30-23   number of the worker process that holds the session, 0 to 255
+                 bits 22-0    random, taken by no other session of the worker
+    secret       random
+
+`worker_of` tells which worker must be asked. Where a process id alone is shown, as in psql's prompt, it is not the
+server's ``pg_backend_pid()``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
+import secrets
 import ssl
 from typing import Final
 
 from readonly_guard.settings import UpstreamSettings
 from readonly_guard_proxy.net.upstream import connect
+from readonly_guard_proxy.wire.messages import BackendKey
 from readonly_guard_proxy.wire.startup import CancelRequest, cancel_request
 
-__all__ = ["CancelKeys", "forward_cancel"]
+__all__ = ["LAST_WORKER", "CancelKeys", "forward_cancel", "worker_of"]
+
+LAST_WORKER: Final = 255
 
 _ANSWER_S: Final = 5.0
+_WORKER_SHIFT: Final = 23
+_SECRET_BYTES: Final = 4
+_LONG_SECRET_BYTES: Final = 32  # as PostgreSQL 18 has it
+
+
+def worker_of(pid: int) -> int:
+    """The number of the worker that gave out this process id."""
+    return pid >> _WORKER_SHIFT & LAST_WORKER
 
 
 class CancelKeys:
-    """Process ids and keys of the live sessions."""
+    """The keys of one worker's sessions, and the server's keys behind them.
 
-    def __init__(self) -> None:
-        self._keys: dict[int, bytes] = {}
+    Args:
+        worker: its number, 0 to 255.
+    """
 
-    def add(self, pid: int, key: bytes) -> None:
-        """A session opened; without a key it cannot be cancelled."""
-        if key:
-            self._keys[pid] = key
+    def __init__(self, worker: int = 0) -> None:
+        self._worker = worker
+        self._sessions: dict[int, tuple[bytes, BackendKey | None]] = {}
 
-    def discard(self, pid: int, key: bytes) -> None:
-        """A session closed. The server may already have given its process id to another."""
-        if self._keys.get(pid) == key:
-            del self._keys[pid]
+    def issue(self, *, is_long: bool) -> BackendKey:
+        """A key for a session that begins; good for nothing until :meth:`opened`."""
+        while (pid := self._worker << _WORKER_SHIFT | secrets.randbits(_WORKER_SHIFT)) in self._sessions or pid == 0:
+            pass
+        secret = secrets.token_bytes(_LONG_SECRET_BYTES if is_long else _SECRET_BYTES)
+        self._sessions[pid] = (secret, None)
+        return BackendKey(pid, secret)
 
-    def knows(self, request: CancelRequest) -> bool:
-        """Whether a live session has this process id and key; takes as long for a wrong key as for a right one."""
-        key = self._keys.get(request.pid)
-        return key is not None and hmac.compare_digest(key, request.key)
+    def opened(self, given: BackendKey, servers: BackendKey) -> None:
+        """The server let the session in and gave this key; without a secret it cannot be cancelled."""
+        if servers.secret:
+            self._sessions[given.pid] = (given.secret, servers)
+
+    def withdraw(self, given: BackendKey) -> None:
+        """The session is over."""
+        self._sessions.pop(given.pid, None)
+
+    def find(self, request: CancelRequest) -> BackendKey | None:
+        """The server's key of the session that the request names, with its secret; None when there is none."""
+        secret, servers = self._sessions.get(request.pid, (b"", None))
+        return servers if hmac.compare_digest(secret, request.key) else None
 
 
-async def forward_cancel(upstream: UpstreamSettings, context: ssl.SSLContext | None, request: CancelRequest) -> None:
-    """Send the request to the server and wait until it has been dealt with, which the server shows by closing.
+async def forward_cancel(upstream: UpstreamSettings, context: ssl.SSLContext | None, key: BackendKey) -> None:
+    """Send a cancel request to the server and wait until it has been dealt with, which the server shows by closing.
 
     Args:
         upstream: where.
         context: for TLS, None for none.
-        request: with the process id and key that the server gave.
+        key: that the server gave.
 
     Raises:
         OSError: the server cannot be reached, or does not close in time.
@@ -56,7 +89,7 @@ async def forward_cancel(upstream: UpstreamSettings, context: ssl.SSLContext | N
     closed = asyncio.get_running_loop().create_future()
     transport = await connect(upstream, context, lambda: _Waiting(closed))
     try:
-        transport.write(cancel_request(request.pid, request.key))
+        transport.write(cancel_request(key.pid, key.secret))
         async with asyncio.timeout(_ANSWER_S):
             await closed
     finally:

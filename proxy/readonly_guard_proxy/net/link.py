@@ -47,6 +47,7 @@ from readonly_guard_proxy.session.events import (
     ServerLost,
 )
 from readonly_guard_proxy.session.machine import Phase, SessionMachine
+from readonly_guard_proxy.wire.messages import BackendKey
 
 __all__ = ["Link", "Who"]
 
@@ -72,9 +73,9 @@ class Link(asyncio.Protocol):
         guard: decides.
         tasks: runs the questions.
         meters: count what is received.
-        opened: called with process id and cancel key once the server lets the client in.
+        opened: called with the server's cancel key once it lets the client in.
         closed: called once, when the session is over.
-        cancel: sends the server a cancel request with this process id and key.
+        cancel: sends the server a cancel request with this key.
         patience: how long the session may wait for what.
     """
 
@@ -86,9 +87,9 @@ class Link(asyncio.Protocol):
         guard: DecisionMaker,
         tasks: Tasks,
         meters: Meters,
-        opened: Callable[[int, bytes], None],
+        opened: Callable[[BackendKey], None],
         closed: Callable[[], None],
-        cancel: Callable[[int, bytes], Coroutine[Any, Any, None]],
+        cancel: Callable[[BackendKey], Coroutine[Any, Any, None]],
         patience: Patience,
     ) -> None:
         self._who = who
@@ -200,12 +201,12 @@ class Link(asyncio.Protocol):
                 self._tasks.start(self._ask(command))
             case Completed():
                 self._complete(command)
-            case Opened(pid=pid, key=key):
+            case Opened(key=key):
                 self._was_open = True
-                self._opened(pid, key)
+                self._opened(key)
                 self._guard.session_event("opened", self._who.session, self._who.subject.id)
-            case CancelStatement(pid=pid, key=key):
-                self._tasks.start(self._deliver_cancel(pid, key))
+            case CancelStatement(key=key):
+                self._tasks.start(self._deliver_cancel(key))
             case Finish(reason=reason):
                 self._end(reason=reason)
                 self._server.close()
@@ -236,9 +237,9 @@ class Link(asyncio.Protocol):
                 self._declared = decision.declared
         self.happened(Decided(token=question.token, decision=decision, language=self._language))
 
-    async def _deliver_cancel(self, pid: int, key: bytes) -> None:
+    async def _deliver_cancel(self, key: BackendKey) -> None:
         try:
-            await self._cancel(pid, key)
+            await self._cancel(key)
         except OSError as error:
             _log.warning("overdue statement not cancelled", session_id=self._session_id, error=type(error).__name__)
         self.happened(CancelDelivered())

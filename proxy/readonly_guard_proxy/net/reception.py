@@ -11,6 +11,7 @@ import asyncio
 import ssl
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, Protocol, cast
 
 import msgspec
@@ -30,11 +31,12 @@ from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.net.tls import HANDSHAKE, fault_of, has_alpn, is_encrypted, receive_tls
 from readonly_guard_proxy.net.tuning import tune
 from readonly_guard_proxy.net.upstream import connect
-from readonly_guard_proxy.session.authentication import PROTOCOL_OPTION_PREFIX
+from readonly_guard_proxy.session.authentication import NEWEST_VERSION, PROTOCOL_OPTION_PREFIX
 from readonly_guard_proxy.session.denial import fatal, fatal_of_code, fatal_of_reasons
 from readonly_guard_proxy.session.events import Waiting
 from readonly_guard_proxy.session.machine import SessionMachine
 from readonly_guard_proxy.wire.framing import ProtocolViolation
+from readonly_guard_proxy.wire.messages import BackendKey, negotiate_protocol_version
 from readonly_guard_proxy.wire.startup import (
     SSL_REQUEST,
     CancelRequest,
@@ -212,9 +214,10 @@ class Reception(asyncio.Protocol):
 
     async def _cancel(self, request: CancelRequest) -> None:
         outcome = "unknown"
-        if self._house.cancel_keys.knows(request):
+        key = self._house.cancel_keys.find(request)
+        if key is not None:
             try:
-                await forward_cancel(self._house.settings.upstream, self._house.certificates.upstream, request)
+                await forward_cancel(self._house.settings.upstream, self._house.certificates.upstream, key)
                 outcome = "forwarded"
             except OSError as error:
                 outcome = "failed"
@@ -232,8 +235,8 @@ class Reception(asyncio.Protocol):
         if self._reader.rest:
             self._violation("a message before the session was ready")
             return
-        options = {name: text for name, text in message.parameters.items() if name.startswith(PROTOCOL_OPTION_PREFIX)}
-        parameters = {name: text for name, text in message.parameters.items() if name not in options}
+        unknown = [name for name in message.parameters if name.startswith(PROTOCOL_OPTION_PREFIX)]
+        parameters = {name: text for name, text in message.parameters.items() if name not in unknown}
         self._user = parameters.get("user", "")
         self._session = msgspec.structs.replace(
             self._session,
@@ -256,14 +259,12 @@ class Reception(asyncio.Protocol):
         if limit:
             self.turn_down(limit)
             return
-        forward = startup_message(message.version, {**judgement.forward, **options})
-        self._connecting = self._house.tasks.start(
-            self._connect(message.version, frozenset(options), judgement, forward)
-        )
+        version = min(message.version, NEWEST_VERSION)
+        if unknown or version != message.version:
+            self._transport.write(negotiate_protocol_version(version, unknown))
+        self._connecting = self._house.tasks.start(self._connect(version, judgement))
 
-    async def _connect(
-        self, version: int, options: frozenset[str], judgement: StartupJudgement, forward: bytes
-    ) -> None:
+    async def _connect(self, version: int, judgement: StartupJudgement) -> None:
         house, settings = self._house, self._house.settings
         who = Who(
             subject=Subject(id=self._user),
@@ -271,32 +272,26 @@ class Reception(asyncio.Protocol):
             initial=judgement.declared,
             language=settings.listener.language,
         )
+        given = house.cancel_keys.issue(is_long=version == NEWEST_VERSION)
         machine = SessionMachine(
             user=self._user,
             version=version,
-            options=options,
+            cancel_key=given,
             message_bytes=settings.limits.message_bytes,
             language=who.language,
         )
-        key = (0, b"")
-
-        def opened(pid: int, secret: bytes) -> None:
-            nonlocal key
-            key = (pid, secret)
-            house.cancel_keys.add(pid, secret)
 
         def left() -> None:
+            house.cancel_keys.withdraw(given)
             house.leave(link)
             house.crowd.leave(self._user)
 
         def closed() -> None:
-            house.cancel_keys.discard(*key)
             house.crowd.depart(self.address)
             left()
 
-        async def cancel(pid: int, secret: bytes) -> None:
-            request = CancelRequest(pid=pid, key=secret)
-            await forward_cancel(settings.upstream, house.certificates.upstream, request)
+        async def cancel(key: BackendKey) -> None:
+            await forward_cancel(settings.upstream, house.certificates.upstream, key)
 
         link = Link(
             who=who,
@@ -304,7 +299,7 @@ class Reception(asyncio.Protocol):
             guard=house.guard,
             tasks=house.tasks,
             meters=house.meters,
-            opened=opened,
+            opened=partial(house.cancel_keys.opened, given),
             closed=closed,
             cancel=cancel,
             patience=Patience(house.deadlines_s),
@@ -327,7 +322,7 @@ class Reception(asyncio.Protocol):
         self._over()
         house.crowd.arrive(self.address)  # as a session now, no longer as a client that is received
         link.join(self._transport, server)
-        server.write(forward)
+        server.write(startup_message(version, judgement.forward))
 
     # ------------------------------------------------------------------ the end of a reception
 

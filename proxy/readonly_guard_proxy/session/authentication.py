@@ -5,8 +5,9 @@ channel binding off the offer, which cannot span a proxy: it binds a password to
 A client that could have bound says so (RFC 5802, 6: the flag ``y``), and a server that had offered it takes that for an
 attack; such a client is told what to do instead of being left with the server's riddle.
 
-A protocol minor version or option that the guard does not know may be asked for, but the server must then negotiate it
-away: what is not understood is not relayed.
+The protocol's version is negotiated on either side by itself: the guard tells the client what it does not know, and
+asks the server for no more than it knows. All that 3.2 changes is how long a cancel key may be, and those are the
+guard's own.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from readonly_guard_proxy.wire.messages import (
 __all__ = ["NEWEST_VERSION", "PROTOCOL_OPTION_PREFIX", "Handshake"]
 
 NEWEST_VERSION: Final = 3 << 16 | 2
-"""Protocol 3.2 (PostgreSQL 18): longer cancel keys are all that is new in it."""
+"""Protocol 3.2 (PostgreSQL 18): cancel keys may be longer than 4 bytes."""
 
 PROTOCOL_OPTION_PREFIX: Final = "_pq_."
 """Startup parameters with this prefix ask for protocol extensions, of which the guard knows none."""
@@ -49,31 +50,31 @@ class Handshake:
     """Keeps the turns of one authentication.
 
     Args:
-        version: the protocol version the client asked for.
-        options: names of the protocol options it asked for.
+        version: the protocol version that the server was asked for.
     """
 
-    def __init__(self, *, version: int, options: frozenset[str]) -> None:
-        self._open_options = options
-        self._open_version = version > NEWEST_VERSION
+    def __init__(self, *, version: int) -> None:
+        self._version = version
         self._answers_due = 0
         self._withholds_binding = False
         self.done = False
 
     def negotiated(self, message: Frame) -> None:
-        """The server said what it does not know of what was asked for."""
+        """The server said that it speaks an older version.
+
+        Raises:
+            ProtocolViolation: it wants a newer one, or speaks of options, which it was not asked for.
+        """
         version, unknown = negotiated_version(message)
-        self._open_version = self._open_version and version > NEWEST_VERSION
-        self._open_options -= unknown
+        if version > self._version or unknown:
+            raise ProtocolViolation("the server negotiated about what it was not asked for")
 
     def asked(self, message: Frame) -> bytes:
         """The server asks for something or is content; gives the bytes to pass on.
 
         Raises:
-            ProtocolViolation: it would go on under a protocol that the guard does not know.
+            ProtocolViolation: it asks for what the guard does not know.
         """
-        if self._open_version or self._open_options:
-            raise ProtocolViolation("a protocol version or option that the guard does not know was not negotiated away")
         code = authentication_code(message)
         if code == Authentication.OK:
             self.done = True

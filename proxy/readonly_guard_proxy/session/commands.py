@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from readonly_guard.domain import Parameters
+from readonly_guard_proxy.wire.messages import BackendKey
 
 __all__ = [
     "Abort",
@@ -58,10 +59,9 @@ class Refuse(_Command, frozen=True, kw_only=True):
 
 
 class Opened(_Command, frozen=True, kw_only=True):
-    """The server let the client in. ``pid`` and ``key`` are what a cancel request will name; 0 and empty if none."""
+    """The server let the client in. ``key`` is what the server wants in a cancel request; its secret may be empty."""
 
-    pid: int
-    key: bytes
+    key: BackendKey
 
 
 class Completed(_Command, frozen=True, kw_only=True):
@@ -99,8 +99,7 @@ class CancelStatement(_Command, frozen=True, kw_only=True):
     Until then nothing more is released: a cancel request that is on its way hits whatever it finds running.
     """
 
-    pid: int
-    key: bytes
+    key: BackendKey
 
 
 Command = ToServer | ToClient | Decide | Refuse | Opened | Completed | CancelStatement | Finish | Abort

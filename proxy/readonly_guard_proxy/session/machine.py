@@ -46,8 +46,10 @@ from readonly_guard_proxy.wire.messages import (
     FRONTEND_KINDS,
     STREAMED_KINDS,
     Backend,
+    BackendKey,
     Frontend,
     backend_key,
+    backend_key_data,
     parameter_status,
     transaction_status,
 )
@@ -75,21 +77,22 @@ class SessionMachine:
 
     Args:
         user: the database user of the startup message.
-        version: the protocol version of the startup message.
-        options: names of the protocol options (``_pq_.``) in it.
+        version: the protocol version that the server was asked for.
+        cancel_key: what the client is given in place of the server's.
         message_bytes: the largest message from either side that is taken, streamed rows excepted.
         language: of what is said when no decision is at hand.
     """
 
     def __init__(
-        self, *, user: str, version: int, options: frozenset[str], message_bytes: int, language: Language = "en"
+        self, *, user: str, version: int, cancel_key: BackendKey, message_bytes: int, language: Language = "en"
     ) -> None:
         self._phase = Phase.AUTHENTICATION
         self._language: Language = language
         self._client = FrameReader(kinds=FRONTEND_KINDS, limit=message_bytes)
         self._server = FrameReader(kinds=BACKEND_KINDS, limit=message_bytes, streamed=STREAMED_KINDS)
-        self._handshake = Handshake(version=version, options=options)
-        self._key = (0, b"")
+        self._handshake = Handshake(version=version)
+        self._cancel_key = cancel_key
+        self._key = BackendKey(0, b"")
         self._draining = False
         self._overdue = 0  # the request whose patience has run out
         self._outbox = Outbox()
@@ -198,15 +201,14 @@ class SessionMachine:
 
     def _statement_overdue(self, number: int) -> None:
         """First the server is asked to cancel, and the session lives on; what even then does not end is cut off."""
-        pid, key = self._key
-        if self._overdue == number or not key:
+        if self._overdue == number or not self._key.secret:
             self._abort(self._fatal("57014", STATEMENT_TIMEOUT), STATEMENT_TIMEOUT)
             return
         self._overdue = number
         if not self._replies.is_empty:
             self._replies.mark_overdue()
             self._requests.hold = True
-            self._outbox.commands.append(CancelStatement(pid=pid, key=key))
+            self._outbox.commands.append(CancelStatement(key=self._key))
 
     def _cancel_delivered(self, _event: CancelDelivered) -> None:
         self._requests.hold = False
@@ -244,7 +246,6 @@ class SessionMachine:
             self._outbox.to_client.append(message.data)
         elif self._phase is Phase.AUTHENTICATION and kind == Backend.NEGOTIATE:
             self._handshake.negotiated(message)
-            self._outbox.to_client.append(message.data)
         elif self._phase is Phase.AUTHENTICATION and kind == Backend.AUTHENTICATION:
             self._outbox.to_client.append(self._handshake.asked(message))
             if self._handshake.done:
@@ -253,7 +254,7 @@ class SessionMachine:
             self._parameter(message)
         elif self._phase is Phase.STARTUP and kind == Backend.BACKEND_KEY_DATA:
             self._key = backend_key(message)
-            self._outbox.to_client.append(message.data)
+            self._outbox.to_client.append(backend_key_data(self._cancel_key))
         elif self._phase is Phase.STARTUP and kind == Backend.READY:
             self._open(message)
         else:
@@ -264,7 +265,7 @@ class SessionMachine:
             self._distrust(distrust)
             return
         self._phase = Phase.READY
-        self._outbox.commands.append(Opened(pid=self._key[0], key=self._key[1]))
+        self._outbox.commands.append(Opened(key=self._key))
         self._outbox.to_client.append(message.data)
 
     # ------------------------------------------------------------------ ready

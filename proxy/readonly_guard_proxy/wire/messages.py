@@ -7,7 +7,7 @@ message in two ways.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -30,6 +30,7 @@ __all__ = [
     "error_fields",
     "error_response",
     "execute_portal",
+    "negotiate_protocol_version",
     "negotiated_version",
     "parameter_status",
     "parameter_types",
@@ -115,6 +116,13 @@ class Authentication:
     SASL: Final = 10
     SASL_CONTINUE: Final = 11
     SASL_FINAL: Final = 12
+
+
+class BackendKey(NamedTuple):
+    """What a cancel request names: a process id and its secret, 4 bytes long in protocol 3.0, up to 256 since 3.2."""
+
+    pid: int
+    secret: bytes
 
 
 class ParseMessage(NamedTuple):
@@ -213,12 +221,17 @@ def parameter_status(message: Frame) -> tuple[str, str]:
     return parts[0].decode(errors="replace"), parts[1].decode(errors="replace")
 
 
-def backend_key(message: Frame) -> tuple[int, bytes]:
-    """Process id and secret key of a BackendKeyData: ``Int32 pid, Byte key × 4 … 256``."""
+def backend_key(message: Frame) -> BackendKey:
+    """What a BackendKeyData says: ``Int32 pid, Byte key × 4 … 256``."""
     body = message.body
     if len(body) <= _PID.size:
         raise ProtocolViolation("BackendKeyData that is cut short")
-    return _PID.unpack_from(body)[0], body[_PID.size :]
+    return BackendKey(_PID.unpack_from(body)[0], body[_PID.size :])
+
+
+def backend_key_data(key: BackendKey) -> bytes:
+    """A BackendKeyData."""
+    return frame(Backend.BACKEND_KEY_DATA, _PID.pack(key.pid) + key.secret)
 
 
 def parameter_types(message: Frame) -> tuple[int, ...]:
@@ -274,6 +287,12 @@ def sasl_initial_response(message: Frame) -> tuple[bytes, bytes]:
     if len(rest) < _INT32.size or _INT32.unpack_from(rest)[0] != len(rest) - _INT32.size:
         raise ProtocolViolation("SASLInitialResponse whose length does not fit")
     return mechanism, rest[_INT32.size :]
+
+
+def negotiate_protocol_version(version: int, unknown: Collection[str]) -> bytes:
+    """A NegotiateProtocolVersion."""
+    names = b"".join(name.encode() + b"\0" for name in unknown)
+    return frame(Backend.NEGOTIATE, _INT32.pack(version) + _INT32.pack(len(unknown)) + names)
 
 
 def negotiated_version(message: Frame) -> tuple[int, frozenset[str]]:
