@@ -66,6 +66,7 @@ def metrics() -> str:
         cancels=one,
         limits=one,
         deadlines=one,
+        reloads=one,
         policy_revisions=one,
     )
     rows = []

@@ -8,7 +8,7 @@ import importlib
 import signal
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -20,18 +20,24 @@ from readonly_guard.sql import Bounds
 from readonly_guard_proxy.admin.measured import MeasuredGuard, MeasuredReader
 from readonly_guard_proxy.admin.readiness import Readiness, reaches
 from readonly_guard_proxy.admin.status import OwnStatus, StatusSource
+from readonly_guard_proxy.lifecycle.notify import Notifier
+from readonly_guard_proxy.lifecycle.reload import adopt, changed, is_adopted
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.net.listener import Listener
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 from readonly_guard_proxy.reading.pool import ReadingPool
 
-__all__ = ["DRAIN_S", "OwnedGuard", "ReadingGuard", "ServedGuard", "reading_apart", "run", "serve"]
+__all__ = ["OwnedGuard", "ReadingGuard", "Reload", "ServedGuard", "reading_apart", "run", "serve"]
 
 _log = structlog.get_logger(__name__)
 
-DRAIN_S: Final = 10.0
-"""How long statements that are under way may take to end when the proxy stops."""
+Reload = Callable[[], Settings]
+"""Loads everything again, puts policies and certificates in force, and gives the settings; or changes nothing.
+
+Raises:
+    ConfigurationError: something does not load.
+"""
 
 
 class ReadingGuard(Protocol):
@@ -96,7 +102,8 @@ async def serve(
     judge: StartupJudge,
     ready: Callable[[int], None],
     stop: asyncio.Event,
-    drain_s: float = DRAIN_S,
+    reload: Reload | None = None,
+    notifier: Notifier | None = None,
     meters: Meters | None = None,
     certificates: Certificates | None = None,
 ) -> None:
@@ -108,32 +115,36 @@ async def serve(
         judge: judges startup packets, for example :func:`readonly_guard.sql.judge_startup`.
         ready: called with the port once clients can connect.
         stop: set it to stop.
-        drain_s: how long statements under way may take to end.
+        reload: called at SIGHUP, see :data:`Reload`; without it SIGHUP is not heeded.
+        notifier: tells a service manager.
         meters: count; the admin listener shows them.
         certificates: for TLS, to be renewed from outside; without them, as the settings have it now.
 
     Raises:
         ConfigurationError: an address cannot be listened on, or a certificate or key is not usable.
     """
-    meters = meters or Meters()
+    meters, notifier = meters or Meters(), notifier or Notifier(None)
     guard.watch_log(meters.committed)
+    certificates = certificates or Certificates(settings)
+    listener = Listener(settings, MeasuredGuard(guard, meters), judge, meters, certificates)
     readiness = Readiness({
         "log": partial(_log_fault, guard),
         "policies": partial(_policy_fault, guard),
-        "server": partial(reaches, settings.upstream),
+        "server": partial(_server_fault, listener),
     })  # fmt: skip
-    certificates = certificates or Certificates(settings)
-    listener = Listener(settings, MeasuredGuard(guard, meters), judge, meters, certificates)
     port = await listener.open()
     status = OwnStatus(settings, port=port, guard=guard, meters=meters, readiness=readiness)
+    serving = f"serving on {settings.listener.host}:{port}"
     try:
-        async with _admin(settings.admin, status):
+        async with _admin(settings.admin, status), notifier.alive(), _reloading(listener, reload, notifier, serving):
             ready(port)
+            notifier.ready(serving)
             try:
                 await stop.wait()
             finally:
                 readiness.stopping("the guard is shutting down")
-                await listener.drain(drain_s)
+                notifier.stopping()
+                await listener.drain(listener.settings.limits.drain_s)
     except ConfigurationError:
         await listener.drain(0.0)
         raise
@@ -149,9 +160,51 @@ async def _admin(where: AdminSettings, source: StatusSource) -> AsyncIterator[No
         yield
 
 
+@contextlib.asynccontextmanager
+async def _reloading(
+    listener: Listener, reload: Reload | None, notifier: Notifier, serving: str
+) -> AsyncIterator[None]:
+    """Heed SIGHUP while the context lasts."""
+    if reload is None:
+        yield
+        return
+
+    def heed() -> None:
+        notifier.reloading()
+        try:
+            fresh = reload()
+        except ConfigurationError as error:
+            listener.meters.reloads.add("refused")
+            _log.error("reload refused", reason=str(error))
+        else:
+            listener.meters.reloads.add("done")
+            _adopt(listener, fresh)
+        notifier.ready(serving)
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, heed)
+    try:
+        yield
+    finally:
+        loop.add_signal_handler(signal.SIGHUP, _log.info, "no reload: the guard is shutting down")
+
+
+def _adopt(listener: Listener, fresh: Settings) -> None:
+    keys = changed(listener.settings, fresh)
+    listener.adopt(adopt(listener.settings, fresh))
+    _log.info("reloaded", changed=[key for key in keys if is_adopted(key)])
+    later = [key for key in keys if not is_adopted(key)]
+    if later:
+        _log.warning("settings changed that take effect at the next start", settings=later)
+
+
 async def _log_fault(guard: ServedGuard) -> str:
     guard.check_log()
     return ""
+
+
+async def _server_fault(listener: Listener) -> str:
+    return await reaches(listener.settings.upstream)
 
 
 async def _policy_fault(guard: ServedGuard) -> str:
@@ -164,7 +217,7 @@ def run(
     *,
     judge: StartupJudge,
     ready: Callable[[int], None],
-    reload: Callable[[], None],
+    reload: Reload,
     certificates: Certificates | None = None,
 ) -> None:
     """Run the proxy in this thread until SIGTERM or SIGINT; on uvloop where there is one.
@@ -174,7 +227,7 @@ def run(
         guard: decides; closed at the end.
         judge: judges startup packets.
         ready: called with the port once clients can connect.
-        reload: called at SIGHUP; a ConfigurationError of its is logged and what was in force stays in force.
+        reload: called at SIGHUP, see :data:`Reload`; a ConfigurationError of its is logged, and all stays as it was.
         certificates: as for :func:`serve`.
 
     Raises:
@@ -190,28 +243,28 @@ async def _main(
     *,
     judge: StartupJudge,
     ready: Callable[[int], None],
-    reload: Callable[[], None],
+    reload: Reload,
     certificates: Certificates | None,
 ) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, _reload, reload)
-    meters = Meters()
+    meters, notifier = Meters(), Notifier.from_environment()
     try:
         async with reading_apart(settings, guard, meters):
-            await serve(settings, guard, judge=judge, ready=ready, stop=stop, meters=meters, certificates=certificates)
+            await serve(
+                settings,
+                guard,
+                judge=judge,
+                ready=ready,
+                stop=stop,
+                reload=reload,
+                notifier=notifier,
+                meters=meters,
+                certificates=certificates,
+            )
     finally:
         await guard.aclose()
-
-
-def _reload(reload: Callable[[], None]) -> None:
-    try:
-        reload()
-    except ConfigurationError as error:
-        _log.error("reload refused", reason=str(error))
-    else:
-        _log.info("reloaded")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

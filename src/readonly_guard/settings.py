@@ -232,6 +232,8 @@ class LimitSettings(_Section, frozen=True, kw_only=True):
     """After which one that does nothing, but keeps a transaction open, is ended (25P03). None: never."""
     statement_bytes: int = 100_000
     tokens: int = 24_000
+    drain_s: float = 10.0
+    """How long statements that are under way may take to end when the guard stops; then they are cut off (57P01)."""
     connections: int = 1_000
     """Sessions in all; one more is refused (53300) before the server hears of it."""
     connections_per_user: int | None = None

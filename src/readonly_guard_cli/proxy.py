@@ -12,7 +12,7 @@ import typer
 
 from readonly_guard import Guard
 from readonly_guard.policy import EmbeddedEngine, load_policies
-from readonly_guard.settings import load_settings
+from readonly_guard.settings import Settings, load_settings
 from readonly_guard.sql import judge_startup
 from readonly_guard_cli.operational_log import configure
 from readonly_guard_cli.output import speaking_plainly
@@ -32,9 +32,10 @@ def proxy(
     Prints `listening on HOST:PORT` to standard output once clients can connect. What happens is told on standard
     error, one JSON object a line (or plain lines: `[logging] format = "console"`), without any text of a statement.
 
-    SIGHUP loads the policies, their data, certificates and keys again; when one of them does not load, all of them stay
-    as they were. Everything else in the file takes effect at the next start. SIGTERM and Ctrl-C stop listening, end
-    idle sessions, and let running statements finish for ten seconds.
+    SIGHUP loads guard.toml, the policies, their data, certificates and keys again; when one of them does not load, all
+    of them stay as they were. What takes effect only at the next start is named in the log. SIGTERM and Ctrl-C stop
+    listening, end idle sessions, and let running statements finish for `limits.drain_s` seconds. systemd is told
+    (Type=notify-reload, and its watchdog).
 
     Exit status: 0 told to stop, 2 it could not start.
     """
@@ -51,12 +52,13 @@ def proxy(
         def ready(port: int) -> None:
             print(f"listening on {settings.listener.host}:{port}", flush=True)
 
-        def reload() -> None:
+        def reload() -> Settings:
             fresh = load_settings(config)
             engine = EmbeddedEngine(load_policies(fresh.policy.source, fresh.policy.data))
             certificates.renew(fresh)
             guard.replace_policies(engine)
             _log.info("policies loaded", revision=guard.policy_revision)
+            return fresh
 
         run(
             settings,

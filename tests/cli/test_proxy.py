@@ -8,6 +8,8 @@ import re
 import signal
 import socket
 import subprocess
+import sys
+import threading
 import time
 
 import psycopg
@@ -206,6 +208,113 @@ class TestReload:
             connection.execute(_READ)
         assert proxy.stop() == 0
         assert "BEGIN" not in proxy.said()
+
+    def test_of_settings_says_what_waits_for_the_next_start(self, start_proxy, guard_toml, millennium):
+        proxy = start_proxy(guard_toml())
+        with _connect(proxy, millennium):
+            guard_toml(limits="connections = 1\ndrain_s = 1.5\ntokens = 9", listener="port = 1", reading="workers = 1")
+            proxy.reload()
+            assert proxy.wait_for("reloaded")["changed"] == ["limits.drain_s", "limits.connections"]
+            told = proxy.wait_for("settings changed that take effect at the next start")
+            assert told["settings"] == ["listener.port", "reading.search_path", "reading.workers", "limits.tokens"]
+            with pytest.raises(psycopg.OperationalError, match=r"too many connections\b"):
+                _connect(proxy, millennium)
+        assert proxy.stop() == 0
+
+
+class TestDraining:
+    """SIGTERM: idle sessions end at once, statements may end within limits.drain_s."""
+
+    _SLEEP = "SELECT count(*) FROM generate_series(1, 20000000)"
+
+    def _under_way(self, connection):
+        began = threading.Event()
+        outcome: list[object] = []
+
+        def ask() -> None:
+            began.set()
+            try:
+                outcome.append(connection.execute(self._SLEEP).fetchone())
+            except psycopg.Error as error:
+                outcome.append(error)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        began.wait()
+        return asking, outcome
+
+    def _wait_until_it_runs(self, millennium):
+        deadline = time.monotonic() + 10
+        with psycopg.connect(millennium.admin_dsn, autocommit=True) as watching:
+            while time.monotonic() < deadline:
+                found = watching.execute(
+                    "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = %s", [self._SLEEP]
+                ).fetchone()
+                if found:
+                    return
+                time.sleep(0.02)
+        raise AssertionError("the statement does not run")
+
+    def test_a_statement_that_ends_in_time_is_answered(self, start_proxy, guard_toml, millennium, tmp_path):
+        proxy = start_proxy(guard_toml(limits="drain_s = 60.0"))
+        with _connect(proxy, millennium) as busy, _connect(proxy, millennium) as idle:
+            asking, outcome = self._under_way(busy)
+            self._wait_until_it_runs(millennium)
+            proxy.process.send_signal(signal.SIGTERM)
+            with pytest.raises(psycopg.OperationalError, match="shutting down|closed the connection"):
+                while True:
+                    idle.execute(_READ)
+            asking.join()
+            assert outcome == [(20_000_000,)]
+        assert proxy.process.wait(10) == 0
+        assert verify(tmp_path / "journal").ok
+
+    def test_one_that_does_not_is_cut_off(self, start_proxy, guard_toml, millennium, tmp_path):
+        proxy = start_proxy(guard_toml(limits="drain_s = 0.2"))
+        with _connect(proxy, millennium) as busy:
+            asking, outcome = self._under_way(busy)
+            self._wait_until_it_runs(millennium)
+            assert proxy.stop() == 0
+            asking.join()
+            assert isinstance(outcome[0], psycopg.errors.AdminShutdown)
+        assert proxy.wait_for("sessions cut off")["sessions"] == 1
+        records = [entry.record for entry in read(tmp_path / "journal")]
+        assert any(isinstance(record, CompletionRecord) and record.sqlstate == "08006" for record in records)
+
+
+def test_systemd_is_told(guard_toml, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+
+        def told() -> str:
+            while (text := manager.recv(4096).decode()) == "WATCHDOG=1":
+                continue
+            return text.splitlines()[0]
+
+        environment = {**os.environ, "NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "100000"}
+        config = guard_toml()
+        with (tmp_path / "log").open("wb") as log:
+            program = subprocess.Popen(
+                [sys.executable, "-m", "readonly_guard_cli", "proxy", "--config", config],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        try:
+            assert told() == "READY=1"
+            assert manager.recv(4096) == b"WATCHDOG=1"
+            program.send_signal(signal.SIGHUP)
+            assert (told(), told()) == ("RELOADING=1", "READY=1")
+            config.write_text("[", encoding="utf-8")
+            program.send_signal(signal.SIGHUP)
+            assert (told(), told()) == ("RELOADING=1", "READY=1")  # refused: what was in force serves on
+            program.send_signal(signal.SIGTERM)
+            assert told() == "STOPPING=1"
+            assert program.wait(10) == 0
+        finally:
+            program.kill()
+            program.wait()
 
 
 class TestItDoesNotStart:

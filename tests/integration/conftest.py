@@ -15,6 +15,7 @@ from readonly_guard.domain import DecisionRecord
 from readonly_guard.errors import LogUnavailable
 from readonly_guard.settings import (
     JournalSettings,
+    LimitSettings,
     ListenerSettings,
     PolicySettings,
     ReadingSettings,
@@ -51,13 +52,14 @@ async def path(millennium, tmp_path):
         journal=JournalSettings(path=str(tmp_path / "journal")),
         listener=ListenerSettings(port=0),
         policy=PolicySettings(data=(str(write_policy_data(tmp_path / "roster.json")),)),
+        limits=LimitSettings(drain_s=1.0),
         reading=ReadingSettings(search_path=("millennium", "public")),
     )
     guard = Guard.from_settings(settings, clock=lambda: NOW)
     ready = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     judge = partial(judge_startup, rules=settings.reading)
-    running = asyncio.create_task(serve(settings, guard, judge=judge, ready=ready.set_result, stop=stop, drain_s=1.0))
+    running = asyncio.create_task(serve(settings, guard, judge=judge, ready=ready.set_result, stop=stop))
     await asyncio.wait({ready, running}, return_when=asyncio.FIRST_COMPLETED)
     yield Path(guard, millennium, ready.result(), tmp_path / "journal")
     stop.set()

@@ -415,7 +415,7 @@ def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
             upstream=UpstreamSettings(host=host, port=port, connect_timeout_s=2.0, tls=upstream_tls),
             journal=JournalSettings(path=str(tmp_path)),
             listener=ListenerSettings(port=0, tls=tls),
-            limits=LimitSettings(**limits),
+            limits=LimitSettings(drain_s=drain_s, **limits),
             admin=admin,
         )
         meters = Meters()
@@ -428,7 +428,6 @@ def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
                 judge=judge,
                 ready=ports.set_result,
                 stop=stop,
-                drain_s=drain_s,
                 meters=meters,
                 certificates=certificates,
             )

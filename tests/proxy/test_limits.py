@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from readonly_guard.settings import TcpSettings, UpstreamSettings
-from readonly_guard_proxy.net.upstream import connect
+from readonly_guard_proxy.net.upstream import connect_socket
 
 _MEGABYTE = 1024 * 1024
 
@@ -226,7 +226,7 @@ class TestBackpressure:
 async def test_the_kernel_is_told_how_to_treat_connections():
     tcp = TcpSettings(keepalive_idle_s=61, keepalive_interval_s=11, keepalive_probes=7, unacknowledged_s=13)
     async with _dead_server() as (port, _):
-        transport = await connect(UpstreamSettings(host="127.0.0.1", port=port, tcp=tcp), asyncio.Protocol)
+        transport = await connect_socket(UpstreamSettings(host="127.0.0.1", port=port, tcp=tcp), asyncio.Protocol)
         end = transport.get_extra_info("socket")
         assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         told = [

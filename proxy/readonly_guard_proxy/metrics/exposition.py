@@ -67,6 +67,7 @@ def metrics(figures: Figures, *, version: str, is_ready: bool, log_free_bytes: i
     yield _counter("log_records", "Records written to the log.", figures.log_records)
     yield _counter("log_failures", "Commits of the log that failed: all they held was denied.", figures.log_failures)
     yield _gauge("log_free_bytes", "Room left where the log is.", log_free_bytes)
+    yield _labelled("reloads", "Reloads by whether they were done or refused.", "outcome", figures.reloads)
     yield _labelled_gauge("policy_info", "Workers by policy revision.", "revision", figures.policy_revisions)
     yield _gauge("resident_bytes", "Memory of the processes that serve sessions.", figures.resident_bytes)
     yield _counter("cpu_seconds", "Processor time of the processes that serve sessions.", figures.cpu_s)

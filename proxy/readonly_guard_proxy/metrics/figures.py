@@ -45,6 +45,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         cancels: cancel requests: ``forwarded``, ``unknown`` (no session has that key), ``failed``.
         limits: connections refused, by the limit that stood against them.
         deadlines: sessions and statements whose time ran out, by what they waited for.
+        reloads: of configuration, policies and certificates: ``done`` or ``refused``.
         log_commit_s: how long the log's commits took; all records of a commit waited for it.
         log_records: records written.
         log_failures: commits that failed; everything that waited for them was denied.
@@ -68,6 +69,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     cancels: dict[str, int] = {}
     limits: dict[str, int] = {}
     deadlines: dict[str, int] = {}
+    reloads: dict[str, int] = {}
     log_commit_s: HistogramFigures = HistogramFigures()
     log_records: int = 0
     log_failures: int = 0

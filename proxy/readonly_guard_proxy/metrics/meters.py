@@ -83,6 +83,7 @@ class Meters:
         self.cancels = Counter()
         self.limits = Counter()
         self.deadlines = Counter()
+        self.reloads = Counter()
         self.log_commit_s = Histogram()
         self.log_records = 0
         self.log_failures = 0
@@ -114,6 +115,7 @@ class Meters:
             cancels=dict(self.cancels.counts),
             limits=dict(self.limits.counts),
             deadlines=dict(self.deadlines.counts),
+            reloads=dict(self.reloads.counts),
             log_commit_s=self.log_commit_s.figures(),
             log_records=self.log_records,
             log_failures=self.log_failures,

@@ -17,7 +17,7 @@ class Crowd:
     """
 
     def __init__(self, limits: LimitSettings) -> None:
-        self._limits = limits
+        self.limits = limits
         self._total = 0
         self._users: Counter[str] = Counter()
         self._addresses: Counter[str] = Counter()
@@ -28,9 +28,9 @@ class Crowd:
         Returns:
             An empty text, or which limit stands against it; then no place is taken.
         """
-        if self._total >= self._limits.connections:
+        if self._total >= self.limits.connections:
             return "connections"
-        most = self._limits.connections_per_user
+        most = self.limits.connections_per_user
         if most is not None and self._users[user] >= most:
             return "connections_per_user"
         self._total += 1
@@ -45,7 +45,7 @@ class Crowd:
     def arrive(self, address: str) -> bool:
         """Somebody connects; False when there are as many from his address as may be. Counted in either case."""
         self._addresses[address] += 1
-        most = self._limits.connections_per_address
+        most = self.limits.connections_per_address
         return most is None or not address or self._addresses[address] <= most
 
     def depart(self, address: str) -> None:

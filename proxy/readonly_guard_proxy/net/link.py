@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time  # uvloop's own clock only counts whole milliseconds
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -45,6 +45,7 @@ from readonly_guard_proxy.session.events import (
     OutOfPatience,
     ServerData,
     ServerLost,
+    Waiting,
 )
 from readonly_guard_proxy.session.machine import Phase, SessionMachine
 from readonly_guard_proxy.wire.messages import BackendKey
@@ -175,6 +176,10 @@ class Link(asyncio.Protocol):
     def drain(self, *, now: bool) -> None:
         """The proxy stops: end when nothing is under way, or at once."""
         self.happened(DrainRequested(now=now))
+
+    def expect(self, deadlines_s: Mapping[Waiting, float]) -> None:
+        """Have other deadlines from now on."""
+        self._patience = Patience(deadlines_s)
 
     def look(self, now_s: float) -> None:
         """See whether the session has waited too long; to be called every now and then."""

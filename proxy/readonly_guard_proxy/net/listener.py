@@ -50,22 +50,31 @@ class Listener:
         meters: Meters,
         certificates: Certificates,
     ) -> None:
-        self.settings = settings
         self.guard = guard
         self.judge = judge
         self.meters = meters
         self.certificates = certificates
+        self._links: set[Link] = set()
         self.tasks = Tasks()
         self.cancel_keys = CancelKeys()
         self.crowd = Crowd(settings.limits)
-        self.deadlines_s: Mapping[Waiting, float] = deadlines_of(settings.limits)
-        self._look_s = interval_s(self.deadlines_s)
+        self.deadlines_s: Mapping[Waiting, float] = {}
+        self._look_s = 0.0
+        self.adopt(settings)
         self._looking: asyncio.Handle | None = None
-        self._links: set[Link] = set()
         self._receptions: set[Reception] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self._server: asyncio.Server | None = None
+
+    def adopt(self, settings: Settings) -> None:
+        """Go by other settings from the next connection on, and by their deadlines at once; the address stays."""
+        self.settings = settings
+        self.crowd.limits = settings.limits
+        self.deadlines_s = deadlines_of(settings.limits)
+        self._look_s = interval_s(self.deadlines_s)
+        for link in self._links:
+            link.expect(self.deadlines_s)
 
     async def open(self) -> int:
         """Listen.
