@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from readonly_guard import ConfigurationError, Guard, Session, Settings
+from readonly_guard.audit.export import FORMATS
 from readonly_guard.settings import JournalSettings, PolicySettings, UpstreamSettings
+from readonly_guard_cli.audit.export import _Format as export_formats
 
 _READ = "SELECT * FROM person WHERE person_id = 1 AND name_last = 'Svartvik'"
 
@@ -109,14 +116,24 @@ class TestShow:
         ended = run("audit", "show", journal)
         assert ended.status == 0
         records = re.findall(r"^ *(\d+) +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d ", ended.out, re.MULTILINE)
-        assert records == ["1", "2", "3", "4", "5", "6", "7"]
+        assert records == ["1", "2", "3", "4", "5", "6", "7", "1"]
+        assert "log: show" in ended.out, "that somebody reads is a record too"
         said = " ".join(ended.out.split())
-        for word in ("alind", "Medicinavdelning 1", "TREAT", "RG-W05", "RG-P01", "RG-R01", "3 rows, 120 bytes, 1.5 ms"):
+        for word in (
+            "alind",
+            "Medicinavdelning",
+            "person_id:1",
+            "TREAT",
+            "RG-W05",
+            "RG-P01",
+            "RG-R01",
+            "3 rows, 120 bytes, 1.5 ms",
+        ):
             assert word in said
         assert "Svartvik" not in said
 
     def test_only_the_newest(self, run, journal):
-        said = run("audit", "show", "--last", "2", journal).out
+        said = run("audit", "show", "--last", "3", journal).out
         assert "RG-R01" in said
         assert "RG-W05" not in said
 
@@ -234,13 +251,13 @@ class TestSeveralChains:
         assert [line for line in ended.out.splitlines() if line.startswith("chain ")] == [
             "chain journal", "chain worker-1", "chain worker-2",
         ]  # fmt: skip
-        said = run("audit", "show", "--last", "2", journal).out
+        said = run("audit", "show", "--last", "3", journal).out
         assert said.index("worker-1") < said.index("worker-2")
         segment = _segment(journal / "worker-2")
         segment.write_bytes(segment.read_bytes().replace(b"RG-", b"RX-"))
         ended = run("audit", "verify", journal)
         assert ended.status == 1
-        assert ended.out.count("whole: ") == 2
+        assert ended.out.count("whole: ") == 3, "journal, worker-1 and custody"
         assert ended.out.count("broken") == 1
 
 
@@ -273,3 +290,109 @@ class TestRepair:
     def test_no_journal_is_begun(self, run, tmp_path):
         assert run("audit", "repair", tmp_path / "nowhere").status == 2
         assert not (tmp_path / "nowhere").exists()
+
+
+class TestFilters:
+    @pytest.mark.parametrize(
+        ("options", "found"),
+        [
+            (["--user", "osund"], ["6"]),
+            (["--patient", "1"], ["2", "3", "5"]),
+            (["--patient", "person_id:1", "--denied"], ["5"]),
+            (["--unit", "Medicinavdelning 1", "--code", "RG-W05"], ["4"]),
+            (["--until", "2020-01-01"], []),
+            (["--since", "2100-01-01"], []),
+        ],
+    )
+    def test_what_was_asked_for(self, run, journal, options, found):
+        ended = run("audit", "show", *options, journal)
+        assert ended.status == 0
+        assert re.findall(r"^ *(\d+) +\d{4}-", ended.out, re.MULTILINE) == found
+
+    def test_a_decision_by_the_id_that_the_client_was_shown(self, run, journal):
+        ids = re.findall(r'"decision_id":"([^"]+)"', _segment(journal).read_text())
+        said = run("audit", "show", "--decision", ids[0], journal).out
+        assert re.findall(r"^ *(\d+) +\d{4}-", said, re.MULTILINE) == ["2", "3"]
+
+    def test_who_read_what_is_recorded_with_what_was_asked_for(self, run, journal):
+        run("audit", "show", "--user", "osund", journal)
+        run("audit", "tail", "--patient", "7", journal)
+        said = " ".join(run("audit", "show", journal).out.split())
+        assert "log: show last=50, user=osund" in said
+        assert "log: tail last=10, patient=7" in said
+
+    def test_a_moment_that_is_none(self, run, journal):
+        ended = run("audit", "show", "--since", "yesterday", journal)
+        assert ended.status == 2
+        assert ended.err.startswith("error: --since: 'yesterday' is no moment")
+
+    def test_a_log_that_cannot_be_written_is_read_with_a_reading_log(self, run, journal, tmp_path):
+        (journal / "custody").write_text("")
+        assert run("audit", "show", journal).status == 2
+        ended = run("audit", "show", "--reading-log", tmp_path / "readings", journal)
+        assert ended.status == 0
+        assert "log: show" in run("audit", "show", tmp_path / "readings").out
+
+
+class TestTail:
+    def test_the_newest_a_line_each(self, run, journal):
+        ended = run("audit", "tail", "--last", "3", "--user", "alind", journal)
+        lines = ended.out.splitlines()
+        assert [line.split()[0] for line in lines] == ["4", "5", "7"]
+        assert "RG-W05" in lines[0]
+
+    def test_records_come_as_they_are_written_by_any_worker(self, journal, roster):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "readonly_guard_cli", "audit", "tail", "-f", "--last", "1", "--user", "alind", journal],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            assert "closed" in process.stdout.readline()
+            for name in ("", "worker-1"):
+                with Guard.open(journal=journal / name, data=[roster]) as guard:
+                    guard.check("DELETE FROM person", subject="alind", purpose="TREAT")
+                assert "RG-W05" in process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 130
+        finally:
+            process.kill()
+            process.communicate()
+
+
+class TestExport:
+    @pytest.mark.parametrize("into", ["csv", "fhir", "jsonl", "ocsf", "opa"])
+    def test_a_file_and_its_manifest(self, run, journal, tmp_path, into):
+        out = tmp_path / f"out.{into}"
+        ended = run("audit", "export", journal, "--format", into, "--output", out, "--user", "alind")
+        assert ended.status == 0
+        manifest = json.loads((tmp_path / f"out.{into}.manifest.json").read_text())
+        assert manifest["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+        assert manifest["selection"] == {"user": "alind"}
+        assert f"sha256: {manifest['sha256']}" in ended.out
+        assert b"Svartvik" not in out.read_bytes()
+        assert "log: export" in run("audit", "show", journal).out
+
+    def test_every_format_can_be_named(self):
+        assert set(get_args(export_formats)) == set(FORMATS)
+
+    def test_storelog_asks_for_what_it_needs(self, run, journal, tmp_path):
+        command = ("audit", "export", journal, "--format", "storelog", "--output", tmp_path / "out.xml")
+        ended = run(*command)
+        assert (ended.status, ended.err.count("\n")) == (2, 1)
+        assert "--system-id" in ended.err
+        command += ("--system-id", "SE1-1", "--care-provider-id", "SE1-2")
+        assert "--care-unit 'Medicinavdelning 1'=HSA-ID" in run(*command).err
+        assert run(*command, "--care-unit", "x").status == 2
+        assert run(*command, "--care-unit", "Medicinavdelning 1=SE1-3").status == 0
+
+    def test_an_export_is_never_overwritten(self, run, journal, tmp_path):
+        command = ("audit", "export", journal, "--format", "csv", "--output", tmp_path / "out.csv")
+        assert run(*command).status == 0
+        ended = run(*command)
+        assert ended.status == 2
+        assert "never overwritten" in ended.err
+
+    def test_a_format_that_is_none(self, run, journal, tmp_path):
+        ended = run("audit", "export", journal, "--format", "pdf", "--output", tmp_path / "out")
+        assert ended.status == 2
+        assert "storelog" in ended.err

@@ -2,10 +2,13 @@
 
 from readonly_guard.audit.chain import GENESIS, Head
 from readonly_guard.audit.chains import Chain, Entry, find_chains, read, read_all
+from readonly_guard.audit.custody import record_custody, record_reading
+from readonly_guard.audit.follow import Follower, Position
 from readonly_guard.audit.journal import Durability, Journal
 from readonly_guard.audit.keys import KeyRing, SigningKey
 from readonly_guard.audit.plugin import CommitWatch, JournalPlugin
 from readonly_guard.audit.recovery import Recovery
+from readonly_guard.audit.selection import Selection, parse_moment
 from readonly_guard.audit.verify import (
     Anchor,
     Fault,
@@ -25,19 +28,25 @@ __all__ = [
     "Durability",
     "Entry",
     "Fault",
+    "Follower",
     "Head",
     "Journal",
     "JournalPlugin",
     "KeyRing",
+    "Position",
     "Progress",
     "Recovery",
+    "Selection",
     "SigningKey",
     "Verification",
     "find_chains",
     "parse_head",
+    "parse_moment",
     "read",
     "read_all",
     "read_anchors",
+    "record_custody",
+    "record_reading",
     "verify",
     "verify_all",
 ]

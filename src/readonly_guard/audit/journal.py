@@ -31,7 +31,7 @@ from readonly_guard.domain import LogRecord, RepairRecord, SealRecord
 from readonly_guard.errors import ConfigurationError, LogUnavailable
 from readonly_guard.moments import rfc3339, utc_now
 
-__all__ = ["SEAL_EVERY_S", "SEGMENT_BYTES", "Durability", "Journal"]
+__all__ = ["SEAL_EVERY_S", "SEGMENT_BYTES", "Durability", "Journal", "JournalBusy"]
 
 Durability = Literal["fsync", "buffered"]
 """``fsync`` survives power loss; ``buffered`` survives a crash of the guard, not of the machine."""
@@ -52,6 +52,10 @@ def _sync_data(descriptor: int) -> None:
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # fsync there stops at the drive's cache (fsync(2) of macOS)
     else:
         os.fdatasync(descriptor)
+
+
+class JournalBusy(ConfigurationError):  # noqa: N818  a state of the world, not a defect of the call
+    """Another process has the journal open."""
 
 
 class _Place(NamedTuple):
@@ -496,7 +500,7 @@ def _take(lock: int, path: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise ConfigurationError(
+        raise JournalBusy(
             f"journal.path: {path} is being written by another guard; stop that one, or give each its own directory"
         ) from None
 

@@ -10,7 +10,7 @@ from readonly_guard.domain.access import (
     StatementRequest,
     Subject,
 )
-from readonly_guard.domain.custody import RepairRecord, SealRecord
+from readonly_guard.domain.custody import ReadingRecord, RepairRecord, SealRecord
 from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
 from readonly_guard.domain.lineage import Binding, ColumnUse, Lineage, RelationUse
 from readonly_guard.domain.patients import (
@@ -62,6 +62,7 @@ __all__ = [
     "PatientPlace",
     "PatientScope",
     "Reading",
+    "ReadingRecord",
     "Reason",
     "Reference",
     "RelationUse",

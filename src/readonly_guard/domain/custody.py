@@ -1,4 +1,4 @@
-"""What the log says about itself: signed heads, repairs. Records of the chain, guarded by it like all others.
+"""What the log says about itself: signed heads, repairs, who read it. Records like all others, guarded by the chain.
 
 A signature stands in the record it belongs to and covers all of it but itself: see `readonly_guard.audit.keys`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["RepairRecord", "SealRecord"]
+__all__ = ["ReadingRecord", "RepairRecord", "SealRecord"]
 
 
 class SealRecord(msgspec.Struct, frozen=True, kw_only=True, tag="seal", tag_field="type"):
@@ -41,3 +41,17 @@ class RepairRecord(msgspec.Struct, frozen=True, kw_only=True, tag="repair", tag_
     torn_sha256: str
     lines: int
     found: str
+
+
+class ReadingRecord(msgspec.Struct, frozen=True, kw_only=True, tag="reading", tag_field="type"):
+    """Somebody read the log: patientdatalagen 4 kap. 3 § wants checks of access to be documented themselves.
+
+    Written before anything is shown. ``actor`` is the user of the operating system, ``command`` what was called
+    (``show``, ``tail``, ``export``), ``selection`` what was asked for, as ``name=value``, ``host`` where.
+    """
+
+    time: str
+    actor: str
+    host: str
+    command: str
+    selection: tuple[str, ...]

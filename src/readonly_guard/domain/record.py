@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from readonly_guard.domain.custody import RepairRecord, SealRecord
+from readonly_guard.domain.custody import ReadingRecord, RepairRecord, SealRecord
 
 __all__ = ["CompletionRecord", "DecisionRecord", "LogRecord", "SessionRecord"]
 
@@ -79,4 +79,4 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="session", ta
     detail: str = ""
 
 
-LogRecord = DecisionRecord | CompletionRecord | SessionRecord | SealRecord | RepairRecord
+LogRecord = DecisionRecord | CompletionRecord | SessionRecord | SealRecord | RepairRecord | ReadingRecord

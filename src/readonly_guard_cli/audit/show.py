@@ -1,8 +1,10 @@
-"""`readonly-guard audit show`: records for a person to look at."""
+"""`readonly-guard audit show|tail`: records for a person to look at, once or as they come."""
 
 from __future__ import annotations
 
+import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,37 +12,136 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from readonly_guard.audit import read_all
-from readonly_guard.domain import CompletionRecord, DecisionRecord, LogRecord, RepairRecord, SealRecord, SessionRecord
+from readonly_guard.audit import Chain, Entry, Follower, find_chains, read_all, record_reading
+from readonly_guard.domain import (
+    CompletionRecord,
+    DecisionRecord,
+    LogRecord,
+    ReadingRecord,
+    RepairRecord,
+    SealRecord,
+    SessionRecord,
+)
+from readonly_guard_cli.audit.options import (
+    Code,
+    DecisionId,
+    Denied,
+    Journal,
+    Patient,
+    ReadingLog,
+    Since,
+    Unit,
+    Until,
+    User,
+    selection_of,
+)
 from readonly_guard_cli.output import console, speaking_plainly, visible
 
-__all__ = ["show"]
+__all__ = ["show", "tail"]
 
 _SECONDS: Final = len("2026-12-18T12:00:00")
+_POLL_S: Final = 0.2
+_AT_ONCE: Final = 1_000
 
 
 def show(
-    path: Annotated[Path, typer.Argument(help="The journal's directory.")],
+    path: Journal,
     last: Annotated[int, typer.Option(min=1, help="How many of the newest records.")] = 50,
-    denied: Annotated[bool, typer.Option("--denied", help="Only denials.")] = False,
+    user: User = None,
+    patient: Patient = None,
+    unit: Unit = None,
+    code: Code = None,
+    decision: DecisionId = None,
+    since: Since = None,
+    until: Until = None,
+    denied: Denied = False,
+    reading_log: ReadingLog = None,
 ) -> None:
     """Show the newest records of a journal, times in UTC. What is shown is not checked: see `audit verify`.
 
-    Exit status: 0 shown, 2 there is no journal to read.
+    That somebody read the log is recorded first, in the chain `custody` of the journal.
+
+    Exit status: 0 shown, 2 there is no journal to read, or the reading cannot be recorded.
     """
     with speaking_plainly():
-        entries = deque((entry for entry in read_all(path) if not denied or _is_denial(entry.record)), maxlen=last)
+        selection = selection_of(
+            user=user, patient=patient, unit=unit, code=code, decision=decision, since=since, until=until, denied=denied
+        )
+        find_chains(path)
+        record_reading(path, command="show", selection=selection.told() | {"last": str(last)}, kept_in=reading_log)
+        entries = deque(selection.among(read_all(path)), maxlen=last)
     table = Table(box=None, padding=(0, 1), header_style="bold dim")
-    for heading in ("nr", "time", "who", "unit", "purpose", "action", "what", "outcome"):
+    for heading in ("nr", "time", "who", "unit", "patient", "purpose", "action", "what", "outcome"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "time")
     for entry in entries:
-        texts, outcome = _cells(entry.record)
-        table.add_row(str(entry.seq), entry.record.time[:_SECONDS], *map(visible, texts), outcome)
+        table.add_row(*_row(entry))
     console.print(table)
 
 
-def _is_denial(record: LogRecord) -> bool:
-    return isinstance(record, DecisionRecord | SessionRecord) and bool(record.codes)
+def tail(
+    path: Journal,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    last: Annotated[int, typer.Option(min=0, help="How many of the newest records to begin with.")] = 10,
+    user: User = None,
+    patient: Patient = None,
+    unit: Unit = None,
+    code: Code = None,
+    decision: DecisionId = None,
+    denied: Denied = False,
+    reading_log: ReadingLog = None,
+) -> None:
+    """Show the newest records, a line each, and with `-f` those that come, of all chains.
+
+    Exit status: 0 shown, 2 there is no journal to read, or the reading cannot be recorded; 130 Ctrl-C.
+    """
+    with speaking_plainly():
+        selection = selection_of(
+            user=user, patient=patient, unit=unit, code=code, decision=decision, since=None, until=None, denied=denied
+        )
+        find_chains(path)
+        record_reading(path, command="tail", selection=selection.told() | {"last": str(last)}, kept_in=reading_log)
+        followers = _Followers(path)
+        for entry in deque(selection.among(followers.all_there_is()), maxlen=last):
+            _print_line(entry)
+        if follow:
+            for entry in selection.among(followers.as_they_come()):
+                _print_line(entry)
+
+
+class _Followers:
+    """All chains of a journal, followed; one that a new process begins joins in."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._followers: dict[Chain, Follower] = {}
+
+    def all_there_is(self) -> Iterator[Entry]:
+        while entries := self._next(is_final=True):
+            yield from entries
+
+    def as_they_come(self) -> Iterator[Entry]:
+        while True:
+            yield from self._next(is_final=False)
+            time.sleep(_POLL_S)
+
+    def _next(self, *, is_final: bool) -> list[Entry]:
+        for chain in find_chains(self._path):
+            if chain not in self._followers:
+                self._followers[chain] = Follower(chain)
+        found = [entry for item in self._followers.values() for entry in item.read(_AT_ONCE, is_final=is_final)]
+        return sorted(found, key=lambda entry: entry.record.time)
+
+
+def _print_line(entry: Entry) -> None:
+    number, moment, *texts, outcome = _row(entry)
+    line = Text(f"{number:>6} {moment}  ")
+    line.append("  ".join(str(text) for text in texts if str(text)))
+    console.print(line.append("  ").append(outcome), soft_wrap=True)
+
+
+def _row(entry: Entry) -> tuple[str | Text, ...]:
+    texts, outcome = _cells(entry.record)
+    return (str(entry.seq), entry.record.time[:_SECONDS], *map(visible, texts), outcome)
 
 
 def _cells(record: LogRecord) -> tuple[tuple[str, ...], Text]:
@@ -48,15 +149,19 @@ def _cells(record: LogRecord) -> tuple[tuple[str, ...], Text]:
         case DecisionRecord():
             outcome = Text(", ".join(record.codes), style="red") if record.codes else Text("allowed", style="green")
             what = ", ".join(record.relations) or ", ".join(record.kinds)
-            return (record.subject, record.care_unit, record.purpose, record.activity, what), outcome
+            patients = ", ".join(record.patients)
+            return (record.subject, record.care_unit, patients, record.purpose, record.activity, what), outcome
         case CompletionRecord():
             rows = "" if record.rows is None else f"{record.rows} rows, "
             what = f"{rows}{record.bytes} bytes, {record.duration_us / 1000:.1f} ms"
-            return ("", "", "", "completed", what), Text(record.sqlstate)
+            return ("", "", "", "", "completed", what), Text(record.sqlstate)
         case SessionRecord():
-            texts = (record.subject, "", "", f"session {record.event}", record.detail)
+            texts = (record.subject, "", "", "", f"session {record.event}", record.detail)
             return texts, Text(", ".join(record.codes), style="red")
         case SealRecord():
-            return ("", "", "", "signed", f"up to record {record.head_seq} with {record.key_id}"), Text()
+            return ("", "", "", "", "signed", f"up to record {record.head_seq} with {record.key_id}"), Text()
         case RepairRecord():
-            return ("", "", "", "repaired", f"{record.torn_bytes} bytes in {record.torn_file}"), Text(record.actor)
+            what = f"{record.torn_bytes} bytes in {record.torn_file}"
+            return (record.actor, "", "", "", "repaired", what), Text()
+        case ReadingRecord():
+            return (record.actor, "", "", "", f"log: {record.command}", ", ".join(record.selection)), Text()

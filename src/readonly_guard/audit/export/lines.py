@@ -1,0 +1,76 @@
+"""A line for each record: JSON as the log has it, and CSV as Swedish Excel opens it.
+
+CSV: UTF-8 with a byte order mark, semicolons, quotes doubled (RFC 4180), CR LF. A cell that begins with ``= + - @``, a
+tab or a carriage return could run as a formula in a spreadsheet (OWASP, CSV Injection): an apostrophe goes before it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Final
+
+import msgspec
+
+from readonly_guard.audit.chains import Entry
+from readonly_guard.audit.export.port import Format, Origin
+from readonly_guard.domain import DecisionRecord
+
+__all__ = ["csv_excel", "jsonl"]
+
+_HEADINGS: Final = (
+    *("Loggnr", "Kedja", "Tidpunkt (UTC)", "Medarbetare", "HSA-id", "Vårdenhet", "Patient", "Åtgärd"),
+    *("Informationstyp", "Ändamål", "Orsak/ärende", "Utfall", "Kod", "Varningar", "Relationer", "Beslut", "Session"),
+    *("Databas", "Klient", "Program", "Rutin", "Policy"),
+)
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def jsonl(_origin: Origin) -> Format:
+    """Every record as the log has it, with its chain, number and hash."""
+    return Format("jsonl", b"", _encode, b"\n", b"\n")
+
+
+def csv_excel(_origin: Origin) -> Format:
+    """Decisions, in the columns of the manager's list that the log itself can fill."""
+    return Format("csv", b"\xef\xbb\xbf" + _row(_HEADINGS), _cells, b"", b"")
+
+
+def _cells(entry: Entry) -> bytes | None:
+    record = entry.record
+    if not isinstance(record, DecisionRecord):
+        return None
+    reason = record.justification or record.print_reason or record.case_reference
+    return _row((
+        str(entry.seq),
+        entry.chain,
+        record.time.replace("T", " ").rstrip("Z"),
+        record.subject,
+        record.hsa_id,
+        record.care_unit,
+        ", ".join(record.patients),
+        record.activity,
+        ", ".join(record.information_sets),
+        record.purpose,
+        reason,
+        "Tillåten" if record.verdict == "allow" else "Nekad",
+        ", ".join(record.codes),
+        ", ".join(record.warnings),
+        ", ".join(record.relations),
+        record.decision_id,
+        record.session_id,
+        record.database,
+        record.client_address,
+        record.application_name,
+        record.routine,
+        record.policy_revision,
+    ))  # fmt: skip
+
+
+def _row(cells: tuple[str, ...]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
+    return text.getvalue().encode()
