@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 
     from readonly_guard_cli.demo import DemoDatabase, EmbeddedServer
 
+_ROOT = Path(__file__).parents[1]
 _copies = itertools.count(1)
 
 
@@ -47,3 +51,13 @@ def writable_millennium(postgres: EmbeddedServer) -> DemoDatabase:
     from readonly_guard_cli.demo import install  # noqa: PLC0415  as above
 
     return install(postgres, f"millennium_{next(_copies)}")
+
+
+@pytest.fixture(scope="session")
+def opa_binary(request: pytest.FixtureRequest) -> str:
+    """The real OPA."""
+    found = os.environ.get("OPA_BINARY") or shutil.which("opa", path=f"{os.environ['PATH']}:{_ROOT / '.tools'}")
+    if not found:
+        advice = "no OPA: `go install github.com/open-policy-agent/opa@v1.22.2`, or set OPA_BINARY"
+        (pytest.fail if request.config.getoption("--require-opa", default=False) else pytest.skip)(advice)
+    return found

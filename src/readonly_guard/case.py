@@ -20,12 +20,13 @@ from readonly_guard.domain import (
     Reading,
     Resource,
     StatementRequest,
+    Subject,
     listed_patients,
 )
 from readonly_guard.moments import rfc3339
 from readonly_guard.sql import is_system_relation
 
-__all__ = ["Case"]
+__all__ = ["Case", "question_of"]
 
 _ACTIVITY: Final = {
     "read": "Läsa",
@@ -118,7 +119,50 @@ class Case:
             client_address=session.client_address,
             application_name=session.application_name,
             listener=session.listener,
+            is_bound=self.analysis.patients.is_bound,
+            authentication=_text_or_none(self.request.subject.properties.get("authentication")),
+            assurance_level=_level_or_none(self.request.subject.properties.get("assurance_level")),
         )
+
+
+def question_of(record: DecisionRecord) -> AccessRequest:
+    """The question that a recorded decision answered, as far as the log knows it.
+
+    What information points had looked up (``context.facts``) is not in the log, and in old records not whether the read
+    was bound to patients; then it is not in the question either.
+    """
+    properties = {"authentication": record.authentication, "assurance_level": record.assurance_level}
+    bound = {} if record.is_bound is None else {"is_bound": record.is_bound}
+    return AccessRequest(
+        request_id=record.decision_id,
+        subject=Subject(
+            id=record.subject, properties={name: value for name, value in properties.items() if value is not None}
+        ),
+        action=Action(name=record.action, properties={"kinds": list(record.kinds), "phase": record.phase}),
+        resources=tuple(Resource(id=name) for name in record.relations),
+        context={
+            "time": record.time,
+            "purpose": record.purpose or None,
+            "case_reference": record.case_reference or None,
+            "print_reason": record.print_reason or None,
+            "justification": record.justification or None,
+            "database": record.database,
+            "client_address": record.client_address,
+            "application_name": record.application_name,
+            "listener": record.listener,
+            "patients": record.patients,
+            "information_sets": record.information_sets,
+            **bound,
+        },
+    )
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _level_or_none(value: object) -> int | None:
+    return value if type(value) is int else None
 
 
 def _obligations_of(decision: Decision) -> tuple[str, ...]:

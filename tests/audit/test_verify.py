@@ -70,7 +70,7 @@ def test_an_untouched_journal_is_right(log):
 def test_the_golden_journal_is_right_and_readable(request):
     path = request.path.parent / "golden"
 
-    assert verify(path, expected_head="3:825ce0b0fe6b6ef749db05bd9b5a0de68f8f9f9a652870a55d7141456f7d68aa").ok
+    assert verify(path, expected_head="3:a35f9e097e65712e2dcd93417a1b4161739f2fba7ff470b8936007dfba2a3b3d").ok
     assert [entry.record.time[-3:] for entry in read(path)] == ["01Z", "02Z", "01Z"]
     assert [type(entry.record).__name__ for entry in read(path)] == [
         "CompletionRecord",
@@ -84,6 +84,14 @@ def test_a_journal_of_before_information_sets_stays_right_and_readable(request):
 
     assert verify(path, expected_head="3:fb3465d2612d53e38bbcadefbe92baf2e55990b59d77224a0be3be0a5bc843da").ok
     assert [entry.record for entry in read(path)][2].information_sets == ()
+
+
+def test_a_journal_of_before_whole_questions_stays_right_and_readable(request):
+    path = request.path.parent / "golden" / "before-whole-questions"
+
+    assert verify(path, expected_head="3:825ce0b0fe6b6ef749db05bd9b5a0de68f8f9f9a652870a55d7141456f7d68aa").ok
+    record = [entry.record for entry in read(path)][2]
+    assert (record.is_bound, record.authentication, record.assurance_level) == (None, None, None)
 
 
 @settings(max_examples=250, deadline=None)

@@ -1,8 +1,15 @@
-"""`readonly-guard policy test`."""
+"""`readonly-guard policy`: test, check, eval, explain, replay, new."""
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+from datetime import UTC, datetime
+
 import pytest
+
+from readonly_guard import Guard
 
 
 def _write(folder, name, text):
@@ -81,3 +88,214 @@ def test_where_there_are_no_policies(run, tmp_path, place):
     assert ended.out == ""
     assert ended.err.startswith(f"error: {where}: ")
     assert ended.err.count("\n") == 1
+
+
+NOW = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
+QUESTION = {
+    "request_id": "1",
+    "subject": {"id": "alind", "type": "user", "properties": {}},
+    "action": {"name": "read", "properties": {}},
+    "resources": [],
+    "context": {
+        "time": "2025-03-01T10:00:00Z",
+        "purpose": "TREAT",
+        "case_reference": None,
+        "print_reason": None,
+        "justification": None,
+        "patients": ["person_id:1"],
+        "information_sets": ["Diagnoser"],
+        "is_bound": True,
+    },
+}
+
+
+def test_check_finds_nothing_in_the_shipped_policies(program):
+    ended = program("policy", "check")
+    assert (ended.status, ended.err) == (0, "")
+    assert re.fullmatch(r"\d+ modules, \d+ data documents, \d+ cases, revision \S+: nothing to correct\n", ended.out)
+
+
+def test_check_names_file_line_and_fix(run, policies):
+    path = policies / "readonly_guard/print/print.rego"
+    path.write_text(path.read_text(encoding="utf-8").replace('"rule": "print"', '"rule": "prnt"', 1), encoding="utf-8")
+    ended = run("policy", "check", policies)
+    assert ended.status == 1
+    assert re.search(rf'{policies}/readonly_guard/print/print\.rego:\d+: RG-X01: .* write "rule": "print"\n', ended.out)
+    assert ended.out.splitlines()[-1].endswith(": 1 to correct")
+
+
+def test_check_tries_the_cases(run, policies):
+    path = policies / "purposes/data.json"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"is_allowed": false', '"is_allowed": true', 1), encoding="utf-8"
+    )
+    ended = run("policy", "check", policies)
+    assert ended.status == 1
+    assert f'{policies}/cases/cases.json: statistics: deny is ["RG-P04"], expected ["RG-P02"]\n' in ended.out
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("roster/data.json", '{\n"users": {,\n', "roster/data.json:2:11: is not JSON"),
+        ("demands/data.json", "{}", "demands: "),
+        ("readonly_guard/authz/authz.rego", "package readonly_guard.authz\n\ndecision := {\n", "authz.rego:"),
+        ("cases/cases.json", "[]", "cases/cases.json: Expected `object`"),
+    ],
+)
+def test_check_of_policies_that_do_not_load(run, policies, name, text, says):
+    (policies / name).write_text(text, encoding="utf-8")
+    ended = run("policy", "check", policies)
+    assert (ended.status, ended.out) == (2, "")
+    assert says in ended.err
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("source", ["file", "stdin"])
+def test_eval_answers_a_question(run, tmp_path, roster, source):
+    text = json.dumps(QUESTION)
+    (tmp_path / "question.json").write_text(text, encoding="utf-8")
+    where = (tmp_path / "question.json") if source == "file" else "-"
+    ended = run("policy", "eval", "--input", where, "--data", roster, stdin=text)
+    answer = json.loads(ended.out)
+    assert ended.status == 0
+    assert answer["allow"] is True
+    assert [warning["code"] for warning in answer["warn"]] == ["RG-N90"]
+
+
+def test_eval_of_a_denial(run, roster):
+    denied = run(
+        "policy",
+        "eval",
+        "--data",
+        roster,
+        stdin=json.dumps(QUESTION | {"subject": {"id": "x", "type": "user", "properties": {}}}),
+    )
+    assert denied.status == 1
+    assert json.loads(denied.out)["deny"][0]["code"] == "RG-R01"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "standard input: is not JSON"),
+        ("[]", "standard input: input: "),
+        (json.dumps({key: value for key, value in QUESTION.items() if key != "context"}), "standard input: input: "),
+        (json.dumps(QUESTION | {"action": {"name": "sign", "properties": {}}}), "standard input: input.action.name: "),
+    ],
+)
+def test_eval_of_what_is_no_question(run, roster, text, says):
+    ended = run("policy", "eval", "--data", roster, stdin=text)
+    assert (ended.status, ended.out) == (2, "")
+    assert says in ended.err
+
+
+def test_eval_of_a_file_that_is_not_there(run, tmp_path):
+    ended = run("policy", "eval", "--input", tmp_path / "nothing")
+    assert ended.status == 2
+    assert "nothing: cannot be read" in ended.err
+
+
+@pytest.fixture
+def journal(tmp_path, roster):
+    with Guard.open(journal=tmp_path / "journal", data=[roster], clock=lambda: NOW) as guard:
+        decisions = [
+            guard.check("SELECT * FROM diagnosis WHERE person_id = 7", subject=user, purpose="TREAT")
+            for user in ("alind", "mfalk")
+        ]
+        decisions.append(guard.check("DELETE FROM diagnosis", subject="alind", purpose="TREAT"))
+    return tmp_path / "journal", decisions
+
+
+def test_explain_says_why(run, journal, roster):
+    path, (_, denied, _) = journal
+    ended = run("policy", "explain", denied.decision_id, "--journal", path, "--data", roster)
+    assert ended.status == 0
+    assert "denied because [RG-U01]" in ended.out
+    assert re.search(r"The unit takes part  \(readonly_guard/units/units\.rego:\d+\)", ended.out)
+    assert "routine S07" in ended.out
+    assert "Följande förvaltningar i södra området" in ended.out
+    assert "now, with the same policies and data: RG-U01\n" in ended.out
+    assert "warned that [RG-N90]" in ended.out
+
+
+def test_explain_says_what_is_not_a_policys(run, journal, roster):
+    path, (_, _, written) = journal
+    ended = run("policy", "explain", written.decision_id, "--journal", path, "--data", roster)
+    assert "Removing is not allowed in read mode: the guard's own, no policy decides it" in ended.out
+
+
+def test_explain_with_other_policies_says_so(run, journal):
+    path, (allowed, _, _) = journal
+    ended = run("policy", "explain", allowed.decision_id, "--journal", path)
+    assert re.search(r"now, with policies \S+: RG-R01\n", ended.out)
+
+
+def test_explain_of_a_decision_that_is_not_there(run, journal):
+    ended = run("policy", "explain", "nothing", "--journal", journal[0])
+    assert ended.status == 2
+    assert "holds no decision 'nothing'" in ended.err
+
+
+def test_replay_of_the_same_policies_changes_nothing(run, journal, roster):
+    ended = run("policy", "replay", "--journal", journal[0], "--data", roster, "--processes", "1")
+    assert ended.status == 0
+    assert re.fullmatch(r"3 decisions of \d+ records, with policies \S+: 0 would be others\n", ended.out)
+
+
+def test_replay_shows_what_would_change(run, journal, tmp_path):
+    ended = run(
+        "policy", "replay", "--journal", journal[0], "--processes", "1", "--top", "1", "--changes", tmp_path / "c"
+    )
+    assert ended.status == 1
+    assert re.search(r"1 +closes +allowed, warned RG-N90 +RG-R01 +TREAT +alind ", ended.out)
+    assert "and 2 groups more" in ended.out
+    changes = [json.loads(line) for line in (tmp_path / "c").read_text(encoding="utf-8").splitlines()]
+    assert [change["difference"]["after"] for change in changes] == [["RG-R01"], ["RG-R01"], ["RG-R01", "RG-W05"]]
+    again = run("policy", "replay", "--journal", journal[0], "--processes", "1", "--changes", tmp_path / "c")
+    assert again.status == 2
+    assert "File exists; name a file that is not there" in again.err
+
+
+def test_replay_without_a_journal(run, tmp_path):
+    ended = run("policy", "replay", "--journal", tmp_path)
+    assert (ended.status, ended.out) == (2, "")
+    assert "holds no journal" in ended.err
+
+
+def test_a_new_rule_is_in_order_from_the_start(run, policies, roster):
+    ended = run("policy", "new", "weekend", "--directory", policies, "--code", "RG-K01", "--statement", "S09")
+    assert ended.status == 0
+    assert f"wrote {policies}/readonly_guard/weekend/weekend.rego\n" in ended.out
+    assert run("policy", "test", policies).out.endswith(" passed, 0 failed, 100 % of lines covered\n")
+    assert run("policy", "check", policies).status == 0
+    denied = json.dumps(QUESTION | {"context": QUESTION["context"] | {"listener": "weekend"}})
+    assert "RG-R01" in run("policy", "eval", policies, stdin=denied).out
+    assert "RG-K01" in run("policy", "eval", policies, "--data", roster, stdin=denied).out
+
+
+@pytest.mark.opa
+def test_a_new_rule_is_formatted_and_strict(run, policies, opa_binary):
+    run("policy", "new", "weekend", "--directory", policies, "--code", "RG-K01")
+    for arguments in (["check", "--strict", "--schema", policies / "schema"], ["fmt", "--list", "--fail"]):
+        done = subprocess.run([opa_binary, *arguments, policies], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "statement", "says"),
+    [
+        ("Weekend", "RG-K01", "S09", "write small letters"),
+        ("../x", "RG-K01", "S09", "write small letters"),
+        ("weekend", "K01", "S09", "write RG-, a capital letter and two digits"),
+        ("weekend", "RG-X01", "S09", "is decided in readonly_guard/print/print.rego already"),
+        ("weekend", "RG-K01", "9", "write S and two digits"),
+        ("print", "RG-K01", "S09", "readonly_guard/print/print.rego is there already"),
+    ],
+)
+def test_a_rule_that_cannot_be_made(run, policies, name, code, statement, says):
+    before = sorted(policies.rglob("*"))
+    ended = run("policy", "new", name, "--directory", policies, "--code", code, "--statement", statement)
+    assert (ended.status, ended.out) == (2, "")
+    assert says in ended.err
+    assert sorted(policies.rglob("*")) == before

@@ -1,8 +1,6 @@
 """What the policy tests share: where the policies are, the table of cases, and a real OPA where there is one."""
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -17,7 +15,7 @@ import pytest
 from readonly_guard.domain import AccessRequest
 
 ROOT = Path(__file__).resolve().parents[2]
-CASES = json.loads((Path(__file__).parent / "cases.json").read_text(encoding="utf-8"))
+CASES = json.loads((ROOT / "policies" / "cases" / "cases.json").read_text(encoding="utf-8"))
 
 
 def _merged(base: Any, changes: Any) -> Any:
@@ -76,15 +74,6 @@ def policy_dir(tmp_path: Path) -> Callable[..., str]:
         return str(root)
 
     return write
-
-
-@pytest.fixture(scope="session")
-def opa_binary(request: pytest.FixtureRequest) -> str:
-    found = os.environ.get("OPA_BINARY") or shutil.which("opa", path=f"{os.environ['PATH']}:{ROOT / '.tools'}")
-    if not found:
-        advice = "no OPA: `go install github.com/open-policy-agent/opa@v1.22.2`, or set OPA_BINARY"
-        (pytest.fail if request.config.getoption("--require-opa", default=False) else pytest.skip)(advice)
-    return found
 
 
 class Opa:

@@ -93,7 +93,9 @@ _lifted := {reason |
 	data.readonly_guard.break_glass.is_liftable(reason.code)
 }
 
-_warn := union({
+_warn := data.readonly_guard.roster.warn if {
+	count(data.readonly_guard.roster.deny) > 0
+} else := union({
 	data.readonly_guard.roster.warn,
 	data.readonly_guard.validity.warn,
 	data.readonly_guard.npo_first.warn,

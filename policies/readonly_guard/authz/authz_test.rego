@@ -51,11 +51,12 @@ test_a_write_is_never_allowed_and_its_code_is_the_cores if {
 }
 
 test_who_is_not_admitted_is_told_that_and_nothing_more if {
-	question := testing.question("print", {"purpose": null})
+	question := testing.question("print", {"purpose": "TREAT", "information_sets": ["Diagnoser"]})
 	answer := _decided({"revoked_at": "2025-01-01"}, {"lifecycle": "archived"}, question)
 	answer.allow == false
 	testing.codes(answer.deny) == {"RG-R01"}
 	answer.obligations == _nothing
+	answer.warn == []
 }
 
 test_who_is_admitted_is_told_everything_at_once if {

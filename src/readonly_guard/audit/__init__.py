@@ -1,7 +1,7 @@
 """The write-ahead log: a hash chain of records on disk, group commit, and the check that nobody changed it."""
 
 from readonly_guard.audit.chain import GENESIS, Head
-from readonly_guard.audit.chains import Chain, Entry, find_chains, read, read_all
+from readonly_guard.audit.chains import Chain, Entry, find_chains, journal_bytes, raw_lines, read, read_all
 from readonly_guard.audit.custody import record_custody, record_reading
 from readonly_guard.audit.follow import Follower, Position
 from readonly_guard.audit.journal import Durability, Journal
@@ -40,8 +40,10 @@ __all__ = [
     "SigningKey",
     "Verification",
     "find_chains",
+    "journal_bytes",
     "parse_head",
     "parse_moment",
+    "raw_lines",
     "read",
     "read_all",
     "read_anchors",

@@ -4,8 +4,8 @@ Pure: bytes in, bytes out. Files, locks and durability live in the neighbours.
 
 **Canonical form of a record**: its JSON as msgspec writes it. The tag ``type`` comes first, then every field in the
 order of its declaration, defaults included; no white space; UTF-8 as it is (``Läsa``, not ``L\u00e4sa``); within
-strings only ``"``, ``\`` and the control characters below U+0020 are escaped. Records hold text, integers, null and
-lists of text, so there is nothing whose JSON could vary (no float, no unordered set, no mapping).
+strings only ``"``, ``\`` and the control characters below U+0020 are escaped. Records hold text, integers, booleans,
+null and lists of text, so there is nothing whose JSON could vary (no float, no unordered set, no mapping).
 
 **Hash**: SHA-256, in lower-case hexadecimal, over this text::
 

@@ -17,7 +17,7 @@ from readonly_guard.audit.segments import Segment, lines, list_segments
 from readonly_guard.domain import LogRecord
 from readonly_guard.errors import ConfigurationError
 
-__all__ = ["Chain", "Entry", "find_chains", "read", "read_all"]
+__all__ = ["Chain", "Entry", "find_chains", "journal_bytes", "raw_lines", "read", "read_all"]
 
 
 class Chain(NamedTuple):
@@ -60,6 +60,34 @@ def read(path: Path) -> Iterator[Entry]:
     if not segments:
         raise ConfigurationError(f"{path}: holds no journal (no file journal-<20 digits>.jsonl)")
     return _entries(path, segments, "")
+
+
+def journal_bytes(path: Path) -> int:
+    """How large the chains of a journal are together; what is written meanwhile is not counted.
+
+    Raises:
+        ConfigurationError: there is no journal, or it cannot be read.
+    """
+    segments = [segment for chain in find_chains(path) for segment in list_segments(chain.path)]
+    try:
+        return sum(segment.path.stat().st_size for segment in segments)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: the journal cannot be read: {error.strerror}") from error
+
+
+def raw_lines(path: Path) -> Iterator[bytes]:
+    """The complete lines of all chains of a journal, chain after chain, neither decoded nor checked.
+
+    Raises:
+        ConfigurationError: there is no journal, or it cannot be read.
+    """
+    for chain in find_chains(path):
+        for segment in list_segments(chain.path):
+            try:
+                with segment.path.open("rb") as file:
+                    yield from (data for data in lines(file) if data.endswith(b"\n"))
+            except OSError as error:
+                raise ConfigurationError(f"{segment.path}: the journal cannot be read: {error.strerror}") from error
 
 
 def read_all(path: Path) -> Iterator[Entry]:

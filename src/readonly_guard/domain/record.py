@@ -18,7 +18,9 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="decision", 
     ``activity`` is Inera's word (Läsa, Utskrift, Sök, Nekad …); ``time`` is RFC 3339 in UTC with microseconds.
     ``patients`` as `readonly_guard.domain.listed_patients` writes them; ``information_sets`` by the names of the
     configuration, empty in records of before there were any.
-    ``obligations`` are the policy's duties, and ``max_rows=N`` where it bounds the rows.
+    ``obligations`` are the policy's duties, and ``max_rows=N`` where it bounds the rows. With ``is_bound``,
+    ``authentication`` and ``assurance_level`` it holds all of the policy's question, so that it can be asked again;
+    each is None in records of before it was kept.
     """
 
     decision_id: str
@@ -51,6 +53,9 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="decision", 
     application_name: str
     listener: str
     information_sets: tuple[str, ...] = ()
+    is_bound: bool | None = None
+    authentication: str | None = None
+    assurance_level: int | None = None
 
 
 class CompletionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="completion", tag_field="type"):

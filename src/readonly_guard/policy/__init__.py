@@ -1,21 +1,40 @@
 """Policy decisions: the Rego that is asked, the engines that answer, and the strict reading of an answer."""
 
+from readonly_guard.policy.annotations import Annotation, annotations_of
 from readonly_guard.policy.bundle import PolicySet, load_policies
+from readonly_guard.policy.case_table import CaseTable, Expected, PolicyCase
 from readonly_guard.policy.embedded import EmbeddedEngine
+from readonly_guard.policy.lint import Finding, lint
 from readonly_guard.policy.opa import OpaServer
 from readonly_guard.policy.port import ENTRYPOINT, PolicyDecisionPoint, SyncPolicyDecisionPoint
 from readonly_guard.policy.rego_test import FileCoverage, RegoTest, TestReport, run_tests
+from readonly_guard.policy.scaffold import new_rule
+from readonly_guard.policy.schema import Violation, find_violation
+from readonly_guard.policy.trial import CaseFailure, differences, run_cases
 
 __all__ = [
     "ENTRYPOINT",
+    "Annotation",
+    "CaseFailure",
+    "CaseTable",
     "EmbeddedEngine",
+    "Expected",
     "FileCoverage",
+    "Finding",
     "OpaServer",
+    "PolicyCase",
     "PolicyDecisionPoint",
     "PolicySet",
     "RegoTest",
     "SyncPolicyDecisionPoint",
     "TestReport",
+    "Violation",
+    "annotations_of",
+    "differences",
+    "find_violation",
+    "lint",
     "load_policies",
+    "new_rule",
+    "run_cases",
     "run_tests",
 ]

@@ -1,8 +1,9 @@
 """Policies and data as they are read from disk: Rego modules, data documents, overlays, and their revision.
 
 The layout is an OPA bundle's: `data.json` files nest by folder, `.manifest` names revision and roots; no other JSON is
-data. Nothing is compiled here. What would be silently without effect (a misspelt data key, a YAML document, a key given
-twice) is an error instead, because here it decides who may read.
+data (`schema/` describes it, `cases/cases.json` tries the policies). Nothing is compiled here. What would be silently
+without effect (a misspelt data key, a YAML document, a key given twice) is an error instead, because here it decides
+who may read.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from typing import Any, Final, Never
 import msgspec
 
 from readonly_guard.errors import PolicyError
+from readonly_guard.policy.case_table import CaseTable
 from readonly_guard.policy.schema import find_violation
 
 __all__ = ["PolicySet", "load_policies"]
 
+_CASES: Final = "cases/cases.json"
 _SHIPPED: Final = "readonly_guard_policies"
 _SCHEMAS: Final = "schema"
 _MAX_DEPTH: Final = 16  # folders; a circle of links ends here
@@ -36,7 +39,9 @@ class PolicySet(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an engine needs, and what to call it.
 
     ``modules`` are evaluated, ``tests`` are the ``_test.rego`` beside them. ``revision`` is the manifest's, with a
-    digest over modules and data: another policy or another roster is another revision. ``origin`` is for messages.
+    digest over modules and data: another policy or another roster is another revision. ``schemas`` are by the data key
+    that they describe (``input`` for the question); ``cases`` are what the policies are tried on, None where there are
+    none. ``origin`` is for messages.
     """
 
     modules: tuple[Module, ...]
@@ -44,6 +49,8 @@ class PolicySet(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
     revision: str
     origin: str
+    schemas: dict[str, Any] = {}
+    cases: CaseTable | None = None
 
 
 class _Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +87,8 @@ def load_policies(source: str | None = None, data: Iterable[str] = ()) -> Policy
         for key, value in _overlay(overlay).items():
             _admit(key, overlay, manifest, rule_roots)
             documents[key], places[key] = value, overlay
-    for key, schema in _schemas_of(files, origin).items():
+    schemas = _schemas_of(files, origin)
+    for key, schema in schemas.items():
         if key in documents and (violation := find_violation(documents[key], schema)) is not None:
             raise PolicyError(f"{places[key]}: {'.'.join((key, *violation.path))}: {violation.message}")
     return PolicySet(
@@ -89,6 +97,8 @@ def load_policies(source: str | None = None, data: Iterable[str] = ()) -> Policy
         data=documents,
         revision=f"{manifest.revision}+{_digest(modules, documents)}",
         origin=origin,
+        schemas=schemas,
+        cases=_case_table(files.get(_CASES), f"{origin}/{_CASES}"),
     )
 
 
@@ -177,6 +187,15 @@ def _manifest(file: Traversable | None, origin: str) -> _Manifest:
         return msgspec.convert(_json(file, f"{origin}/.manifest"), _Manifest)
     except msgspec.ValidationError as error:
         raise PolicyError(f"{origin}/.manifest: {error}") from None
+
+
+def _case_table(file: Traversable | None, place: str) -> CaseTable | None:
+    if file is None:
+        return None
+    try:
+        return msgspec.convert(_json(file, place), CaseTable)
+    except msgspec.ValidationError as error:
+        raise PolicyError(f"{place}: {error}") from None
 
 
 def _data_of(files: dict[str, Traversable], origin: str) -> dict[str, Any]:

@@ -1,9 +1,8 @@
-"""`readonly-guard policy`: for the people who write Rego."""
+"""`readonly-guard policy test`: the Rego tests, without OPA."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,22 +10,13 @@ from rich.text import Text
 
 from readonly_guard.policy import run_tests
 from readonly_guard_cli.output import DENIED, console, speaking_plainly
+from readonly_guard_cli.policy.options import DIRECTORY
 
-__all__ = ["app"]
-
-app = typer.Typer(help="Test the Rego policies.", no_args_is_help=True)
-
-
-@app.callback()
-def _policy() -> None:
-    """Keeps `test` a subcommand while it is the only one."""
+__all__ = ["run_them"]
 
 
-@app.command("test")
-def run(
-    directory: Annotated[
-        Path | None, typer.Argument(help="A directory of Rego; the shipped policies without it.")
-    ] = None,
+def run_them(
+    directory: DIRECTORY = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Name every test, not only those that fail.")
     ] = False,

@@ -1,0 +1,44 @@
+"""`readonly-guard policy check`: would these policies be taken, and what should be better?"""
+
+from __future__ import annotations
+
+import typer
+
+from readonly_guard.policy import EmbeddedEngine, lint, run_cases
+from readonly_guard_cli.output import DENIED, console, speaking_plainly, visible
+from readonly_guard_cli.policy.options import DATA, DIRECTORY, load
+
+__all__ = ["check"]
+
+
+def check(
+    directory: DIRECTORY = None,
+    data: DATA = None,
+) -> None:
+    """Check policies as the guard does before it takes them, and read them over as a reviewer would.
+
+    Rego, JSON, schemas and manifest; that every action gets an answer; METADATA, codes, texts in both languages, tests;
+    and the table of cases (`cases/cases.json`). `policy test` runs the Rego tests.
+
+    Exit status: 0 nothing to say, 1 something to correct (file, line and what to write), 2 they do not load.
+    """
+    with speaking_plainly():
+        policies = load(directory, data)
+        EmbeddedEngine(policies)
+        findings = [f"{policies.origin}/{finding}" for finding in lint(policies)]
+        cases = () if policies.cases is None else policies.cases.cases
+        if policies.cases is not None:
+            findings += [
+                f"{policies.origin}/cases/cases.json: {failure}" for failure in run_cases(policies, policies.cases)
+            ]
+    for finding in findings:
+        console.print(visible(finding), soft_wrap=True)
+    tried = f"{len(cases)} cases" if cases else "no cases (write cases/cases.json)"
+    said = f"{len(findings)} to correct" if findings else "nothing to correct"
+    size = f"{len(policies.modules)} modules, {len(policies.data)} data documents, {tried}"
+    console.print(
+        f"{size}, revision {policies.revision}: {said}",
+        style="bold red" if findings else "bold green",
+    )
+    if findings:
+        raise typer.Exit(DENIED)
