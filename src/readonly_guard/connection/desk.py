@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from readonly_guard.connection.denied import denied
-from readonly_guard.domain import Decision, Declared, Language, Session, StatementRequest, Subject
+from readonly_guard.domain import Decision, Declared, Language, Parameters, Session, StatementRequest, Subject
 from readonly_guard.guard import Guard
 
 __all__ = ["GIVEN_UP", "Desk"]
@@ -80,13 +80,18 @@ class Desk:
         """The server has reset the session: what was declared at the beginning holds again."""
         self.declared = self._initial
 
-    async def decide(self, phase: str, text: str) -> Decision:
+    async def decide(self, phase: str, text: str, parameters: Parameters | None = None) -> Decision:
         """Have a text decided; the decision is durable when this returns.
+
+        Args:
+            phase: as in :class:`readonly_guard.domain.StatementRequest`.
+            text: what is to be sent.
+            parameters: what it is run with; None while that is still to come.
 
         Raises:
             StatementDenied: it may not be released.
         """
-        return self._allowed(await self._guard.decide(self._request(phase, text)))
+        return self._allowed(await self._guard.decide(self._request(phase, text, parameters)))
 
     async def refuse(self, phase: str, code: str, what: str) -> Decision:
         """Have a denial recorded without a text being read. Never returns.
@@ -116,7 +121,7 @@ class Desk:
         if not asked.cancelled() and asked.exception() is None:
             self.completed(asked.result(), time.monotonic(), rows=None, sqlstate=GIVEN_UP)
 
-    def _request(self, phase: str, text: str) -> StatementRequest:
+    def _request(self, phase: str, text: str, parameters: Parameters | None = None) -> StatementRequest:
         return StatementRequest(
             text=text,
             subject=self.subject,
@@ -124,6 +129,7 @@ class Desk:
             initial=self._initial,
             session=self.session,
             phase=phase,
+            parameters=parameters,
         )
 
     def _allowed(self, decision: Decision) -> Decision:

@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
+from readonly_guard.connection.arguments import Arguments, kept
 from readonly_guard.connection.denied import ConnectionDenied
 from readonly_guard.connection.desk import GIVEN_UP, Desk
 from readonly_guard.domain import Decision, core_reason
@@ -49,7 +50,9 @@ class Gate:
         self._user = user
         self._is_busy = False
         self._statements: dict[str, str] = {}
-        self._portals: dict[str, str] = {}
+        self._portals: dict[str, tuple[str, Arguments]] = {}
+        self.own_codecs: frozenset[tuple[str, str]] = frozenset()
+        """(schema, name) of types whose values the caller encodes by himself."""
         self.desk = desk
         self.is_untouched = True
         """Nothing has run since the session began or was reset."""
@@ -107,13 +110,14 @@ class Gate:
         timeout: Any,
     ) -> Any:
         """Bind and Execute a prepared statement."""
-        text = await self._text_of(state)
+        text, values = await self._text_of(state), kept(args)
+        arguments = self._arguments(state, values)
 
         async def run(rest: float | None) -> Any:
-            self._bound(state, portal_name)
-            return await self._protocol.bind_execute(state, args, portal_name, limit, True, rest)
+            self._bound(state, portal_name, arguments)
+            return await self._protocol.bind_execute(state, values, portal_name, limit, True, rest)
 
-        result = await self._pass("execute", text, timeout, run, _rows_fetched)
+        result = await self._pass("execute", text, timeout, run, _rows_fetched, arguments=[arguments])
         return result if return_extra else result[0]
 
     async def bind_execute_many(
@@ -125,30 +129,32 @@ class Gate:
         return_rows: bool,
     ) -> Any:
         """Bind and Execute a prepared statement once for each of ``args``, each a decision of its own."""
-        text, batches = await self._text_of(state), list(args)
+        text, each = await self._text_of(state), [kept(values) for values in args]
 
         async def run(rest: float | None) -> Any:
-            self._bound(state, portal_name)
-            return await self._protocol.bind_execute_many(state, batches, portal_name, rest, return_rows)
+            self._bound(state)
+            return await self._protocol.bind_execute_many(state, each, portal_name, rest, return_rows)
 
-        return await self._pass("execute", text, timeout, run, _no_rows, times=len(batches))
+        arguments = [self._arguments(state, values) for values in each]
+        return await self._pass("execute", text, timeout, run, _no_rows, arguments=arguments)
 
     async def bind(self, state: Any, args: Sequence[Any], portal_name: str, timeout: Any) -> Any:
         """Bind a cursor: nothing runs yet."""
         await self._text_of(state)
-        self._bound(state, portal_name)
-        return await self._protocol.bind(state, args, portal_name, timeout)
+        values = kept(args)
+        self._bound(state, portal_name, self._arguments(state, values))
+        return await self._protocol.bind(state, values, portal_name, timeout)
 
     async def execute(self, state: Any, portal_name: str, limit: int, return_extra: Any, timeout: Any) -> Any:
         """Fetch from a cursor."""
-        text = self._portals.get(portal_name)
-        if text is None:
+        if portal_name not in self._portals:
             await self.desk.refuse("execute", "RG-T05", "portal not bound by protocol")
+        text, arguments = self._portals[portal_name]
 
         async def run(rest: float | None) -> Any:
             return await self._protocol.execute(state, portal_name, limit, True, rest)
 
-        result = await self._pass("execute", text or "", timeout, run, _rows_fetched)
+        result = await self._pass("execute", text, timeout, run, _rows_fetched, arguments=[arguments])
         return result if return_extra else result[0]
 
     async def copy_out(self, copy_stmt: str, sink: Callable[[bytes], Awaitable[Any]], timeout: Any) -> str:
@@ -256,7 +262,7 @@ class Gate:
         run: Callable[[float | None], Awaitable[T]],
         rows: Callable[[T], int | None],
         *,
-        times: int = 1,
+        arguments: Sequence[Arguments | None] = (None,),
         sent: Sequence[int] = (0,),
     ) -> T:
         """Have a text decided, run it, and have its end recorded.
@@ -274,7 +280,7 @@ class Gate:
             self._distrust(())
             if not text.isascii() and self.get_settings().client_encoding.upper() not in {"UTF8", "UTF-8"}:
                 await self.desk.refuse(phase, "RG-T07", "asyncpg writes UTF-8, whatever client_encoding was set to")
-            decisions = await self._decide(phase, text, rest, times)
+            decisions = await self._decide(phase, text, rest, arguments)
             since = time.monotonic()
             if rest is not None:
                 rest -= since - began
@@ -288,15 +294,17 @@ class Gate:
         finally:
             self._is_busy = False
 
-    async def _decide(self, phase: str, text: str, timeout: float | None, times: int) -> list[Decision]:
+    async def _decide(
+        self, phase: str, text: str, timeout: float | None, arguments: Sequence[Arguments | None]
+    ) -> list[Decision]:
         decisions: list[Decision] = []
-        while len(decisions) < times:
-            some = min(_AT_ONCE, times - len(decisions))
+        while len(decisions) < len(arguments):
+            some = arguments[len(decisions) :][:_AT_ONCE]
             # tasks of their own: whoever gives up waiting does not keep a decision from coming to its end in the log
-            asked = [asyncio.ensure_future(self.desk.decide(phase, text)) for _ in range(some)]
+            asked = [asyncio.ensure_future(self.desk.decide(phase, text, one)) for one in some]
             try:
                 async with asyncio.timeout(timeout):
-                    await asyncio.shield(asyncio.wait(asked)) if some > 1 else await asyncio.shield(asked[0])
+                    await asyncio.shield(asyncio.wait(asked)) if len(some) > 1 else await asyncio.shield(asked[0])
                 decisions += [one.result() for one in asked]
             except BaseException:
                 for one in asked:
@@ -344,14 +352,17 @@ class Gate:
             await self.desk.refuse("execute", "RG-T05", "a prepared statement whose name means another by now")
         return text
 
-    def _bound(self, state: Any, portal: str) -> None:
+    def _arguments(self, state: Any, values: Any) -> Arguments:
+        return Arguments(values, state._get_parameters, self.own_codecs)  # noqa: SLF001  as PreparedStatement does
+
+    def _bound(self, state: Any, portal: str = "", arguments: Arguments | None = None) -> None:
         """Take note of what a Bind that is about to be sent means."""
         if not state.prepared:
             self._statements[state.name] = state.query  # asyncpg sends its Parse along
-        if portal:
+        if portal and arguments is not None:
             if not self.is_in_transaction():
                 self._portals.clear()  # they ended with their transaction
-            self._portals[portal] = state.query
+            self._portals[portal] = (state.query, arguments)
 
     def _distrust(self, must_come: Iterable[str]) -> None:
         """Hold what the server has reported against what the guard relies on.

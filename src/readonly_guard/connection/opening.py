@@ -98,6 +98,16 @@ class GatedConnection(asyncpg.Connection):  # type: ignore[misc]
             await super().reset(timeout=timeout)
             self.gate.is_untouched = True
 
+    async def set_type_codec(self, typename: str, *, schema: str = "public", **codec: Any) -> None:
+        """As asyncpg does; what the caller's encoder makes of a value is not known any longer."""
+        self.gate.own_codecs |= {(schema, typename)}
+        await super().set_type_codec(typename, schema=schema, **codec)
+
+    async def set_builtin_type_codec(self, typename: str, *, schema: str = "public", **codec: Any) -> None:
+        """As :meth:`set_type_codec`."""
+        self.gate.own_codecs |= {(schema, typename)}
+        await super().set_builtin_type_codec(typename, schema=schema, **codec)
+
     def _cleanup(self) -> None:
         # asyncpg calls this whenever a connection ends, however it ends
         super()._cleanup()
