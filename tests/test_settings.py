@@ -98,6 +98,12 @@ def test_texts_may_be_read_in_the_proxys_own_process(tmp_path):
             GOOD + "[listener.tls]\ncertifcate = 'c'",
             "unknown key 'listener.tls.certifcate'; did you mean 'certificate'?",
         ),
+        (
+            GOOD + "[listener.tls]\ncertificate = 'c'\nkey = 'k'\nclient_certificates = 'require'",
+            "listener.tls.client_ca is missing; name the roots",
+        ),
+        (GOOD + "[[identity.certificates]]\n", 'identity is read by a plugin; write plugins.load = ["identity_certif'),
+        (GOOD + "[[identity.certificates]]\nfeild = 'x'", "did you mean 'field'?"),
         (GOOD + "[upstream.tls]\nmode = 'prefer'", "upstream.tls.mode: Invalid enum value 'prefer'"),
         (GOOD + "[upstream.tls]\ncertificate = 'c'", "upstream.tls has one of certificate and key; name both, or"),
         (GOOD + "[upstream.tls]\nmode = 'disable'\nroot = 'r'", "upstream.tls names files but its mode is disable"),

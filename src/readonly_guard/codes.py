@@ -206,6 +206,15 @@ CORE_CODES: Final[dict[str, CoreCode]] = {
             hint_en="Connect with channel_binding=disable.",
         ),
         CoreCode(
+            "RG-A04",
+            "authentication",
+            Sqlstate.NOT_IDENTIFIED,
+            sv="Certifikatet hör inte till användaren",
+            en="The certificate does not belong to the user",
+            hint_sv="Logga in som den användare som certifikatet gäller, eller be den som äger vakten om en regel.",
+            hint_en="Log in as the user the certificate was issued to, or ask the owner of the guard for a rule.",
+        ),
+        CoreCode(
             "RG-SYS-001",
             "system",
             Sqlstate.CANNOT_NOW,

@@ -22,6 +22,8 @@ from readonly_guard.domain import (
     CompletionRecord,
     Decision,
     Declared,
+    Login,
+    Reason,
     Session,
     SessionRecord,
     StatementRequest,
@@ -112,7 +114,7 @@ class Guard:
             journal=None if journal is None else JournalSettings(path=str(journal), durability=durability),  # type: ignore[arg-type]
             reading=reading or ReadingSettings(),
             bounds=Bounds(),
-            plugins=(),
+            settings=None,
             clock=clock,
         )
 
@@ -128,7 +130,7 @@ class Guard:
             journal=settings.journal,
             reading=settings.reading,
             bounds=Bounds.of(settings.limits),
-            plugins=settings.plugins.load,
+            settings=settings,
             clock=clock,
         )
 
@@ -140,12 +142,14 @@ class Guard:
         journal: JournalSettings | None,
         reading: ReadingSettings,
         bounds: Bounds,
-        plugins: Iterable[str],
+        settings: Settings | None,
         clock: Callable[[], datetime],
     ) -> Self:
         pdp = EmbeddedEngine(load_policies(policy.source, policy.data))
         hooks = Hooks()
-        hooks.load(plugins)
+        if settings is not None:
+            hooks.load(settings.plugins.load)
+            hooks.startup(settings)
         made = cls(analyzer=Analyzer(reading, bounds), pdp=pdp, hooks=hooks, clock=clock)
         if journal is not None:
             opened = Journal.open(
@@ -279,6 +283,13 @@ class Guard:
     def judge_startup(self, parameters: Mapping[str, str]) -> StartupJudgement:
         """Whether a session may be opened with these parameters; see :func:`readonly_guard.sql.judge_startup`."""
         return judge_startup(parameters, self._analyzer.rules)
+
+    def identify(self, login: Login) -> Subject | Reason:
+        """Whose login this is, or why it is refused. Where no plugin has a word, the subject is the database user."""
+        try:
+            return self._hooks.identify(login) or Subject(id=login.user)
+        except DecisionUnavailable as error:
+            return core_reason(error.code, str(error))
 
     async def refuse(self, request: StatementRequest, code: str, what: str) -> Decision:
         """Deny without reading, and record it: a protocol feature, an undecodable text.

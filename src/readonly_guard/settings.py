@@ -22,6 +22,8 @@ from readonly_guard.errors import ConfigurationError
 
 __all__ = [
     "AdminSettings",
+    "IdentityRuleSettings",
+    "IdentitySettings",
     "InformationSetSettings",
     "JournalSettings",
     "LimitSettings",
@@ -59,6 +61,10 @@ class ListenerTlsSettings(_Section, frozen=True, kw_only=True):
     key: str | None = None
     client_ca: str | None = None
     """Roots of client certificates. With it a client is asked for one, and one that does not verify is refused."""
+    client_crl: str | None = None
+    """Revocation lists of their issuers; with it every client certificate is looked up, and no list is a refusal."""
+    client_certificates: Literal["optional", "require"] = "optional"
+    """``require`` takes no client over TLS without one."""
     minimum_version: Literal["1.2", "1.3"] = "1.2"
 
     @property
@@ -241,6 +247,31 @@ class LimitSettings(_Section, frozen=True, kw_only=True):
     """Connections from one address, those that have not yet said who they are included."""
 
 
+class IdentityRuleSettings(_Section, frozen=True, kw_only=True):
+    """What the plugin ``identity_certificate`` takes out of a client certificate; the first rule that fits counts.
+
+    It fits where the issuer is right, the subject has ``field`` exactly once, and its whole value matches ``pattern``.
+    """
+
+    field: str = "serialNumber"
+    """An attribute of the subject by OpenSSL's long name; SITHS has the HSA-id in ``serialNumber``."""
+    pattern: str = "SE[0-9]{10}-[0-9A-Z]+"
+    """A regular expression; what its first group matches is the value, without a group all of it."""
+    property: str = "hsa_id"
+    """Of the policy's subject, which gets the value."""
+    issuer: str | None = None
+    """The issuer's ``commonName``, for where authorities differ in how surely they know people."""
+    assurance_level: int | None = None
+    """What such a certificate is worth to the policy (``assurance_level``); a SITHS card is 3."""
+
+
+class IdentitySettings(_Section, frozen=True, kw_only=True):
+    """Whose login it is. ``users`` says for a certificate's value which database users it may be."""
+
+    certificates: tuple[IdentityRuleSettings, ...] = ()
+    users: dict[str, tuple[str, ...]] = {}
+
+
 class PluginSettings(_Section, frozen=True, kw_only=True):
     """Plugins by name (entry point group ``readonly_guard``); installing a package never changes enforcement."""
 
@@ -280,6 +311,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     reading: ReadingSettings = ReadingSettings()
     limits: LimitSettings = LimitSettings()
     plugins: PluginSettings = PluginSettings()
+    identity: IdentitySettings = IdentitySettings()
     admin: AdminSettings = AdminSettings()
     logging: LoggingSettings = LoggingSettings()
 
@@ -331,7 +363,7 @@ def load_settings(path: Path) -> Settings:
             settings.upstream, tls=_from(base, settings.upstream.tls, "root", "certificate", "key")
         ),
         listener=msgspec.structs.replace(
-            settings.listener, tls=_from(base, settings.listener.tls, "certificate", "key", "client_ca")
+            settings.listener, tls=_from(base, settings.listener.tls, "certificate", "key", "client_ca", "client_crl")
         ),
     )
 
@@ -379,6 +411,10 @@ def _check(path: Path, settings: Settings) -> None:
                 raise ConfigurationError(
                     f'{path}: listener.tls.{key} is missing; name a PEM file, or write mode = "off" and no certificate'
                 )
+    if tls.client_ca is None and (tls.client_crl is not None or tls.client_certificates == "require"):
+        raise ConfigurationError(f"{path}: listener.tls.client_ca is missing; name the roots of client certificates")
+    if settings.identity != IdentitySettings() and "identity_certificate" not in settings.plugins.load:
+        raise ConfigurationError(f'{path}: identity is read by a plugin; write plugins.load = ["identity_certificate"]')
     upstream = settings.upstream
     if (upstream.tls.certificate is None) != (upstream.tls.key is None):
         raise ConfigurationError(f"{path}: upstream.tls has one of certificate and key; name both, or neither")

@@ -14,6 +14,7 @@ import time
 
 import psycopg
 import pytest
+import trustme
 
 from readonly_guard.audit import read, verify
 from readonly_guard.domain import CompletionRecord, DecisionRecord, SessionRecord
@@ -315,6 +316,54 @@ def test_systemd_is_told(guard_toml, tmp_path):
         finally:
             program.kill()
             program.wait()
+
+
+class TestCertificates:
+    """A SITHS card is stronger than a password, and the policy hears of it."""
+
+    HSA_ID = "SE1234567890-P000000000001"
+
+    @pytest.fixture
+    def demanding(self, policies, roster):
+        """The policies' section, with the demand for level 3."""
+        demands = json.loads((policies / "demands" / "data.json").read_text(encoding="utf-8"))
+        demands["assurance"]["level"] = 3
+        (policies.parent / "demands.json").write_text(json.dumps({"demands": demands}), encoding="utf-8")
+        return f'source = "{policies}"\ndata = ["{roster}", "demands.json"]'
+
+    def test_whose_it_is_and_what_it_is_worth(self, start_proxy, guard_toml, millennium, issue, demanding, tmp_path):
+        root, people = issue("guard"), trustme.CA()
+        people.cert_pem.write_to_path(tmp_path / "people.pem")
+        card = people.issue_cert("anna@region.example", common_name=self.HSA_ID)
+        card.private_key_and_cert_chain_pem.write_to_path(tmp_path / "card.pem")
+        (tmp_path / "card.pem").chmod(0o600)
+        config = guard_toml(
+            policy=demanding,
+            listener='port = 0\ntls = { certificate = "guard.pem", key = "guard.key", client_ca = "people.pem" }',
+            plugins='load = ["identity_certificate"]',
+            identity=(
+                f'users = {{ "{self.HSA_ID}" = ["alind"] }}\n'
+                '[[identity.certificates]]\nfield = "commonName"\nassurance_level = 3'
+            ),
+        )
+        proxy = start_proxy(config)
+        shown = {"sslmode": "verify-full", "sslrootcert": str(root), "host": "localhost"}
+        card = {"sslcert": str(tmp_path / "card.pem"), "sslkey": str(tmp_path / "card.pem")}
+        with _connect(proxy, millennium, **shown, **card) as connection:
+            connection.execute(_READ)
+        with _connect(proxy, millennium, **shown) as connection:  # a password is enough to get in, but not to read
+            connection.execute("SELECT 1")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="RG-A01"):
+                connection.execute(_READ)
+        with pytest.raises(psycopg.OperationalError, match=r"does not belong to the user \(RG-A04\)"):
+            psycopg.connect(millennium.dsn("bberg", port=proxy.port), **shown, **card)
+        assert proxy.stop() == 0
+        records = [entry.record for entry in read(tmp_path / "journal")]
+        sessions = [(each.event, each.subject, each.codes) for each in records if isinstance(each, SessionRecord)]
+        assert ("refused", "bberg", ("RG-A04",)) in sessions
+        details = [each.detail for each in records if isinstance(each, SessionRecord) and each.event == "opened"]
+        assert details == ["authentication: certificate", "authentication: scram-sha-256"]
+        assert self.HSA_ID not in proxy.said()
 
 
 class TestItDoesNotStart:

@@ -594,7 +594,7 @@ def test_the_client_is_given_a_key_of_the_guards_own(new) -> None:
     said = b"".join(stage.from_server(word) for word in hello.split(" "))
     told, opened = stage.machine.handle(events.ServerData(data=said))
     assert next(each.body for each in frames_of(told.data) if each.kind == b"K") == struct.pack("!I", 77) + b"x" * 32
-    assert opened == commands.Opened(key=BackendKey(7, b"abcd"))
+    assert opened == commands.Opened(key=BackendKey(7, b"abcd"), authentication="trust")
 
 
 def test_a_function_call_is_refused_and_answered_like_a_query(stage) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 PROGRAM = """
 import sys
-from readonly_guard.domain import Analysis, Decision, Declared, Verdict
+from readonly_guard.domain import Analysis, Decision, Declared, Subject, Verdict
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import JournalSettings, ListenerSettings, Settings, UpstreamSettings
 from readonly_guard_proxy.service import run
@@ -29,6 +29,7 @@ class Guard:
     policy_revision = "r"
     def watch_log(self, watch): pass
     def check_log(self): pass
+    def identify(self, login): return Subject(id=login.user)
     async def refuse(self, request, code, what): raise NotImplementedError
     def completed(self, decision, *, rows, bytes_sent, duration_us, sqlstate=""): pass
     def session_event(self, event, session, subject, *, codes=(), detail=""): pass

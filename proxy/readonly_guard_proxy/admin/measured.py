@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from readonly_guard.domain import Analysis, Decision, Session, StatementRequest
+from readonly_guard.domain import Analysis, Decision, Login, Reason, Session, StatementRequest, Subject
 from readonly_guard.guard import Reader
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.ports import DecisionMaker
@@ -63,6 +63,10 @@ class MeasuredGuard:
             phase=request.phase,
             codes=decision.codes,
         )
+
+    def identify(self, login: Login) -> Subject | Reason:
+        """As the guard behind."""
+        return self._guard.identify(login)
 
     def completed(
         self, decision: Decision, *, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str = ""

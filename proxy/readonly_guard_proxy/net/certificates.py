@@ -64,7 +64,10 @@ def _listener_context(tls: ListenerTlsSettings) -> ssl.SSLContext | None:
     _load_own(context, "listener.tls", tls.certificate, tls.key)
     if tls.client_ca is not None:
         _load_roots(context, "listener.tls.client_ca", tls.client_ca)
-        context.verify_mode = ssl.CERT_OPTIONAL
+        is_required = tls.client_certificates == "require"
+        context.verify_mode = ssl.CERT_REQUIRED if is_required else ssl.CERT_OPTIONAL
+    if tls.client_crl is not None:
+        _load_crl(context, "listener.tls.client_crl", tls.client_crl)
     return context
 
 
@@ -111,6 +114,18 @@ def _load_roots(context: ssl.SSLContext, name: str, path: str) -> None:
         context.load_verify_locations(path)
     except ssl.SSLError as error:
         raise ConfigurationError(f"{name}: {path} holds no certificate in PEM") from error
+
+
+def _load_crl(context: ssl.SSLContext, name: str, path: str) -> None:
+    _readable(name, path)
+    before = context.cert_store_stats()["crl"]
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise ConfigurationError(f"{name}: {path} holds no revocation list in PEM") from error
+    if context.cert_store_stats()["crl"] == before:
+        raise ConfigurationError(f"{name}: {path} holds no revocation list in PEM")
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 
 
 def _readable(name: str, path: str) -> None:

@@ -206,10 +206,8 @@ class Link(asyncio.Protocol):
                 self._tasks.start(self._ask(command))
             case Completed():
                 self._complete(command)
-            case Opened(key=key):
-                self._was_open = True
-                self._opened(key)
-                self._guard.session_event("opened", self._who.session, self._who.subject.id)
+            case Opened():
+                self._open(command)
             case CancelStatement(key=key):
                 self._tasks.start(self._deliver_cancel(key))
             case Finish(reason=reason):
@@ -220,6 +218,16 @@ class Link(asyncio.Protocol):
                 _log.warning("session aborted", session_id=self._session_id, reason=reason)
                 self._end(reason=reason)
                 self._server.abort()
+
+    def _open(self, command: Opened) -> None:
+        self._was_open = True
+        self._opened(command.key)
+        subject = self._who.subject
+        # a certificate, which the guard saw itself, says more than the password that was asked for as well
+        properties = {"authentication": command.authentication, **subject.properties}
+        self._who = msgspec.structs.replace(self._who, subject=msgspec.structs.replace(subject, properties=properties))
+        detail = f"authentication: {properties['authentication']}"
+        self._guard.session_event("opened", self._who.session, subject.id, detail=detail)
 
     async def _see_off(self) -> None:
         """Wait for the server's goodbye, which TLS has, so that the proxy does not end before its sessions have."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from readonly_guard.domain import Decision, Declared, Reason, Session, StatementRequest
+from readonly_guard.domain import Decision, Declared, Login, Reason, Session, StatementRequest, Subject
 
 __all__ = ["DecisionMaker", "StartupJudge", "StartupJudgement"]
 
@@ -22,6 +22,10 @@ class DecisionMaker(Protocol):
 
     async def refuse(self, request: StatementRequest, code: str, what: str, /) -> Decision:
         """Deny without reading the text, with one of the core's codes, and record it."""
+        ...
+
+    def identify(self, login: Login, /) -> Subject | Reason:
+        """Whose login this is, or why it is refused."""
         ...
 
     def completed(

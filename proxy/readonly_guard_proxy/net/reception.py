@@ -17,7 +17,7 @@ from typing import Final, Protocol, cast
 import msgspec
 import structlog
 
-from readonly_guard.domain import Session, Subject
+from readonly_guard.domain import Login, Reason, Session, Subject
 from readonly_guard.settings import Settings
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.cancel import CancelKeys, forward_cancel
@@ -28,7 +28,7 @@ from readonly_guard_proxy.net.link import Link, Who
 from readonly_guard_proxy.net.patience import Patience
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge, StartupJudgement
 from readonly_guard_proxy.net.tasks import Tasks
-from readonly_guard_proxy.net.tls import HANDSHAKE, fault_of, has_alpn, is_encrypted, receive_tls
+from readonly_guard_proxy.net.tls import HANDSHAKE, certificate_of, fault_of, has_alpn, is_encrypted, receive_tls
 from readonly_guard_proxy.net.tuning import tune
 from readonly_guard_proxy.net.upstream import connect
 from readonly_guard_proxy.session.authentication import NEWEST_VERSION, PROTOCOL_OPTION_PREFIX
@@ -255,6 +255,11 @@ class Reception(asyncio.Protocol):
             codes = tuple(reason.code for reason in judgement.reasons)
             self._turn_away(fatal_of_reasons(judgement.reasons, language), "startup parameters", codes=codes)
             return
+        login = Login(user=self._user, session=self._session, certificate=certificate_of(self._transport))
+        subject = self._house.guard.identify(login)
+        if isinstance(subject, Reason):
+            self._turn_away(fatal_of_reasons([subject], language), subject.what, codes=(subject.code,))
+            return
         limit = self._house.crowd.enter(self._user)
         if limit:
             self.turn_down(limit)
@@ -262,12 +267,12 @@ class Reception(asyncio.Protocol):
         version = min(message.version, NEWEST_VERSION)
         if unknown or version != message.version:
             self._transport.write(negotiate_protocol_version(version, unknown))
-        self._connecting = self._house.tasks.start(self._connect(version, judgement))
+        self._connecting = self._house.tasks.start(self._connect(version, judgement, subject))
 
-    async def _connect(self, version: int, judgement: StartupJudgement) -> None:
+    async def _connect(self, version: int, judgement: StartupJudgement, subject: Subject) -> None:
         house, settings = self._house, self._house.settings
         who = Who(
-            subject=Subject(id=self._user),
+            subject=subject,
             session=self._session,
             initial=judgement.declared,
             language=settings.listener.language,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
+from readonly_guard.domain import Certificate
 from readonly_guard_proxy.net.certificates import ALPN
 
-__all__ = ["FAREWELL_S", "HANDSHAKE", "fault_of", "has_alpn", "is_encrypted", "receive_tls"]
+__all__ = ["FAREWELL_S", "HANDSHAKE", "certificate_of", "fault_of", "has_alpn", "is_encrypted", "receive_tls"]
 
 HANDSHAKE: Final = b"\x16"
 """The first byte of a ClientHello (RFC 8446, 5.1); no startup packet begins with it."""
@@ -96,6 +98,26 @@ def has_alpn(transport: asyncio.BaseTransport) -> bool:
     """Whether the handshake agreed on PostgreSQL's protocol: nobody led a client here that meant to speak another."""
     tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
     return tls is not None and tls.selected_alpn_protocol() == ALPN
+
+
+def certificate_of(transport: asyncio.BaseTransport) -> Certificate | None:
+    """The certificate that the client showed and proved to hold the key of; it was verified in the handshake."""
+    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    raw = None if tls is None else tls.getpeercert(binary_form=True)
+    if tls is None or raw is None:
+        return None
+    told = tls.getpeercert()
+    if not told:  # shown, but nobody had to verify it
+        return None
+    return Certificate(
+        subject=_attributes(told["subject"]),
+        issuer=_attributes(told["issuer"]),
+        fingerprint=hashlib.sha256(raw).hexdigest(),
+    )
+
+
+def _attributes(name: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((str(key), str(value)) for relative in name for key, value in relative)
 
 
 def fault_of(error: OSError) -> str:

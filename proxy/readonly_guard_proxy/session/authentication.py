@@ -35,15 +35,16 @@ PROTOCOL_OPTION_PREFIX: Final = "_pq_."
 
 _CHANNEL_BINDING: Final = b"SCRAM-SHA-256-PLUS"
 _NO_BINDING: Final = b"n,"
-_WANTS_ANSWER: Final = frozenset({
-    Authentication.CLEARTEXT,
-    Authentication.MD5,
-    Authentication.GSS,
-    Authentication.GSS_CONTINUE,
-    Authentication.SSPI,
-    Authentication.SASL,
-    Authentication.SASL_CONTINUE,
-})  # fmt: skip
+_METHODS: Final = {
+    Authentication.CLEARTEXT: "password",
+    Authentication.MD5: "md5",
+    Authentication.GSS: "gss",
+    Authentication.GSS_CONTINUE: "gss",
+    Authentication.SSPI: "sspi",
+    Authentication.SASL: "scram-sha-256",
+    Authentication.SASL_CONTINUE: "scram-sha-256",
+}
+"""What wants an answer, and what it is called in pg_hba.conf."""
 
 
 class Handshake:
@@ -57,6 +58,8 @@ class Handshake:
         self._version = version
         self._answers_due = 0
         self._withholds_binding = False
+        self.method = "trust"
+        """How the server authenticates the client, in the words of pg_hba.conf."""
         self.done = False
 
     def negotiated(self, message: Frame) -> None:
@@ -78,8 +81,9 @@ class Handshake:
         code = authentication_code(message)
         if code == Authentication.OK:
             self.done = True
-        elif code in _WANTS_ANSWER:
+        elif code in _METHODS:
             self._answers_due += 1
+            self.method = _METHODS[code]
         elif code != Authentication.SASL_FINAL:
             raise ProtocolViolation(f"unknown authentication request {code}")
         if code == Authentication.SASL:

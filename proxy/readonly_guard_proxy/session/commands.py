@@ -59,9 +59,15 @@ class Refuse(_Command, frozen=True, kw_only=True):
 
 
 class Opened(_Command, frozen=True, kw_only=True):
-    """The server let the client in. ``key`` is what the server wants in a cancel request; its secret may be empty."""
+    """The server let the client in.
+
+    Args:
+        key: what the server wants in a cancel request; its secret may be empty.
+        authentication: how the server knows who it is, in the words of pg_hba.conf.
+    """
 
     key: BackendKey
+    authentication: str
 
 
 class Completed(_Command, frozen=True, kw_only=True):

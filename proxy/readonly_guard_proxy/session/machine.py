@@ -265,7 +265,7 @@ class SessionMachine:
             self._distrust(distrust)
             return
         self._phase = Phase.READY
-        self._outbox.commands.append(Opened(key=self._key))
+        self._outbox.commands.append(Opened(key=self._key, authentication=self._handshake.method))
         self._outbox.to_client.append(message.data)
 
     # ------------------------------------------------------------------ ready

@@ -12,6 +12,7 @@ from readonly_guard.domain.access import (
 )
 from readonly_guard.domain.custody import ReadingRecord, RepairRecord, SealRecord
 from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
+from readonly_guard.domain.identity import Certificate, Login
 from readonly_guard.domain.lineage import Binding, ColumnUse, Lineage, RelationUse
 from readonly_guard.domain.patients import (
     ANY_PATIENT,
@@ -48,6 +49,7 @@ __all__ = [
     "Analysis",
     "Answer",
     "Binding",
+    "Certificate",
     "ColumnUse",
     "CompletionRecord",
     "Decision",
@@ -57,6 +59,7 @@ __all__ = [
     "Language",
     "Lineage",
     "LogRecord",
+    "Login",
     "Name",
     "Parameters",
     "PatientPlace",

@@ -12,9 +12,10 @@ from typing import Any
 
 import pluggy
 
-from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, LogRecord, Reason
+from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, Login, LogRecord, Reason, Subject
 from readonly_guard.errors import ConfigurationError, DecisionUnavailable, PluginFailed
 from readonly_guard.hooks.specs import PROJECT, HookSpecs, Receipt
+from readonly_guard.settings import Settings
 
 __all__ = ["Hooks"]
 
@@ -57,6 +58,34 @@ class Hooks:
             except Exception as error:
                 raise ConfigurationError(f"plugin {name!r} does not import: {error}") from error
             self.register(plugin() if isinstance(plugin, type) else plugin, name)
+
+    def startup(self, settings: Settings) -> None:
+        """Hand the settings to every plugin.
+
+        Raises:
+            ConfigurationError: a plugin cannot do with them.
+        """
+        for implementation in reversed(self._manager.hook.guard_startup.get_hookimpls()):
+            try:
+                implementation.function(*([settings] if implementation.argnames else []))
+            except ConfigurationError:
+                raise
+            except Exception as error:
+                name = implementation.plugin_name
+                raise ConfigurationError(f"plugin {name} does not start: {type(error).__name__}") from error
+
+    def identify(self, login: Login) -> Subject | Reason | None:
+        """What the plugins say about a login: the subject, a reason to refuse it, or None.
+
+        Raises:
+            PluginFailed: one of them raised, or answered something else.
+        """
+        found: list[Any] = list(self._each("resolve_identity", login=login))
+        if not found:
+            return None
+        if not isinstance(found[0], Subject | Reason):
+            raise PluginFailed(f"resolve_identity: a plugin answered {type(found[0]).__name__}")
+        return found[0]
 
     def review(self, analysis: Analysis, request: AccessRequest) -> list[Reason]:
         """Every plugin's reasons to deny.

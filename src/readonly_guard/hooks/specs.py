@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import pluggy
 
-from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, LogRecord, Reason
+from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, Login, LogRecord, Reason, Subject
+from readonly_guard.settings import Settings
 
 __all__ = ["PROJECT", "HookSpecs", "Receipt", "hookimpl", "hookspec"]
 
@@ -36,6 +37,17 @@ class Receipt(Protocol):
 
 class HookSpecs:
     """What a plugin may implement."""
+
+    @hookspec
+    def guard_startup(self, settings: Settings) -> None:
+        """The guard starts as guard.toml has it. Sync; a ConfigurationError keeps it from starting."""
+
+    @hookspec
+    def resolve_identity(self, login: Login) -> Subject | Reason | None:
+        """Whose login this is, a reason to refuse it, or None when the plugin has nothing to say. Sync; no I/O.
+
+        The first that says something counts. Where none does, the subject is the database user.
+        """
 
     @hookspec
     def review_statement(self, analysis: Analysis, request: AccessRequest) -> list[Reason] | None:

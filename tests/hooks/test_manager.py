@@ -1,0 +1,65 @@
+"""Plugins called each by itself: at the start, and about whose login it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from readonly_guard.domain import Login, Reason, Session, Subject, core_reason
+from readonly_guard.errors import ConfigurationError
+from readonly_guard.guard import Guard
+from readonly_guard.hooks import Hooks, hookimpl
+from readonly_guard.settings import JournalSettings, Settings, UpstreamSettings
+
+LOGIN = Login(user="alind", session=Session())
+
+
+class Names:
+    def __init__(self, answer) -> None:
+        self.answer = answer
+
+    @hookimpl
+    def resolve_identity(self, login: Login):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Starts:
+    @hookimpl
+    def guard_startup(self, settings: Settings) -> None:
+        raise ValueError("a secret of the settings")
+
+
+def guard(*answers) -> Guard:
+    hooks = Hooks()
+    for number, answer in enumerate(answers):
+        hooks.register(Names(answer), f"plugin{number}")
+    return Guard(analyzer=None, pdp=None, hooks=hooks)
+
+
+def test_without_a_plugin_the_subject_is_the_database_user() -> None:
+    assert guard().identify(LOGIN) == Subject(id="alind")
+    assert guard(None, None).identify(LOGIN) == Subject(id="alind")
+
+
+def test_the_first_word_counts() -> None:
+    assert guard(None, Subject(id="a"), None).identify(LOGIN) == Subject(id="a")
+    refusal = core_reason("RG-A04", "x")
+    assert guard(refusal).identify(LOGIN) == refusal
+
+
+@pytest.mark.parametrize("wrong", [ValueError("secret"), "alind", {"id": "alind"}])
+def test_a_plugin_that_fails_or_answers_nonsense_is_a_refusal(wrong) -> None:
+    for answers in ((wrong,), (wrong, None)):
+        refused = guard(*answers).identify(LOGIN)
+        assert isinstance(refused, Reason)
+        assert refused.code == "RG-SYS-003"
+        assert "secret" not in str(refused)
+
+
+def test_a_plugin_that_does_not_start_is_named_and_keeps_the_guard_from_starting() -> None:
+    hooks = Hooks()
+    hooks.register(Starts(), "starts")
+    settings = Settings(upstream=UpstreamSettings(host="x"), journal=JournalSettings(path="x"))
+    with pytest.raises(ConfigurationError, match="plugin starts does not start: ValueError"):
+        hooks.startup(settings)
