@@ -44,6 +44,9 @@ _OPERAND_ENDS: Final = frozenset(
 _NUMBERS: Final = frozenset({"ICONST", "FCONST"})
 _LITERALS: Final = _NUMBERS | {"SCONST", "USCONST", "BCONST", "XCONST"}
 _COMPARISONS: Final = frozenset({"Op", "ASCII_60", "ASCII_62"})
+_ODD_KEYWORDS: Final = frozenset({"OPERATOR", "TABLE", "USING"})
+# signs that no rule below is about: some half of all tokens
+_AS_WRITTEN: Final = frozenset({"ASCII_40", "ASCII_41", "ASCII_44", "ASCII_46", "ASCII_61", "ASCII_59", "TYPECAST"})
 _STATEMENT_STARTS: Final = frozenset({"", "ASCII_59"})
 _SET_TO: Final = frozenset({"ASCII_61", "TO"})
 _TYPE_FOLLOWS: Final = frozenset({"TYPECAST", "TABLESAMPLE"})
@@ -71,43 +74,31 @@ _SYNTAX_BEFORE_PAREN: Final = frozenset(
 def canonical_text(scanned: Scanned) -> str:
     """The tokens written again for the second key."""
     plain: list[str] = []
-    text, tokens = scanned.text, scanned.tokens
+    tokens, words = scanned.tokens, scanned.words
     # a border on both sides spares every rule a question about the ends
     bordered = ["", *tokens.kinds, ""]
-    rows = zip(tokens.kinds, bordered, bordered[2:], tokens.keywords, tokens.starts, tokens.ends, strict=False)
+    rows = zip(tokens.kinds, bordered, bordered[2:], tokens.keywords, words, strict=False)
     respelled = respell(tokens.kinds)
     skip = 0
-    for index, (kind, before, after, keyword, start, end) in enumerate(rows):
-        word = text[start:end].decode("utf-8")
+    for index, (kind, before, after, keyword, word) in enumerate(rows):
         if skip:
             skip -= 1
             continue
-        if index in respelled:
+        if respelled and index in respelled:
             plain.append(respelled[index])
+        elif kind in _AS_WRITTEN:
+            plain.append(word)
         elif kind == "IDENT":
             if after == "SCONST" and before != "ASCII_46":
                 continue  # a typed constant, box '…': the type says nothing here
             must_quote = after == "ASCII_40" and before not in _TYPE_FOLLOWS
             plain.append(word if word[0] == '"' else _identifier(word, must_quote))
         elif keyword:
-            if kind == "OPERATOR" and after == "ASCII_40" and (closing := _operator_end(tokens, index)):
-                operator = text[tokens.starts[closing - 1] : tokens.ends[closing - 1]]
-                plain.append(_operator(operator.decode("utf-8"), infix=True))
-                skip = closing - index
-            elif kind == "TABLE" and before != "LOCK_P":
-                plain.append("SELECT * FROM")  # TABLE t is short for it, and sqlglot reads only the long form
-            elif kind == "USING" and after in _COMPARISONS:
-                skip = 1  # ORDER BY … USING <
-            elif kind == "USING" and after == "OPERATOR":
-                skip = _operator_end(tokens, index + 1) - index  # … USING OPERATOR(s.<)
-            elif before == "ASCII_46":
-                plain.append(_identifier(word, True))  # after a dot even a reserved word is a name
-            elif kind == "JSON" and after == "ASCII_40":
-                plain.append('"json"')  # as a type name sqlglot takes twice the time for each one inside another
-            elif after == "ASCII_40" and keyword == _UNRESERVED and word.lower() not in _SYNTAX_BEFORE_PAREN:
-                plain.append(_identifier(word, True))
-            else:
+            if after != "ASCII_40" and before != "ASCII_46" and kind not in _ODD_KEYWORDS:
                 plain.append(word)
+            else:
+                written, skip = _keyword(scanned, index, before, after)
+                plain.append(written)
         elif kind in _LITERALS:
             plain.append(word if kind in _NUMBERS else _STRING)
             skip = 2 if after == "UESCAPE" else 0
@@ -123,22 +114,44 @@ def canonical_text(scanned: Scanned) -> str:
     return " ".join(filter(None, plain))
 
 
+def _keyword(scanned: Scanned, index: int, before: str, after: str) -> tuple[str, int]:
+    """A keyword that is odd or stands beside a parenthesis or dot, and how many tokens behind it are left out."""
+    tokens, words = scanned.tokens, scanned.words
+    kind, word = tokens.kinds[index], words[index]
+    if kind == "OPERATOR" and after == "ASCII_40" and (closing := _operator_end(tokens, index)):
+        return _operator(words[closing - 1], infix=True), closing - index
+    if kind == "TABLE" and before != "LOCK_P":
+        return "SELECT * FROM", 0  # TABLE t is short for it, and sqlglot reads only the long form
+    if kind == "USING" and after in _COMPARISONS:
+        return "", 1  # ORDER BY … USING <
+    if kind == "USING" and after == "OPERATOR":
+        return "", _operator_end(tokens, index + 1) - index  # … USING OPERATOR(s.<)
+    if before == "ASCII_46":
+        return _identifier(word, True), 0  # after a dot even a reserved word is a name
+    if kind == "JSON" and after == "ASCII_40":
+        return '"json"', 0  # as a type name sqlglot takes twice the time for each one inside another
+    is_name = tokens.keywords[index] == _UNRESERVED and word.lower() not in _SYNTAX_BEFORE_PAREN
+    return (_identifier(word, True) if is_name and after == "ASCII_40" else word), 0
+
+
 def log_text(scanned: Scanned) -> str:
     """The statement as the log keeps it: as typed, but literals as ``?`` and no comments."""
-    words: list[str] = []
-    text, (kinds, _, starts, ends) = scanned.text, scanned.tokens
+    kinds, words = scanned.tokens.kinds, scanned.words
+    if "SET" not in kinds:
+        return " ".join(["?" if kind in _LITERALS else word for kind, word in zip(kinds, words, strict=True)])
+    kept: list[str] = []
     before = ""
     value_of_set: bool | None = None  # None: not a SET; True: behind its = or TO
-    for kind, start, end in zip(kinds, starts, ends, strict=True):
+    for kind, word in zip(kinds, words, strict=True):
         if before in _STATEMENT_STARTS:
             value_of_set = False if kind == "SET" else None
         elif value_of_set is False and kind in _SET_TO:
             value_of_set = True
         # SET work_mem = word: what stands there is a value, with quotes or without
         is_value = kind in _LITERALS or (value_of_set and kind == "IDENT")
-        words.append("?" if is_value else text[start:end].decode("utf-8"))
+        kept.append("?" if is_value else word)
         before = kind
-    return " ".join(words)
+    return " ".join(kept)
 
 
 @lru_cache(maxsize=8_192)

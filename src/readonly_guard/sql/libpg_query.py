@@ -35,10 +35,10 @@ class Tokens(NamedTuple):
     function name, 4 reserved). ``starts``, ``ends``: byte ranges.
     """
 
-    kinds: list[str]
-    keywords: list[int]
-    starts: list[int]
-    ends: list[int]
+    kinds: tuple[str, ...]
+    keywords: tuple[int, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
 
 
 _KIND_NAMES: dict[int, str] = {value.number: value.name for value in Token.DESCRIPTOR.values}
@@ -62,14 +62,12 @@ def scan(text: bytes) -> Tokens:
         found = ScanResult.FromString(ctypes.string_at(result.pbuf.data, result.pbuf.len)).tokens
     finally:
         lib.pg_query_free_scan_result(result)
+    if not found:
+        return Tokens((), (), (), ())
     name = _KIND_NAMES.get
-    return Tokens(
-        # a character that no token begins with, such as {, has no name; the grammar refuses it
-        [name(token.token, "UNNAMED") for token in found],
-        [token.keyword_kind for token in found],
-        [token.start for token in found],
-        [token.end for token in found],
-    )
+    # a character that no token begins with, such as {, has no name; the grammar refuses it
+    rows = [(name(token.token, "UNNAMED"), token.keyword_kind, token.start, token.end) for token in found]
+    return Tokens(*zip(*rows, strict=True))
 
 
 def parse(text: bytes) -> list[dict[str, Any]]:

@@ -157,8 +157,7 @@ _SIGNS: Final = frozenset({"ASCII_45", "ASCII_40"})
 
 def telling_shape(scanned: Scanned, telling_tokens: Iterable[int]) -> str:
     """A shape with the literals in it that information sets rest on."""
-    text, (_, _, starts, ends) = scanned.text, scanned.tokens
-    literals = "\0".join(text[starts[at] : ends[at]].decode("utf-8") for at in telling_tokens)
+    literals = "\0".join([scanned.words[at] for at in telling_tokens])
     return f"{scanned.shape}\0\2{literals}"
 
 
@@ -178,12 +177,12 @@ def with_own_values(analysis: Analysis, scanned: Scanned) -> Analysis | None:
 
 
 def _values_at(scanned: Scanned, place: PatientPlace) -> list[str | int] | None:
-    text, (kinds, _, starts, ends) = scanned.text, scanned.tokens
+    kinds = scanned.tokens.kinds
     at, sign = place.token, ""
     while kinds[at] in _SIGNS:  # PostgreSQL's grammar makes -7 and -(7) constants
         sign = ("" if sign else "-") if kinds[at] == "ASCII_45" else sign
         at += 1
-    written = text[starts[at] : ends[at]].decode("utf-8")
+    written = scanned.words[at]
     if kinds[at] == "ICONST":
         return [int(sign + written)]
     if kinds[at] == "FCONST":

@@ -6,7 +6,7 @@ rule keeps the expressions and drops words that only say how they are combined (
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 __all__ = ["respell"]
@@ -15,7 +15,7 @@ _Words = dict[int, str]
 _Rule = Callable[[list[str], int, _Words], None]
 
 
-def respell(kinds: list[str]) -> _Words:
+def respell(kinds: Sequence[str]) -> _Words:
     """Which tokens stand otherwise in the canonical text: by index, the new word, empty to leave it out."""
     words: _Words = {}
     if _RULES.keys().isdisjoint(kinds):

@@ -36,22 +36,40 @@ class Bounds(NamedTuple):
         return cls(statement_bytes=limits.statement_bytes, tokens=limits.tokens)
 
 
-class Scanned(NamedTuple):
-    """A text that kept within the bounds: its UTF-8 bytes, its tokens without comments, and its shape.
+class Scanned:
+    """A text that kept within the bounds.
 
-    The shape is the text without its literals, unambiguous: two texts of one shape have the same tree but for
-    constants. NUL, which no text holds, parts the tokens; a literal is a mark of its kind.
+    Args:
+        text: in UTF-8.
+        tokens: without comments.
+        words: the tokens as written.
     """
 
-    text: bytes
-    tokens: Tokens
-    shape: str
+    __slots__ = ("_shape", "text", "tokens", "words")
+
+    def __init__(self, text: bytes, tokens: Tokens, words: list[str]) -> None:
+        self.text = text
+        self.tokens = tokens
+        self.words = words
+        self._shape: str | None = None
+
+    @property
+    def shape(self) -> str:
+        """The text without its literals, unambiguous: two texts of one shape have the same tree but for constants.
+
+        NUL, which no text holds, parts the tokens; a literal is a mark of its kind.
+        """
+        if self._shape is None:
+            mask = _MASKS.get
+            pairs = zip(self.tokens.kinds, self.words, strict=True)
+            self._shape = "\0".join([mask(kind) or word for kind, word in pairs])
+        return self._shape
 
 
 # Kinds whose text PostgreSQL majors read differently, found in scanner output by PARSERS.md's study.
 _STRINGS: Final = frozenset({"SCONST", "USCONST", "BCONST", "XCONST"})
 _NUMBERS: Final = frozenset({"ICONST", "FCONST"})
-_WORD_CANNOT_FOLLOW: Final = frozenset({"ICONST", "FCONST", "PARAM"})
+_CHECKED: Final = _STRINGS | _NUMBERS | {"PARAM"}
 _COMMENTS: Final = frozenset({"SQL_COMMENT", "C_COMMENT"})
 # 0x1F, 0o17, 0b1 and 1_000 are numbers since PostgreSQL 16, and a number with an alias before that
 _PLAIN_NUMBER: Final = re.compile(rb"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
@@ -94,7 +112,12 @@ def scan_text(text: str, bounds: Bounds) -> Scanned | Reason:
     if fault is not None:
         return fault
     tokens = _without_comments(tokens)
-    return Scanned(data, tokens, _shape_of(data, tokens))
+    places = zip(tokens.starts, tokens.ends, strict=True)
+    if len(data) == len(text):  # bytes are characters: nearly every text
+        words = [text[start:end] for start, end in places]
+    else:
+        words = [data[start:end].decode("utf-8") for start, end in places]
+    return Scanned(data, tokens, words)
 
 
 def character_position(data: bytes, offset: int) -> int:
@@ -116,23 +139,11 @@ _MASKS: Final = {"SCONST": "\1s", "BCONST": "\1b", "XCONST": "\1x", "ICONST": "\
 """What stands for a literal in a shape. USCONST and UIDENT are kept as written: UESCAPE, behind them, reads them."""
 
 
-def _shape_of(text: bytes, tokens: Tokens) -> str:
-    kinds, _, starts, ends = tokens
-    mask = _MASKS.get
-    words = zip(kinds, starts, ends, strict=True)
-    return "\0".join([mask(kind) or text[start:end].decode("utf-8") for kind, start, end in words])
-
-
 def _without_comments(tokens: Tokens) -> Tokens:
     if _COMMENTS.isdisjoint(tokens.kinds):
         return tokens
-    kept = [index for index, kind in enumerate(tokens.kinds) if kind not in _COMMENTS]
-    return Tokens(
-        [tokens.kinds[index] for index in kept],
-        [tokens.keywords[index] for index in kept],
-        [tokens.starts[index] for index in kept],
-        [tokens.ends[index] for index in kept],
-    )
+    rows = [row for row in zip(*tokens, strict=True) if row[0] not in _COMMENTS]
+    return Tokens(*zip(*rows, strict=True)) if rows else Tokens((), (), (), ())
 
 
 def _lexed_differently(data: bytes, tokens: Tokens) -> Reason | None:
@@ -142,16 +153,17 @@ def _lexed_differently(data: bytes, tokens: Tokens) -> Reason | None:
         for end, start in gaps:
             if b"\v" in data[end:start]:
                 return _fault(data, end, "a vertical tab")
-    end, previous = 0, ""
-    for kind, start, stop in zip(kinds, starts, ends, strict=True):
-        if kind in _NUMBERS:
-            if not _PLAIN_NUMBER.match(data, start, stop):
-                return _fault(data, start, "a number that PostgreSQL versions read differently")
-        elif start == end and previous in _WORD_CANNOT_FOLLOW and _WORD_START.match(data, start):
-            return _fault(data, start, "a word directly after a number or parameter")
-        elif kind in _STRINGS and _continues_over_comment(data[start:stop]):
-            return _fault(data, start, "a string continued over a comment")
-        end, previous = stop, kind
+    for at, kind in enumerate(kinds):
+        if kind not in _CHECKED:
+            continue
+        start, end = starts[at], ends[at]
+        if kind in _NUMBERS and not _PLAIN_NUMBER.match(data, start, end):
+            return _fault(data, start, "a number that PostgreSQL versions read differently")
+        if kind in _STRINGS:
+            if _continues_over_comment(data[start:end]):
+                return _fault(data, start, "a string continued over a comment")
+        elif starts[at + 1 : at + 2] == (end,) and _WORD_START.match(data, end):
+            return _fault(data, end, "a word directly after a number or parameter")
     return None
 
 

@@ -7,6 +7,8 @@ by their first word; the query inside EXPLAIN, DECLARE, PREPARE and COPY is pars
 
 from __future__ import annotations
 
+import threading
+from enum import IntEnum
 from typing import Any, ClassVar, Final, NamedTuple
 
 from sqlglot import exp
@@ -67,18 +69,50 @@ _ALLOWED: Final = frozenset(
 
 _NEVER: Final = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Command, exp.Into, exp.Lock)
 
-_known: dict[type, bool] = {}
+
+class _Role(IntEnum):
+    """What a walk over a tree does with a value, by its class."""
+
+    PASSED_OVER = 0  # no expression, or one with nothing below it
+    WALKED = 1
+    TABLE = 2
+    CTE = 3
+    LIST = 4
+    REFUSED = 5
 
 
-def _is_allowed(kind: type) -> bool:
-    known = _known.get(kind)
-    if known is None:
-        known = not issubclass(kind, _NEVER) and (kind in _ALLOWED or issubclass(kind, _ALLOWED_BASES))
-        _known[kind] = known
-    return known
+class _Roles(dict[type, int]):
+    """Roles by class, each found once."""
+
+    def __missing__(self, kind: type) -> int:
+        if kind is list:
+            role = _Role.LIST
+        elif not issubclass(kind, exp.Expr) or kind is exp.Literal or kind is exp.Identifier:
+            role = _Role.PASSED_OVER
+        elif issubclass(kind, _NEVER) or not (kind in _ALLOWED or issubclass(kind, _ALLOWED_BASES)):
+            role = _Role.REFUSED
+        else:
+            role = _Role.TABLE if kind is exp.Table else _Role.CTE if kind is exp.CTE else _Role.WALKED
+        self[kind] = int(role)  # a plain number: this is the innermost loop
+        return int(role)
 
 
-_DIALECT: Final = _Dialect()
+_roles: Final = _Roles()
+_WALKED, _TABLE, _CTE, _LIST, _REFUSED = (
+    int(role) for role in (_Role.WALKED, _Role.TABLE, _Role.CTE, _Role.LIST, _Role.REFUSED)
+)
+
+
+class _Machinery(threading.local):
+    """A tokenizer and a parser for each thread: they begin anew with each text, but must not be in two at once."""
+
+    def __init__(self) -> None:
+        dialect = _Dialect()
+        self.tokenizer = dialect.tokenizer()
+        self.parser = dialect.parser(error_level=ErrorLevel.IMMEDIATE)
+
+
+_machinery: Final = _Machinery()
 
 
 def read_text(canonical: str) -> list[SqlglotReading]:
@@ -105,8 +139,11 @@ def parse_queries(canonical: str) -> list[Any]:
 
 
 def _statements(canonical: str) -> list[list[Token]]:
+    tokens = _machinery.tokenizer.tokenize(canonical)
+    if ";" not in canonical:
+        return [tokens] if tokens else []
     statements: list[list[Token]] = [[]]
-    for token in _DIALECT.tokenize(canonical):
+    for token in tokens:
         if token.token_type is TokenType.SEMICOLON:
             statements.append([])
         else:
@@ -115,7 +152,7 @@ def _statements(canonical: str) -> list[list[Token]]:
 
 
 def _parse(tokens: list[Token], canonical: str) -> list[Any]:
-    return _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, canonical)
+    return _machinery.parser.parse(tokens, canonical)
 
 
 def _read(tokens: list[Token], canonical: str) -> SqlglotReading:
@@ -201,22 +238,22 @@ def _judge(word: str, tree: Any) -> SqlglotReading:
         return SqlglotReading(word=word, fault=type(tree).__name__)
     tables: set[str] = set()
     ctes: set[str] = set()
+    roles = _roles
     stack: list[Any] = [tree]
     while stack:
         node = stack.pop()
-        kind = type(node)
-        if not _known.get(kind) and not _is_allowed(kind):
-            return SqlglotReading(word=word, fault=kind.__name__)
-        if kind is exp.Table:
-            if isinstance(node.this, exp.Identifier):
+        role = roles[type(node)]
+        if role >= _TABLE:
+            if role == _LIST:
+                stack += node
+                continue
+            if role == _REFUSED:
+                return SqlglotReading(word=word, fault=type(node).__name__)
+            if role == _CTE:
+                ctes.add(node.alias)
+            elif isinstance(node.this, exp.Identifier):
                 tables.add(node.name)
-        elif kind is exp.CTE:
-            ctes.add(node.alias)
-        elif kind is exp.Literal or kind is exp.Identifier:
+        elif role != _WALKED:
             continue
-        for child in node.args.values():
-            if type(child) is list:
-                stack.extend(item for item in child if isinstance(item, exp.Expr))
-            elif isinstance(child, exp.Expr):
-                stack.append(child)
+        stack += [child for child in node.args.values() if roles[type(child)]]
     return SqlglotReading(word=word, relations=frozenset(tables - ctes))
