@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import logging
 import os
 import re
 import statistics
@@ -133,6 +134,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=5)
     rounds = arguments.parse_args().rounds
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what its own dialect cannot read
     texts = captured()
     gc.freeze()
     print(f"{os.uname().machine}, {os.cpu_count()} cores, sqlglot {sqlglot.__version__}")

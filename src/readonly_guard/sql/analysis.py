@@ -27,7 +27,7 @@ from readonly_guard.sql.patients import telling_shape, trace_patients, with_own_
 from readonly_guard.sql.postgres_key import read_statement
 from readonly_guard.sql.postgres_tree import PostgresReading
 from readonly_guard.sql.resolution import BuiltinResolver, Resolver, unplaced
-from readonly_guard.sql.scan import Bounds, Scanned, character_position, character_positions, scan_text
+from readonly_guard.sql.scan import Bounds, Scanned, character_position, scan_text
 from readonly_guard.sql.sqlglot_key import SqlglotReading, read_text
 
 __all__ = ["FAILED", "Analyzer"]
@@ -222,7 +222,7 @@ class Analyzer:
         trace = trace_patients(first, scanned, self._rules)
         return Analysis(
             readings=tuple(
-                _placed(reading.reading(has_patient_predicate=bound), scanned.text)
+                reading.reading(scanned.text, has_patient_predicate=bound)
                 for reading, bound in zip(first, trace.bound, strict=True)
             ),
             reasons=tuple(_in_characters(reason, scanned.text) for reason in reasons),
@@ -240,16 +240,6 @@ def _in_characters(reason: Reason, text: bytes) -> Reason:
     if reason.position is None:
         return reason
     return msgspec.structs.replace(reason, position=character_position(text, reason.position))
-
-
-def _placed(reading: Reading, text: bytes) -> Reading:
-    """As `_in_characters`, for the names to be settled."""
-    places = character_positions(text, [one.position for one in reading.references if one.position is not None])
-    placed = [
-        one if one.position is None else msgspec.structs.replace(one, position=places[one.position])
-        for one in reading.references
-    ]
-    return msgspec.structs.replace(reading, references=tuple(sorted(placed, key=lambda one: one.position or 0)))
 
 
 def _unplaced(analysis: Analysis) -> Analysis:

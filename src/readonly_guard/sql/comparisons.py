@@ -191,5 +191,8 @@ def rests_on_form(operator: str, node: Any) -> bool:
         if "A_ArrayExpr" not in node:
             return "sval" in node.get("A_Const", ())
         node = node["A_ArrayExpr"].get("elements", ())
-    nodes = [node] if type(node) is dict else node or ()
-    return any("fval" in one.get("TypeCast", {}).get("arg", {}).get("A_Const", ()) for one in nodes)
+    for one in (node,) if type(node) is dict else node or ():
+        cast = one.get("TypeCast")
+        if cast is not None and "fval" in cast.get("arg", {}).get("A_Const", ()):
+            return True
+    return False

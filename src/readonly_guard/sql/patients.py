@@ -56,7 +56,7 @@ def trace_patients(statements: Sequence[PostgresReading], scanned: Scanned, rule
     for use in items:
         for key, values in use.pinned.items():
             found.add(key, values)
-    telling = telling_values(items, rules.information_sets)
+    telling = telling_values(items, rules.information_sets) if items else ()
     tokens = sorted({found.token(value.location) for value in telling if not value.parameter})
     return Trace(
         scope=found.scope(
@@ -71,7 +71,7 @@ def trace_patients(statements: Sequence[PostgresReading], scanned: Scanned, rule
 
 
 def _uses(one: PostgresReading, rules: ReadingSettings) -> Uses:
-    """The uses of relations in a statement; where no predicate could pin one, all its relations as they are named."""
+    """The uses of relations in a statement; where no predicate could pin one, those that hold patients."""
     if one.reasons:
         return _refused(one, rules)
     if one.query is not None and _may_tell(one, rules):
@@ -91,7 +91,7 @@ def _may_tell(one: PostgresReading, rules: ReadingSettings) -> bool:
 
 def _unpinned(relations: Iterable[Name], rules: ReadingSettings) -> list[Item]:
     frame = Frame()
-    return [Item(frame=frame, relation=name, exempt=is_reference(name, rules)) for name in relations]
+    return [Item(frame=frame, relation=name) for name in relations if not is_reference(name, rules)]
 
 
 def _refused(one: PostgresReading, rules: ReadingSettings) -> Uses:

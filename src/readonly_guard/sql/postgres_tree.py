@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, Final
 
 from readonly_guard.domain import Effect, Name, Reading, Reason, Reference, SettingChange, core_reason
@@ -15,6 +16,7 @@ from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.functions import is_builtin_operator, is_builtin_type, judge_function, may_be_attribute_call
 from readonly_guard.sql.libpg_query import LibPgQueryError, parse
 from readonly_guard.sql.nodes import ALLOWED_NODES, ANY_NODE, LEAVES, SHAPES, SQLVALUE
+from readonly_guard.sql.scan import character_positions
 from readonly_guard.sql.session_settings import ALLOWED_SETTINGS, judge_setting
 from readonly_guard.sql.writes import ROOT_EFFECTS, write_code
 
@@ -62,8 +64,15 @@ class PostgresReading:
         self.settings_by_row: dict[int, str] = {}
         """set_config(name, …) calls whose name is pinned by WHERE, by the identity of their node."""
 
-    def reading(self, *, has_patient_predicate: bool = False) -> Reading:
-        """The frozen outcome."""
+    def reading(self, text: bytes = b"", *, has_patient_predicate: bool = False) -> Reading:
+        """The frozen outcome.
+
+        Args:
+            text: in which positions are counted, as in `deny`.
+            has_patient_predicate: see :class:`readonly_guard.domain.Reading`.
+        """
+        places = character_positions(text, self.references.values())
+        in_order = sorted(self.references.items(), key=itemgetter(1))
         return Reading(
             kind=self.kind,
             effects=frozenset(self.effects),
@@ -73,8 +82,10 @@ class PostgresReading:
             casts=tuple(self.casts),
             settings=tuple(self.settings),
             references=tuple(
-                Reference(kind=kind, name=name, arguments=arguments, position=at if at >= 0 else None)  # type: ignore[arg-type]
-                for (kind, name, arguments), at in self.references.items()
+                [
+                    Reference(kind=kind, name=name, arguments=arguments, position=places.get(at))  # type: ignore[arg-type]
+                    for (kind, name, arguments), at in in_order
+                ]
             ),
             aliases=tuple(self.aliases),
             has_patient_predicate=has_patient_predicate,
@@ -131,22 +142,25 @@ class PostgresReading:
                 if not value:
                     continue  # a NIL in a list: plain DISTINCT is [{}]
                 ((kind, value),) = value.items()
-            if kind in LEAVES:
-                continue
-            if kind not in ALLOWED_NODES:
+            step = _STEPS.get(kind)
+            if step is None:
                 self._refuse(kind, value)
                 continue
-            if (visit := _VISITS.get(kind)) is not None:
+            visit, fields = step
+            if fields is None:
+                continue
+            if visit is not None:
                 below = visit(self, value, visible)
                 if below is None:
                     continue
                 visible = below
-            fields = SHAPES[kind]
             for field, child in value.items():
                 child_shape = fields.get(field)
+                if child_shape is SQLVALUE:
+                    continue
                 if child_shape is None:
                     self.deny("RG-W00", f"an unknown part of {kind}", Effect.UNKNOWN)
-                elif child_shape is not SQLVALUE:
+                else:
                     push((child, child_shape, visible))
 
     def _refuse(self, kind: str, node: Tree) -> None:
@@ -418,3 +432,8 @@ _VISITS: Final[dict[str, _Visit]] = {
     "JoinExpr": _visit_join,
     "CaseExpr": _visit_case,
 }
+
+_STEPS: Final[dict[str, tuple[_Visit | None, dict[str, str] | None]]] = {
+    kind: (_VISITS.get(kind), None if kind in LEAVES else SHAPES[kind]) for kind in ALLOWED_NODES
+}
+"""What the walk does at an allowed node: visit it, then go on to its fields, if it has any that could be refused."""

@@ -126,10 +126,12 @@ def character_position(data: bytes, offset: int) -> int:
 
 
 def character_positions(data: bytes, offsets: Iterable[int]) -> dict[int, int]:
-    """As `character_position`, for many offsets in one pass: a text may hold thousands of names."""
+    """As `character_position`, for many offsets in one pass, negative ones left out: a text may hold thousands."""
+    if data.isascii():
+        return {offset: offset + 1 for offset in offsets if offset >= 0}
     positions: dict[int, int] = {}
     end = characters = 0
-    for offset in sorted(set(offsets)):
+    for offset in sorted({offset for offset in offsets if offset >= 0}):
         characters += len(data[end:offset].decode("utf-8", "replace"))
         positions[offset], end = characters + 1, offset
     return positions
