@@ -15,6 +15,7 @@ from readonly_guard.connection import (
     ConnectionDenied,
     FeatureDenied,
     GuardedConnection,
+    GuardedPool,
     StatementDenied,
     TooComplexDenied,
     UndecidedDenied,
@@ -22,6 +23,7 @@ from readonly_guard.connection import (
     UnreadableDenied,
     WriteDenied,
     connect,
+    create_pool,
 )
 from readonly_guard.domain import (
     Analysis,
@@ -54,6 +56,7 @@ __all__ = [
     "Guard",
     "GuardError",
     "GuardedConnection",
+    "GuardedPool",
     "Reading",
     "Reason",
     "Session",
@@ -68,6 +71,7 @@ __all__ = [
     "Verdict",
     "WriteDenied",
     "connect",
+    "create_pool",
     "hookimpl",
     "load_settings",
 ]

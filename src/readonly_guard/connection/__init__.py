@@ -19,6 +19,7 @@ from readonly_guard.connection.denied import (
 )
 from readonly_guard.connection.guarded import CopyOptions, GuardedConnection
 from readonly_guard.connection.opening import ConnectOptions
+from readonly_guard.connection.pool import Acquisition, GuardedPool, create_pool
 from readonly_guard.connection.statements import (
     GuardedCursor,
     GuardedCursorFactory,
@@ -28,6 +29,7 @@ from readonly_guard.connection.statements import (
 
 __all__ = [
     "AccessDenied",
+    "Acquisition",
     "ConnectOptions",
     "ConnectionDenied",
     "CopyOptions",
@@ -35,6 +37,7 @@ __all__ = [
     "GuardedConnection",
     "GuardedCursor",
     "GuardedCursorFactory",
+    "GuardedPool",
     "GuardedPreparedStatement",
     "GuardedTransaction",
     "StatementDenied",
@@ -44,4 +47,5 @@ __all__ = [
     "UnreadableDenied",
     "WriteDenied",
     "connect",
+    "create_pool",
 ]

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterat
 from os import PathLike
 from typing import IO, Any, Literal, TypedDict, Unpack
 
+import asyncpg
 from msgspec import UNSET, UnsetType
 
 from readonly_guard.connection.desk import Desk
@@ -67,7 +68,10 @@ class GuardedConnection:
         self._loggers: set[Callable[..., Any]] = set()
 
     def __repr__(self) -> str:
-        state = "closed" if self.is_closed() else "open"
+        try:
+            state = "closed" if self.is_closed() else "open"
+        except asyncpg.InterfaceError:
+            state = "released"
         return f"<GuardedConnection of {self._desk.subject.id} to {self._desk.session.database}, {state}>"
 
     # ------------------------------------------------------------------ who and why
@@ -333,6 +337,10 @@ class GuardedConnection:
         """The opposite of :meth:`add_query_logger`."""
         self._loggers.discard(callback)
         self._inner.remove_query_logger(self._without_password(callback))
+
+    def _forget_loggers(self) -> None:
+        for callback in tuple(self._loggers):
+            self.remove_query_logger(callback)
 
     @contextlib.contextmanager
     def query_logger(self, callback: Callable[[Any], Any]) -> Iterator[None]:

@@ -23,7 +23,7 @@ from readonly_guard.connection.gate import Gate
 from readonly_guard.domain import DECLARED_PREFIX, Declared, Language, Session, Subject, core_reason
 from readonly_guard.guard import Guard
 
-__all__ = ["ConnectOptions", "GatedConnection", "Opening"]
+__all__ = ["ConnectOptions", "GatedConnection", "Opening", "new_session_id"]
 
 
 class ConnectOptions(TypedDict, total=False):
@@ -57,6 +57,7 @@ class ConnectOptions(TypedDict, total=False):
 _LEFT_OUT: Final = {
     "connection_class": "a connection of another class would come without the gate",
     "loop": "the running event loop is used",
+    "connect": "connections that are made otherwise would come without the gate",
 }
 _PARSED: Final = {
     "host": None, "port": None, "user": None, "password": None, "passfile": None, "service": None, "servicefile": None,
