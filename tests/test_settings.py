@@ -161,3 +161,19 @@ def test_mistakes_in_limits_and_operations(tmp_path, text, message):
     with pytest.raises(ConfigurationError) as caught:
         load_settings(write(tmp_path, GOOD + text))
     assert message in str(caught.value)
+
+
+def test_plugins_have_sections_of_their_own(tmp_path):
+    path = tmp_path / "guard.toml"
+    base = '[upstream]\nhost = "h"\n[journal]\npath = "j"\n'
+    path.write_text(base + '[plugins]\nload = ["x"]\n[plugin.x]\nanything = [1, "two"]\n')
+    settings = load_settings(path)
+    assert settings.plugin == {"x": {"anything": [1, "two"]}}
+    assert settings.folder == str(tmp_path)
+
+    path.write_text(base + "[plugin.x]\na = 1\n")
+    with pytest.raises(ConfigurationError, match=r"\[plugin.x\] is there, but plugins.load does not name 'x'"):
+        load_settings(path)
+    path.write_text(f'folder = "x"\n{base}')
+    with pytest.raises(ConfigurationError, match="unknown key 'folder'"):
+        load_settings(path)

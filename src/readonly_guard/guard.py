@@ -148,7 +148,7 @@ class Guard:
         pdp = EmbeddedEngine(load_policies(policy.source, policy.data))
         hooks = Hooks()
         if settings is not None:
-            hooks.load(settings.plugins.load)
+            hooks.load(settings.plugins.load, settings.plugin, Path(settings.folder))
             hooks.startup(settings)
         made = cls(analyzer=Analyzer(reading, bounds), pdp=pdp, hooks=hooks, clock=clock)
         if journal is not None:

@@ -38,6 +38,7 @@ __all__ = [
     "UpstreamSettings",
     "UpstreamTlsSettings",
     "load_settings",
+    "read_section",
 ]
 
 
@@ -314,6 +315,10 @@ class Settings(_Section, frozen=True, kw_only=True):
     identity: IdentitySettings = IdentitySettings()
     admin: AdminSettings = AdminSettings()
     logging: LoggingSettings = LoggingSettings()
+    plugin: dict[str, dict[str, Any]] = {}
+    """A section for each plugin that has settings, ``[plugin.NAME]``; the plugin says what is in it."""
+    folder: str = ""
+    """Where relative paths of plugins start: the file's folder. Set by the loader, no key of the file."""
 
 
 _UNKNOWN: Final = re.compile(r"contains unknown field `(?P<key>[^`]*)`(?: - at `\$(?P<at>[^`]*)`)?")
@@ -345,6 +350,7 @@ def load_settings(path: Path) -> Settings:
     base = path.resolve().parent
     return msgspec.structs.replace(
         settings,
+        folder=str(base),
         admin=msgspec.structs.replace(
             settings.admin,
             socket=None if settings.admin.socket is None else str(base / settings.admin.socket),
@@ -378,6 +384,11 @@ def _from(base: Path, section: _AnySection, *keys: str) -> _AnySection:
 
 
 def _check(path: Path, settings: Settings) -> None:
+    if settings.folder:
+        raise ConfigurationError(f"{path}: unknown key 'folder'")
+    for name in settings.plugin:
+        if name not in settings.plugins.load:
+            raise ConfigurationError(f"{path}: [plugin.{name}] is there, but plugins.load does not name {name!r}")
     for name, port, lowest in (
         ("listener.port", settings.listener.port, 0),
         ("upstream.port", settings.upstream.port, 1),
@@ -428,8 +439,29 @@ def _check(path: Path, settings: Settings) -> None:
         )
 
 
-def _fields_at(at: str) -> list[str]:
-    node: Any = Settings
+_Typed = TypeVar("_Typed", bound=msgspec.Struct)
+
+
+def read_section(name: str, section: dict[str, Any], into: type[_Typed], folder: Path) -> _Typed:
+    """A plugin's section of the file, typed; a value whose type is Path is relative to ``folder``.
+
+    Raises:
+        ConfigurationError: a key or value is wrong; the text names it.
+    """
+
+    def decode(kind: type, value: Any) -> Any:
+        if kind is Path and isinstance(value, str):
+            return folder / value
+        raise ValueError(f"expected a path, got {type(value).__name__}")
+
+    try:
+        return msgspec.convert(section, into, dec_hook=decode)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"[plugin.{name}]: {_explain(str(error), into)}") from error
+
+
+def _fields_at(at: str, root: type[msgspec.Struct]) -> list[str]:
+    node: Any = root
     for part in filter(None, at.split(".")):
         name, _, index = part.partition("[")
         node = next(field.type for field in msgspec.structs.fields(node) if field.name == name)
@@ -437,11 +469,11 @@ def _fields_at(at: str) -> list[str]:
     return [field.name for field in msgspec.structs.fields(node)]
 
 
-def _explain(message: str) -> str:
+def _explain(message: str, root: type[msgspec.Struct] = Settings) -> str:
     """Msgspec's message in the words of the file: key path first, then the fix."""
     if found := _UNKNOWN.search(message):
         at = (found["at"] or "").strip(".")
-        names = _fields_at(at)
+        names = _fields_at(at, root)
         near = difflib.get_close_matches(found["key"], names, n=1, cutoff=0.5)
         key = ".".join(filter(None, [at, found["key"]]))
         fix = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(names))}"

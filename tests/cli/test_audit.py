@@ -396,3 +396,46 @@ class TestExport:
         ended = run("audit", "export", journal, "--format", "pdf", "--output", tmp_path / "out")
         assert ended.status == 2
         assert "storelog" in ended.err
+
+
+class TestForward:
+    @pytest.fixture
+    def config(self, tmp_path, journal):
+        path = tmp_path / "guard.toml"
+        path.write_text(
+            f'[upstream]\nhost = "db"\n[journal]\npath = "{journal}"\n[plugins]\nload = ["anchor_file", "webhook"]\n'
+            '[plugin.anchor_file]\npath = "mount/anchors"\n[plugin.webhook]\nurl = "http://127.0.0.1:9/"\n'
+        )
+        return path
+
+    def test_once_says_how_each_sink_fared(self, run, config, tmp_path):
+        (tmp_path / "mount").mkdir()
+        ended = run("audit", "forward", "--config", config, "--once")
+        assert ended.status == 1
+        assert "anchor_file: 7 records" in ended.out
+        assert "webhook: ClientConnectorError: " in ended.out
+        assert "anchor_file: 0 records" in run("audit", "forward", "--config", config, "--once").out
+
+    def test_no_sink_is_an_error(self, run, config):
+        text = config.read_text()
+        config.write_text(text[: text.index("[plugins]")])
+        ended = run("audit", "forward", "--config", config)
+        assert ended.status == 2
+        assert "no plugin in plugins.load is a sink" in ended.err
+
+    def test_it_goes_on_until_told_to_stop_and_names_what_fails(self, config, tmp_path):
+        (tmp_path / "mount").mkdir()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "readonly_guard_cli", "audit", "forward", "--config", config],
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            events = [json.loads(process.stderr.readline()) for _ in range(2)]
+            assert events[0]["event"] == "forwarding"
+            assert events[0]["sinks"] == ["anchor_file", "webhook"]
+            assert (events[1]["event"], events[1]["sink"]) == ("sink failing", "webhook")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.communicate()

@@ -17,10 +17,11 @@ _COMMANDS = {
     ("classify",): ("--jsonl", "Exit status"),
     ("proxy",): ("--config", "SIGHUP", "SIGTERM", "Exit status"),
     ("demo",): ("--keep", "Exit status"),
-    ("audit",): ("verify", "show", "tail", "export", "keygen", "repair"),
+    ("audit",): ("verify", "show", "tail", "export", "forward", "keygen", "repair"),
     ("audit", "tail"): ("--follow", "--user", "Exit status"),
     ("audit", "export"): ("--format", "--output", "--since", "--care-provider-id", "Exit status"),
     ("audit", "verify"): ("--expected-head", "--anchors", "--public-key", "Exit status"),
+    ("audit", "forward"): ("--config", "--once", "SIGTERM", "Exit status"),
     ("audit", "keygen"): ("Exit status",),
     ("audit", "repair"): ("Exit status",),
     ("audit", "show"): ("--last", "--denied", "--patient", "--reading-log"),
@@ -110,7 +111,7 @@ def test_the_completion_script_is_shown(shell):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("readonly-guard audit ", ["verify", "show", "tail", "export", "keygen", "repair"]),
+        ("readonly-guard audit ", ["verify", "show", "tail", "export", "forward", "keygen", "repair"]),
         ("readonly-guard check --pur", ["--purpose"]),
     ],
 )

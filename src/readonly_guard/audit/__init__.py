@@ -1,8 +1,9 @@
 """The write-ahead log: a hash chain of records on disk, group commit, and the check that nobody changed it."""
 
 from readonly_guard.audit.chain import GENESIS, Head
-from readonly_guard.audit.chains import Chain, Entry, find_chains, journal_bytes, raw_lines, read, read_all
+from readonly_guard.audit.chains import Chain, find_chains, journal_bytes, raw_lines, read, read_all
 from readonly_guard.audit.custody import record_custody, record_reading
+from readonly_guard.audit.feed import Feed, FeedEvent
 from readonly_guard.audit.follow import Follower, Position
 from readonly_guard.audit.journal import Durability, Journal
 from readonly_guard.audit.keys import KeyRing, SigningKey
@@ -19,6 +20,7 @@ from readonly_guard.audit.verify import (
     verify,
     verify_all,
 )
+from readonly_guard.domain import Entry
 
 __all__ = [
     "GENESIS",
@@ -28,6 +30,8 @@ __all__ = [
     "Durability",
     "Entry",
     "Fault",
+    "Feed",
+    "FeedEvent",
     "Follower",
     "Head",
     "Journal",

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import msgspec
 
 from readonly_guard.audit.segments import Segment, lines, list_segments
-from readonly_guard.domain import LogRecord
+from readonly_guard.domain import Entry
 from readonly_guard.errors import ConfigurationError
 
-__all__ = ["Chain", "Entry", "find_chains", "journal_bytes", "raw_lines", "read", "read_all"]
+__all__ = ["Chain", "find_chains", "journal_bytes", "raw_lines", "read", "read_all"]
 
 
 class Chain(NamedTuple):
@@ -25,15 +25,6 @@ class Chain(NamedTuple):
 
     name: str
     path: Path
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A record as it stands in the log; ``chain`` is empty where only one was read."""
-
-    seq: int
-    hash: str
-    record: LogRecord
-    chain: str = ""
 
 
 def find_chains(path: Path) -> list[Chain]:

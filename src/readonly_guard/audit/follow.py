@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from readonly_guard.audit.chain import GENESIS, MAX_LINE_BYTES
-from readonly_guard.audit.chains import Chain, Entry
+from readonly_guard.audit.chains import Chain
 from readonly_guard.audit.segments import Segment, list_segments
-from readonly_guard.domain import LogRecord
+from readonly_guard.domain import Entry, LogRecord
 from readonly_guard.errors import ConfigurationError
 
 __all__ = ["Follower", "Position"]

@@ -9,8 +9,7 @@ from typing import Final
 
 import msgspec
 
-from readonly_guard.audit.chains import Entry
-from readonly_guard.domain import CompletionRecord, DecisionRecord, SessionRecord
+from readonly_guard.domain import CompletionRecord, DecisionRecord, Entry, SessionRecord
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.moments import rfc3339
 

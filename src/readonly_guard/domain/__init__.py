@@ -25,7 +25,7 @@ from readonly_guard.domain.patients import (
     patient_name,
 )
 from readonly_guard.domain.reasons import core_reason
-from readonly_guard.domain.record import CompletionRecord, DecisionRecord, LogRecord, SessionRecord
+from readonly_guard.domain.record import CompletionRecord, DecisionRecord, Entry, LogRecord, SessionRecord
 from readonly_guard.domain.statement import (
     SYSTEM_SCHEMAS,
     Analysis,
@@ -56,6 +56,7 @@ __all__ = [
     "DecisionRecord",
     "Declared",
     "Effect",
+    "Entry",
     "Language",
     "Lineage",
     "LogRecord",

@@ -9,7 +9,7 @@ import msgspec
 
 from readonly_guard.domain.custody import ReadingRecord, RepairRecord, SealRecord
 
-__all__ = ["CompletionRecord", "DecisionRecord", "LogRecord", "SessionRecord"]
+__all__ = ["CompletionRecord", "DecisionRecord", "Entry", "LogRecord", "SessionRecord"]
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="decision", tag_field="type"):
@@ -85,3 +85,12 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="session", ta
 
 
 LogRecord = DecisionRecord | CompletionRecord | SessionRecord | SealRecord | RepairRecord | ReadingRecord
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as it stands in the log: its number and hash in its chain, whose name is empty where one was read."""
+
+    seq: int
+    hash: str
+    record: LogRecord
+    chain: str = ""

@@ -6,16 +6,17 @@ cannot keep another from seeing a decision.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pluggy
 
 from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, Login, LogRecord, Reason, Subject
-from readonly_guard.errors import ConfigurationError, DecisionUnavailable, PluginFailed
-from readonly_guard.hooks.specs import PROJECT, HookSpecs, Receipt
-from readonly_guard.settings import Settings
+from readonly_guard.errors import ConfigurationError, DecisionUnavailable, GuardError, PluginFailed
+from readonly_guard.hooks.specs import PROJECT, HookSpecs, Receipt, Sink
+from readonly_guard.settings import Settings, read_section
 
 __all__ = ["Hooks"]
 
@@ -42,12 +43,24 @@ class Hooks:
         except (pluggy.PluginValidationError, ValueError) as error:
             raise ConfigurationError(f"plugin {name}: {error}") from error
 
-    def load(self, names: Iterable[str]) -> None:
+    def load(
+        self, names: Iterable[str], sections: Mapping[str, dict[str, Any]] | None = None, folder: Path = Path()
+    ) -> None:
         """Register installed plugins by name; only those named are ever imported.
 
+        What an entry point names is the plugin, or a class that makes it: of nothing, or, where the class has an
+        attribute ``Settings`` (a msgspec.Struct), of its section of the settings, typed.
+
+        Args:
+            names: of the entry points.
+            sections: the plugins' sections by name.
+            folder: where relative paths in them start.
+
         Raises:
-            ConfigurationError: no installed plugin has that name, or it fails to import.
+            ConfigurationError: no installed plugin has that name, it fails to import or to start, or its section is
+                wrong.
         """
+        sections = sections or {}
         installed = {point.name: point for point in entry_points(group=PROJECT)}
         for name in names:
             if name not in installed:
@@ -57,7 +70,7 @@ class Hooks:
                 plugin = installed[name].load()
             except Exception as error:
                 raise ConfigurationError(f"plugin {name!r} does not import: {error}") from error
-            self.register(plugin() if isinstance(plugin, type) else plugin, name)
+            self.register(_made(name, plugin, sections.get(name), folder), name)
 
     def startup(self, settings: Settings) -> None:
         """Hand the settings to every plugin.
@@ -116,6 +129,25 @@ class Hooks:
         for _ in self._each("record_made", record=record):
             pass
 
+    def sinks(self) -> list[tuple[str, Sink]]:
+        """The sinks of all plugins, each with the name of its plugin.
+
+        Raises:
+            ConfigurationError: a plugin failed to make its sink.
+        """
+        found: list[tuple[str, Sink]] = []
+        for implementation in self._manager.hook.record_sink.get_hookimpls():
+            name = implementation.plugin_name
+            try:
+                sink = cast("Sink | None", implementation.function())
+            except GuardError:
+                raise
+            except Exception as error:
+                raise ConfigurationError(f"plugin {name}: {type(error).__name__}: {error}") from error
+            if sink is not None:
+                found.append((name, sink))
+        return sorted(found, key=lambda item: item[0])
+
     def shutdown(self) -> list[Awaitable[None]]:
         """Tell every plugin to flush and close; what is returned is to be awaited."""
         return list(self._each("guard_shutdown"))
@@ -136,3 +168,19 @@ class Hooks:
                 yield result
         if failure is not None:
             raise failure
+
+
+def _made(name: str, plugin: Any, section: dict[str, Any] | None, folder: Path) -> object:
+    """The plugin that an entry point names, made if it is a class."""
+    settings_type = getattr(plugin, "Settings", None)
+    if settings_type is None and section is not None:
+        raise ConfigurationError(f"[plugin.{name}]: this plugin has no settings; leave the section out")
+    if not isinstance(plugin, type):
+        return plugin
+    arguments = () if settings_type is None else (read_section(name, section or {}, settings_type, folder),)
+    try:
+        return plugin(*arguments)
+    except GuardError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"plugin {name!r} does not start: {type(error).__name__}: {error}") from error

@@ -6,15 +6,15 @@ may return an awaitable. A plugin can only make a decision stricter.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Generator, Sequence
 from typing import Any, Protocol
 
 import pluggy
 
-from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, Login, LogRecord, Reason, Subject
+from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, Entry, Login, LogRecord, Reason, Subject
 from readonly_guard.settings import Settings
 
-__all__ = ["PROJECT", "HookSpecs", "Receipt", "hookimpl", "hookspec"]
+__all__ = ["PROJECT", "HookSpecs", "Receipt", "Sink", "hookimpl", "hookspec"]
 
 PROJECT = "readonly_guard"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -33,6 +33,23 @@ class Receipt(Protocol):
 
     def __await__(self) -> Generator[Any, None, None]:
         """The same, without blocking the event loop's other tasks longer than the write itself."""
+
+
+class Sink(Protocol):
+    """Where the log is carried to, by `readonly-guard audit forward`: never on the way of a decision."""
+
+    async def deliver(self, entries: Sequence[Entry]) -> None:
+        """Take records of one chain, in its order; when this returns they are safe there.
+
+        The same records come again after a failure, also after one of the feed's own: a sink knows them by chain and
+        number and keeps one.
+
+        Raises:
+            Exception: they are not safe; all of them come again, later.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections. Called after a failure too; the next :meth:`deliver` opens them anew."""
 
 
 class HookSpecs:
@@ -60,6 +77,10 @@ class HookSpecs:
     @hookspec
     def record_made(self, record: LogRecord) -> None:
         """A completion or a session event, recorded in order but not waited for."""
+
+    @hookspec
+    def record_sink(self) -> Sink | None:
+        """A place where the log is to be carried. Called once, by the feed only; connects to nothing yet."""
 
     @hookspec
     def guard_shutdown(self) -> Awaitable[None] | None:

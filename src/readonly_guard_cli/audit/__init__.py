@@ -6,6 +6,7 @@ import typer
 
 from readonly_guard_cli.audit.custody import keygen, repair
 from readonly_guard_cli.audit.export import export
+from readonly_guard_cli.audit.forward import forward
 from readonly_guard_cli.audit.show import show, tail
 from readonly_guard_cli.audit.verify import verify_command
 
@@ -16,5 +17,6 @@ app.command("verify")(verify_command)
 app.command("show")(show)
 app.command("tail")(tail)
 app.command("export")(export)
+app.command("forward")(forward)
 app.command("keygen")(keygen)
 app.command("repair")(repair)

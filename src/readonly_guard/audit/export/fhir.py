@@ -13,9 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from readonly_guard.audit.chains import Entry
 from readonly_guard.audit.export.port import Format, Origin, clean, host_and_port
-from readonly_guard.domain import DecisionRecord, SessionRecord
+from readonly_guard.domain import DecisionRecord, Entry, SessionRecord
 
 __all__ = ["fhir"]
 

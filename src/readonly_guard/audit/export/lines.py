@@ -12,9 +12,8 @@ from typing import Final
 
 import msgspec
 
-from readonly_guard.audit.chains import Entry
 from readonly_guard.audit.export.port import Format, Origin
-from readonly_guard.domain import DecisionRecord
+from readonly_guard.domain import DecisionRecord, Entry
 
 __all__ = ["csv_excel", "jsonl"]
 

@@ -12,9 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from readonly_guard.audit.chains import Entry
 from readonly_guard.audit.export.port import Format, Origin, host_and_port
-from readonly_guard.domain import DecisionRecord
+from readonly_guard.domain import DecisionRecord, Entry
 
 __all__ = ["ocsf"]
 

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from readonly_guard.audit.chains import Entry
 from readonly_guard.audit.export.port import Format, Origin
-from readonly_guard.domain import DecisionRecord
+from readonly_guard.domain import DecisionRecord, Entry
 
 __all__ = ["opa"]
 

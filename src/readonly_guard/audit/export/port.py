@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from readonly_guard.audit.chains import Entry
+from readonly_guard.domain import Entry
 
 __all__ = ["Format", "Origin", "StoreLogCodes", "clean", "host_and_port"]
 

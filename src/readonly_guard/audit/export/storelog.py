@@ -12,9 +12,8 @@ from functools import partial
 from typing import Final
 from xml.sax.saxutils import escape
 
-from readonly_guard.audit.chains import Entry
 from readonly_guard.audit.export.port import Format, Origin, StoreLogCodes, clean
-from readonly_guard.domain import DecisionRecord
+from readonly_guard.domain import DecisionRecord, Entry
 from readonly_guard.errors import ConfigurationError
 
 __all__ = ["storelog"]

@@ -11,8 +11,8 @@ from typing import BinaryIO
 import msgspec
 
 from readonly_guard.audit.chain import Head
-from readonly_guard.audit.chains import Entry
 from readonly_guard.audit.export.port import Format
+from readonly_guard.domain import Entry
 from readonly_guard.errors import ConfigurationError
 
 __all__ = ["Exported", "write_export"]

@@ -1,0 +1,83 @@
+"""`readonly-guard audit forward`: the feed as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from readonly_guard.audit import Feed, FeedEvent
+from readonly_guard.errors import ConfigurationError, GuardError
+from readonly_guard.hooks import Hooks
+from readonly_guard.settings import load_settings
+from readonly_guard_cli.operational_log import configure
+from readonly_guard_cli.output import DENIED, console, speaking_plainly
+
+__all__ = ["forward"]
+
+_log = structlog.get_logger(__name__)
+
+
+def forward(
+    config: Annotated[Path, typer.Option(help="The guard.toml, whose plugins.load names the sinks.")],
+    once: Annotated[bool, typer.Option("--once", help="Carry what is there, and end.")] = False,
+) -> None:
+    """Carry the log to the sinks among the plugins of a guard.toml, until SIGTERM.
+
+    Run it beside the proxy, as the user who owns the journal. Each sink is fed at its own pace and goes on where it
+    was: how far it is stands in the journal's `cursors`. What happens is told on standard error, one JSON object a
+    line.
+
+    Exit status: 0 told to stop, or all is carried; 1 with `--once`, a sink failed; 2 it could not start.
+    """
+    with speaking_plainly():
+        settings = load_settings(config)
+        configure(settings.logging)
+        hooks = Hooks()
+        hooks.load(settings.plugins.load, settings.plugin, Path(settings.folder))
+        sinks = hooks.sinks()
+        if not sinks:
+            raise ConfigurationError(f"{config}: no plugin in plugins.load is a sink; there is nowhere to go")
+        journal = Path(settings.journal.path)
+        feeds = [Feed(journal, name, sink, report=_tell) for name, sink in sinks]
+        if once:
+            raise typer.Exit(asyncio.run(_drain(feeds)))
+        asyncio.run(_run(feeds))
+
+
+def _tell(event: FeedEvent) -> None:
+    if event.what == "failing":
+        _log.error("sink failing", sink=event.sink, reason=event.reason)
+    else:
+        _log.info(f"sink {event.what}", sink=event.sink, records=event.records)
+
+
+async def _run(feeds: list[Feed]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    _log.info("forwarding", sinks=[feed.name for feed in feeds])
+    async with asyncio.TaskGroup() as group:
+        for feed in feeds:
+            group.create_task(feed.run(stop))
+
+
+async def _drain(feeds: list[Feed]) -> int:
+    status = 0
+    for feed in feeds:
+        try:
+            count = await feed.drain()
+        except GuardError as error:
+            console.print(f"{feed.name}: {error}", soft_wrap=True)
+            status = DENIED
+        except Exception as error:  # noqa: BLE001  a sink may raise anything; it is named
+            console.print(f"{feed.name}: {type(error).__name__}: {error}", soft_wrap=True)
+            status = DENIED
+        else:
+            console.print(f"{feed.name}: {count:,} records")
+    return status
