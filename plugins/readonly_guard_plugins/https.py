@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from readonly_guard.errors import ConfigurationError
 
-__all__ = ["Refused", "checked_url", "tls_context"]
+__all__ = ["Refused", "checked_url", "is_this_machine", "tls_context"]
 
 
 class Refused(Exception):  # noqa: N818  what the other side said, not a defect of the call
@@ -25,7 +25,7 @@ def checked_url(url: str, plugin: str) -> str:
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.hostname:
         return url
-    if parts.scheme == "http" and parts.hostname and _is_this_machine(parts.hostname):
+    if parts.scheme == "http" and parts.hostname and is_this_machine(parts.hostname):
         return url
     raise ConfigurationError(f"[plugin.{plugin}] url: {url!r}; write https://…, or http:// to this machine only")
 
@@ -42,7 +42,8 @@ def tls_context(ca: Path | None, plugin: str) -> ssl.SSLContext:
         raise ConfigurationError(f"[plugin.{plugin}] ca: {ca}: {error.strerror or error}") from error
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether a host is this machine itself, by its address or as localhost."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

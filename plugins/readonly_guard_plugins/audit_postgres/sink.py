@@ -1,0 +1,183 @@
+"""The sink: a batch is one transaction, added with COPY behind what the chain already has.
+
+How far a chain has come stands in the database, in the row of the chain that the transaction locks. What comes twice is
+left out by that, what does not continue the chain is refused, and a record that is there is never written over: the
+feed's own cursor may be lost or old.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import asyncpg
+import msgspec
+
+from readonly_guard.domain import DecisionRecord, Entry
+from readonly_guard.errors import ConfigurationError
+from readonly_guard.hooks import hookimpl
+from readonly_guard_plugins.audit_postgres.schema import SCHEMA
+from readonly_guard_plugins.https import is_this_machine, tls_context
+
+__all__ = ["AuditPostgres", "Diverged"]
+
+_COLUMNS: Final = (
+    *("chain", "seq", "hash", "time", "type", "decision_id", "session_id", "subject", "hsa_id", "care_unit"),
+    *("purpose", "activity", "verdict", "codes", "patients", "record"),
+)
+
+
+class Diverged(Exception):  # noqa: N818  what was found, not a defect of the call
+    """The database holds another chain under this name, or records between are missing; a person has to look."""
+
+
+class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    host: str
+    """Of the server, or the directory of its unix socket."""
+    port: int = 5432
+    database: str
+    user: str
+    """A role that was granted readonly_guard_log_writer."""
+    password: Path | None = None
+    """A file with the password."""
+    tls: Literal["verify-full", "disable"] | None = None
+    """Without it: ``disable`` over a unix socket and to this machine itself, ``verify-full`` to any other."""
+    ca: Path | None = None
+    """The certificates to trust, PEM; without it those of the system."""
+    timeout_s: float = 20.0
+
+
+class AuditPostgres:
+    """Adds records to `readonly_guard_log.entry`."""
+
+    Settings = _Settings
+
+    def __init__(self, settings: _Settings) -> None:
+        self._settings = settings
+        is_near = settings.host.startswith("/") or is_this_machine(settings.host)
+        mode = settings.tls or ("disable" if is_near else "verify-full")
+        if mode == "disable" and not is_near:
+            raise ConfigurationError(
+                "[plugin.audit_postgres] tls: records are not sent to another machine in the clear"
+            )
+        self._tls: ssl.SSLContext | bool = False
+        if mode == "verify-full":
+            self._tls = tls_context(settings.ca, "audit_postgres")
+        self._connection: Any = None
+
+    @hookimpl
+    def record_sink(self) -> AuditPostgres:
+        """Itself."""
+        return self
+
+    async def deliver(self, entries: Sequence[Entry]) -> None:
+        """Add what the chain does not have yet.
+
+        Raises:
+            Diverged: the chain in the database is another one, or records between are missing.
+            ConfigurationError: the password's file cannot be read.
+            asyncpg.PostgresError: the database refused.
+            OSError: there is no connection.
+        """
+        connection = await self._connected()
+        chain = entries[0].chain
+        async with connection.transaction():
+            await connection.execute(
+                "INSERT INTO readonly_guard_log.chain (chain, seq, hash) VALUES ($1, 0, '') ON CONFLICT (chain) DO NOTHING",
+                chain,
+            )
+            head = await connection.fetchrow(
+                "SELECT seq, hash FROM readonly_guard_log.chain WHERE chain = $1 FOR UPDATE", chain
+            )
+            new = _behind(entries, head["seq"], head["hash"])
+            if not new:
+                return
+            for month in sorted({entry.record.time[:7] for entry in new}):
+                await connection.execute(
+                    "SELECT readonly_guard_log.ensure_month($1)", datetime.fromisoformat(f"{month}-01T00:00Z")
+                )
+            await connection.copy_records_to_table(
+                "entry", schema_name=SCHEMA, columns=_COLUMNS, records=[_row(entry) for entry in new]
+            )
+            await connection.execute(
+                "UPDATE readonly_guard_log.chain SET seq = $2, hash = $3 WHERE chain = $1",
+                chain,
+                new[-1].seq,
+                new[-1].hash,
+            )
+
+    async def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close(timeout=self._settings.timeout_s)
+
+    async def _connected(self) -> Any:
+        if self._connection is None or self._connection.is_closed():
+            settings = self._settings
+            self._connection = await asyncpg.connect(
+                host=settings.host,
+                port=settings.port,
+                database=settings.database,
+                user=settings.user,
+                password=_password(settings.password),
+                ssl=self._tls,
+                timeout=settings.timeout_s,
+                command_timeout=settings.timeout_s,
+                server_settings={"application_name": "readonly-guard audit forward"},
+            )
+        return self._connection
+
+
+def _behind(entries: Sequence[Entry], seq: int, digest: str) -> list[Entry]:
+    """The records that come behind the head of a chain.
+
+    Raises:
+        Diverged: they do not continue it.
+    """
+    chain = entries[0].chain
+    same = next((entry for entry in entries if entry.seq == seq), None)
+    if same is not None and same.hash != digest:
+        raise Diverged(
+            f"chain {chain!r}: record {seq} in the database is another one. If two guards share it, "
+            "give their journals' directories names of their own"
+        )
+    new = [entry for entry in entries if entry.seq > seq]
+    if seq and new and new[0].seq != seq + 1:
+        raise Diverged(f"chain {chain!r}: the database ends with record {seq}, and record {new[0].seq} came next")
+    return new
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    record = entry.record
+    fields: dict[str, Any] = {name: _storable(value) for name, value in msgspec.to_builtins(record).items()}
+    is_decision = isinstance(record, DecisionRecord)
+    return (
+        entry.chain,
+        entry.seq,
+        entry.hash,
+        datetime.fromisoformat(record.time),
+        fields["type"],
+        *(fields.get(name) for name in _COLUMNS[5:13]),
+        *((fields["codes"], fields["patients"]) if is_decision else (None, None)),
+        msgspec.json.encode(fields).decode(),
+    )
+
+
+def _storable(value: Any) -> Any:
+    """The value without the one character that PostgreSQL's text and jsonb cannot hold (documentation, 8.14)."""
+    if isinstance(value, str):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _password(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"[plugin.audit_postgres] password: {path}: {error}") from error
