@@ -66,7 +66,9 @@ class AuditSyslog:
             try:
                 self._tls.load_cert_chain(settings.certificate, settings.key)
             except (OSError, ssl.SSLError) as error:
-                raise ConfigurationError(f"[plugin.audit_syslog] certificate: {settings.certificate}: {error}") from error
+                raise ConfigurationError(
+                    f"[plugin.audit_syslog] certificate: {settings.certificate}: {error}"
+                ) from error
         self._host = platform.node() or "-"
 
     @hookimpl

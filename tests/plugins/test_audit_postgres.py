@@ -11,7 +11,7 @@ import pytest
 
 from readonly_guard.errors import ConfigurationError
 from readonly_guard_plugins.audit_postgres import migrate
-from readonly_guard_plugins.audit_postgres.sink import Diverged
+from readonly_guard_plugins.continuity import Diverged
 
 _numbers = itertools.count(1)
 

@@ -20,18 +20,15 @@ from readonly_guard.domain import DecisionRecord, Entry
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.hooks import hookimpl
 from readonly_guard_plugins.audit_postgres.schema import SCHEMA
+from readonly_guard_plugins.continuity import continuing
 from readonly_guard_plugins.https import is_this_machine, tls_context
 
-__all__ = ["AuditPostgres", "Diverged"]
+__all__ = ["AuditPostgres"]
 
 _COLUMNS: Final = (
     *("chain", "seq", "hash", "time", "type", "decision_id", "session_id", "subject", "hsa_id", "care_unit"),
     *("purpose", "activity", "verdict", "codes", "patients", "record"),
 )
-
-
-class Diverged(Exception):  # noqa: N818  what was found, not a defect of the call
-    """The database holds another chain under this name, or records between are missing; a person has to look."""
 
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,13 +83,13 @@ class AuditPostgres:
         chain = entries[0].chain
         async with connection.transaction():
             await connection.execute(
-                "INSERT INTO readonly_guard_log.chain (chain, seq, hash) VALUES ($1, 0, '') ON CONFLICT (chain) DO NOTHING",
+                "INSERT INTO readonly_guard_log.chain (chain, seq, hash) VALUES ($1, 0, '') ON CONFLICT DO NOTHING",
                 chain,
             )
             head = await connection.fetchrow(
                 "SELECT seq, hash FROM readonly_guard_log.chain WHERE chain = $1 FOR UPDATE", chain
             )
-            new = _behind(entries, head["seq"], head["hash"])
+            new = continuing(entries, head["seq"], head["hash"], "the database")
             if not new:
                 return
             for month in sorted({entry.record.time[:7] for entry in new}):
@@ -130,25 +127,6 @@ class AuditPostgres:
                 server_settings={"application_name": "readonly-guard audit forward"},
             )
         return self._connection
-
-
-def _behind(entries: Sequence[Entry], seq: int, digest: str) -> list[Entry]:
-    """The records that come behind the head of a chain.
-
-    Raises:
-        Diverged: they do not continue it.
-    """
-    chain = entries[0].chain
-    same = next((entry for entry in entries if entry.seq == seq), None)
-    if same is not None and same.hash != digest:
-        raise Diverged(
-            f"chain {chain!r}: record {seq} in the database is another one. If two guards share it, "
-            "give their journals' directories names of their own"
-        )
-    new = [entry for entry in entries if entry.seq > seq]
-    if seq and new and new[0].seq != seq + 1:
-        raise Diverged(f"chain {chain!r}: the database ends with record {seq}, and record {new[0].seq} came next")
-    return new
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:
