@@ -17,6 +17,16 @@ source = "policies"
 data = ["roster.json"]
 """
 
+GUARDED = (
+    GOOD
+    + """
+[upstream.login]
+user = 'u'
+[authentication]
+mode = 'guard'
+"""
+)
+
 
 def write(tmp_path, text):
     path = tmp_path / "guard.toml"
@@ -69,6 +79,13 @@ def test_paths_of_tls_towards_the_server_are_relative_to_the_file(tmp_path):
     assert (tls.root, tls.certificate) == (str(tmp_path / "ca.pem"), None)
 
 
+def test_the_files_of_logins_are_relative_to_the_file(tmp_path):
+    text = GUARDED.replace("user = 'u'", "user = 'u'\npassword_file = 'secret'") + "users = 'users.txt'"
+    settings = load_settings(write(tmp_path, text))
+    assert settings.authentication.users == str(tmp_path / "users.txt")
+    assert settings.upstream.login.password_file == str(tmp_path / "secret")
+
+
 def test_texts_may_be_read_in_the_proxys_own_process(tmp_path):
     assert load_settings(write(tmp_path, GOOD + "[reading]\nworkers = 0")).reading.workers == 0
 
@@ -112,6 +129,21 @@ def test_texts_may_be_read_in_the_proxys_own_process(tmp_path):
             "upstream.tls.mode is require; there is no TLS over a unix socket, leave it out",
         ),
         (GOOD.replace("db.internal", "localhost") + "[upstream.tls]\nroot = 'r'", "upstream.tls names files but"),
+        (GOOD + "[authentication]\nmode = 'guard'\nusers = 'u'", "upstream.login.user is missing; the guard needs"),
+        (
+            GOOD + "[authentication]\nusers = 'u'",
+            'no meaning where logins pass through; write authentication.mode = "gu',
+        ),
+        (GOOD + "[upstream.login]\nuser = 'u'", "no meaning where logins pass through"),
+        (GUARDED + "methods = []", "authentication.methods is empty"),
+        (GUARDED, "authentication.users is the file for the method scram-sha-256; name both, or neither"),
+        (GUARDED + "methods = ['certificate']\nusers = 'u'", "authentication.users is the file for the method"),
+        (GUARDED + "methods = ['certificate']", "listener.tls.client_ca is missing; the method certificate needs it"),
+        (GUARDED + "methods = ['md5']", "authentication.methods[0]: Invalid enum value 'md5'"),
+        (
+            GUARDED.replace("user = 'u'", "user = 'u'\npassword_file = 'f'\npassword_env = 'E'") + "users = 'x'",
+            "upstream.login has password_file and password_env; name one of them",
+        ),
         ("[upstream", "is not valid TOML"),
         ("upstream = 3\n[journal]\npath='x'", "upstream: Expected `object`"),
     ],

@@ -18,6 +18,7 @@ class Sqlstate:
     SYNTAX: Final = "42601"  # syntax_error: what PostgreSQL itself would have said
     READ_ONLY: Final = "25006"  # read_only_sql_transaction: a mutation
     NOT_IDENTIFIED: Final = "28000"  # invalid_authorization_specification
+    NOT_PROVEN: Final = "28P01"  # invalid_password
     PRIVILEGE: Final = "42501"  # insufficient_privilege: a policy denial
     UNSUPPORTED: Final = "0A000"  # feature_not_supported: a protocol feature, setting or encoding
     PROTOCOL: Final = "08P01"  # protocol_violation
@@ -213,6 +214,42 @@ CORE_CODES: Final[dict[str, CoreCode]] = {
             en="The certificate does not belong to the user",
             hint_sv="Logga in som den användare som certifikatet gäller, eller be den som äger vakten om en regel.",
             hint_en="Log in as the user the certificate was issued to, or ask the owner of the guard for a rule.",
+        ),
+        CoreCode(
+            "RG-A05",
+            "authentication",
+            Sqlstate.NOT_IDENTIFIED,
+            sv="Lösenordet skickas inte vidare i klartext",
+            en="The password is not passed on in clear text",
+            hint_sv="Anslut med sslmode=require eller starkare, och be driften kryptera vägen till servern.",
+            hint_en="Connect with sslmode=require or stronger, and ask operations to encrypt the way to the server.",
+        ),
+        CoreCode(
+            "RG-A06",
+            "authentication",
+            Sqlstate.NOT_PROVEN,
+            sv="Inloggningen misslyckades",
+            en="The login failed",
+            hint_sv="Kontrollera användarnamn och lösenord.",
+            hint_en="Check the user name and password.",
+        ),
+        CoreCode(
+            "RG-A07",
+            "authentication",
+            Sqlstate.NOT_IDENTIFIED,
+            sv="För många misslyckade inloggningar",
+            en="Too many failed logins",
+            hint_sv="Vänta och försök igen.",
+            hint_en="Wait and try again.",
+        ),
+        CoreCode(
+            "RG-A08",
+            "authentication",
+            Sqlstate.NOT_IDENTIFIED,
+            sv="Ett klientcertifikat krävs",
+            en="A client certificate is required",
+            hint_sv="Anslut med ditt kort: sslcert och sslkey.",
+            hint_en="Connect with your card: sslcert and sslkey.",
         ),
         CoreCode(
             "RG-SYS-001",

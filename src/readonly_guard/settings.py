@@ -1,6 +1,7 @@
 """guard.toml, typed: every key with its meaning, unit and default, and a loader whose errors name the fix.
 
-Paths in the file are relative to the file. Nothing is read from the environment.
+Paths in the file are relative to the file. Nothing is read from the environment but a variable that the file names
+itself (``upstream.login.password_env``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from readonly_guard.errors import ConfigurationError
 
 __all__ = [
     "AdminSettings",
+    "AuthenticationSettings",
     "IdentityRuleSettings",
     "IdentitySettings",
     "InformationSetSettings",
@@ -35,6 +37,7 @@ __all__ = [
     "ReadingSettings",
     "Settings",
     "TcpSettings",
+    "UpstreamLoginSettings",
     "UpstreamSettings",
     "UpstreamTlsSettings",
     "load_settings",
@@ -119,6 +122,18 @@ class UpstreamTlsSettings(_Section, frozen=True, kw_only=True):
     minimum_version: Literal["1.2", "1.3"] = "1.2"
 
 
+class UpstreamLoginSettings(_Section, frozen=True, kw_only=True):
+    """The guard's own account at the server, where clients log in at the guard (``authentication.mode = "guard"``).
+
+    The password comes from a file that only the guard may read, or from an environment variable; from neither where the
+    server asks for none (a certificate in ``upstream.tls``, ``peer``).
+    """
+
+    user: str | None = None
+    password_file: str | None = None
+    password_env: str | None = None
+
+
 class UpstreamSettings(_Section, frozen=True, kw_only=True):
     """The guarded server. A ``host`` that starts with ``/`` is the directory of a unix socket."""
 
@@ -127,6 +142,7 @@ class UpstreamSettings(_Section, frozen=True, kw_only=True):
     connect_timeout_s: float = 10.0
     tcp: TcpSettings = TcpSettings()
     tls: UpstreamTlsSettings = UpstreamTlsSettings()
+    login: UpstreamLoginSettings = UpstreamLoginSettings()
 
     @property
     def is_socket(self) -> bool:
@@ -248,6 +264,20 @@ class LimitSettings(_Section, frozen=True, kw_only=True):
     """Connections from one address, those that have not yet said who they are included."""
 
 
+class AuthenticationSettings(_Section, frozen=True, kw_only=True):
+    """Where clients log in.
+
+    ``pass_through``: at the server, with its users and passwords; the guard learns no secret. ``guard``: at the guard,
+    by any one of ``methods``; the guard then uses its own account at the server (``upstream.login``).
+    """
+
+    mode: Literal["pass_through", "guard"] = "pass_through"
+    methods: tuple[Literal["scram-sha-256", "certificate"], ...] = ("scram-sha-256",)
+    """What is enough. ``certificate`` is one that an identity plugin knows the owner of."""
+    users: str | None = None
+    """The file of SCRAM verifiers that ``readonly-guard users`` keeps; read again at SIGHUP."""
+
+
 class IdentityRuleSettings(_Section, frozen=True, kw_only=True):
     """What the plugin ``identity_certificate`` takes out of a client certificate; the first rule that fits counts.
 
@@ -313,6 +343,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     limits: LimitSettings = LimitSettings()
     plugins: PluginSettings = PluginSettings()
     identity: IdentitySettings = IdentitySettings()
+    authentication: AuthenticationSettings = AuthenticationSettings()
     admin: AdminSettings = AdminSettings()
     logging: LoggingSettings = LoggingSettings()
     plugin: dict[str, dict[str, Any]] = {}
@@ -366,8 +397,11 @@ def load_settings(path: Path) -> Settings:
             data=tuple(str(base / item) for item in settings.policy.data),
         ),
         upstream=msgspec.structs.replace(
-            settings.upstream, tls=_from(base, settings.upstream.tls, "root", "certificate", "key")
+            settings.upstream,
+            tls=_from(base, settings.upstream.tls, "root", "certificate", "key"),
+            login=_from(base, settings.upstream.login, "password_file"),
         ),
+        authentication=_from(base, settings.authentication, "users"),
         listener=msgspec.structs.replace(
             settings.listener, tls=_from(base, settings.listener.tls, "certificate", "key", "client_ca", "client_crl")
         ),
@@ -415,6 +449,12 @@ def _check(path: Path, settings: Settings) -> None:
         raise ConfigurationError(
             f"{path}: reading.deadline_s is {settings.reading.deadline_s}; it must be above 0 and finite"
         )
+    _check_listener(path, settings)
+    _check_upstream(path, settings.upstream)
+    _check_authentication(path, settings)
+
+
+def _check_listener(path: Path, settings: Settings) -> None:
     tls = settings.listener.tls
     if tls.effective_mode != "off" or tls.certificate is not None:
         for key in ("certificate", "key"):
@@ -426,7 +466,9 @@ def _check(path: Path, settings: Settings) -> None:
         raise ConfigurationError(f"{path}: listener.tls.client_ca is missing; name the roots of client certificates")
     if settings.identity != IdentitySettings() and "identity_certificate" not in settings.plugins.load:
         raise ConfigurationError(f'{path}: identity is read by a plugin; write plugins.load = ["identity_certificate"]')
-    upstream = settings.upstream
+
+
+def _check_upstream(path: Path, upstream: UpstreamSettings) -> None:
     if (upstream.tls.certificate is None) != (upstream.tls.key is None):
         raise ConfigurationError(f"{path}: upstream.tls has one of certificate and key; name both, or neither")
     if upstream.is_socket and upstream.tls_mode != "disable":
@@ -437,6 +479,29 @@ def _check(path: Path, settings: Settings) -> None:
         raise ConfigurationError(
             f'{path}: upstream.tls names files but its mode is disable; write mode = "verify-full", or leave them out'
         )
+
+
+def _check_authentication(path: Path, settings: Settings) -> None:
+    authentication, login = settings.authentication, settings.upstream.login
+    if authentication.mode == "pass_through":
+        if login != UpstreamLoginSettings() or authentication != AuthenticationSettings():
+            raise ConfigurationError(
+                f"{path}: upstream.login and authentication.users, methods have no meaning where logins pass through; "
+                'write authentication.mode = "guard", or leave them out'
+            )
+        return
+    if login.user is None:
+        raise ConfigurationError(f"{path}: upstream.login.user is missing; the guard needs an account at the server")
+    if login.password_file is not None and login.password_env is not None:
+        raise ConfigurationError(f"{path}: upstream.login has password_file and password_env; name one of them")
+    if not authentication.methods:
+        raise ConfigurationError(f'{path}: authentication.methods is empty; write ["scram-sha-256"]')
+    if ("scram-sha-256" in authentication.methods) != (authentication.users is not None):
+        raise ConfigurationError(
+            f"{path}: authentication.users is the file for the method scram-sha-256; name both, or neither"
+        )
+    if "certificate" in authentication.methods and settings.listener.tls.client_ca is None:
+        raise ConfigurationError(f"{path}: listener.tls.client_ca is missing; the method certificate needs it")
 
 
 _Typed = TypeVar("_Typed", bound=msgspec.Struct)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -364,6 +365,58 @@ class TestCertificates:
         details = [each.detail for each in records if isinstance(each, SessionRecord) and each.event == "opened"]
         assert details == ["authentication: certificate", "authentication: scram-sha-256"]
         assert self.HSA_ID not in proxy.said()
+
+
+class TestSecrets:
+    """Canaries: passwords that must be nowhere but where they were put."""
+
+    CANARY = "kanariefågel-7"
+
+    def test_are_in_no_log_no_record_no_title_and_no_error(
+        self, start_proxy, guard_toml, program, millennium, tmp_path, roster
+    ):
+        service = tmp_path / "service.txt"
+        service.touch(0o600)
+        service.write_text(f"{millennium.password}\n", encoding="utf-8")
+        users = tmp_path / "users.txt"
+        typed = f"{self.CANARY}\n".encode()
+        assert program("users", "add", "alind", "--file", users, stdin=typed).status == 0
+        config = guard_toml(
+            authentication='mode = "guard"\nusers = "users.txt"',
+            upstream=(
+                f'host = "127.0.0.1"\nport = {millennium.server.port}\n'
+                'login = { user = "alind", password_file = "service.txt" }'
+            ),
+        )
+        proxy = start_proxy(config)
+        where = f"host=127.0.0.1 port={proxy.port} user=alind dbname={millennium.name}"
+        declared = {"options": "-c readonly_guard.purpose=TREAT", "autocommit": True}
+        with psycopg.connect(where, password=self.CANARY, **declared) as connection:
+            connection.execute(_READ)
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                connection.execute("ALTER ROLE alind PASSWORD 'kanariefågel-7'")
+        told = []
+        for password in (f"{self.CANARY}x", "", self.CANARY * 100):
+            with pytest.raises(psycopg.OperationalError) as caught:
+                psycopg.connect(where, password=password, **declared)
+            told.append(str(caught.value))
+        service.write_text(f"{self.CANARY}-service\n", encoding="utf-8")
+        proxy.reload()
+        proxy.wait_for("reloaded")
+        with pytest.raises(psycopg.OperationalError) as caught:  # a wait, or the guard is not let in
+            psycopg.connect(where, password=self.CANARY, **declared)
+        told.append(str(caught.value))
+        users.write_text(f'"alind" "{self.CANARY}"', encoding="utf-8")
+        proxy.reload()
+        assert "line 1: is not a SCRAM-SHA-256 verifier" in proxy.wait_for("reload refused")["reason"]
+        title = Path(f"/proc/{proxy.process.pid}/cmdline").read_bytes()
+        environment = Path(f"/proc/{proxy.process.pid}/environ").read_bytes()
+        assert proxy.stop() == 0
+        journal = b"".join(path.read_bytes() for path in (tmp_path / "journal").iterdir())
+        everything = b"".join([title, environment, journal, proxy.said().encode(), *(each.encode() for each in told)])
+        for secret in (self.CANARY, "kanarief", millennium.password, "StoredKey", "SCRAM-SHA-256$"):
+            assert secret.encode() not in everything, secret
+        assert b"alind" in journal
 
 
 class TestItDoesNotStart:

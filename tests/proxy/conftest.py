@@ -41,11 +41,13 @@ from readonly_guard.domain import (
 from readonly_guard.errors import LogUnavailable
 from readonly_guard.settings import (
     AdminSettings,
+    AuthenticationSettings,
     JournalSettings,
     LimitSettings,
     ListenerSettings,
     ListenerTlsSettings,
     Settings,
+    UpstreamLoginSettings,
     UpstreamSettings,
     UpstreamTlsSettings,
 )
@@ -58,6 +60,8 @@ _TOMORROW = datetime.now(UTC) + timedelta(days=1)
 _NO_ADMIN = AdminSettings()
 _NO_TLS = ListenerTlsSettings()
 _NO_UPSTREAM_TLS = UpstreamTlsSettings()
+_NO_LOGIN = UpstreamLoginSettings()
+_PASS_THROUGH = AuthenticationSettings()
 _PREPARE = re.compile(r"\bprepare\s+(\w+)\s+as\b", re.IGNORECASE)
 _SESSION = re.compile(r"\b(set|reset|discard|prepare|deallocate|declare|close|listen)\b", re.IGNORECASE)
 _TRANSACTION = re.compile(r"\b(begin|commit|rollback|savepoint)\b", re.IGNORECASE)
@@ -341,9 +345,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.psql(
             "create role scram login password 'p'; set password_encryption = md5; create role md5 login password 'p';"
             "create role clear login password 'p';"
+            "set password_encryption = 'scram-sha-256'; create role service login password 'the service account';"
         )
         rules = server.pgdata / "pg_hba.conf"
-        methods = {"scram": "scram-sha-256", "md5": "md5", "clear": "password"}
+        methods = {"scram": "scram-sha-256", "md5": "md5", "clear": "password", "service": "scram-sha-256"}
         lines = [f"local all {role} {method}\n" for role, method in methods.items()]
         rules.write_text("".join(lines) + rules.read_text())
         server.psql("select pg_reload_conf()")
@@ -482,14 +487,17 @@ def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
         admin: AdminSettings = _NO_ADMIN,
         tls: ListenerTlsSettings = _NO_TLS,
         upstream_tls: UpstreamTlsSettings = _NO_UPSTREAM_TLS,
+        login: UpstreamLoginSettings = _NO_LOGIN,
+        authentication: AuthenticationSettings = _PASS_THROUGH,
         **limits: Any,
     ) -> AsyncIterator[Proxy]:
         settings = Settings(
-            upstream=UpstreamSettings(host=host, port=port, connect_timeout_s=2.0, tls=upstream_tls),
+            upstream=UpstreamSettings(host=host, port=port, connect_timeout_s=2.0, tls=upstream_tls, login=login),
             journal=JournalSettings(path=str(tmp_path)),
             listener=ListenerSettings(port=0, tls=tls),
             limits=LimitSettings(drain_s=drain_s, **limits),
             admin=admin,
+            authentication=authentication,
         )
         meters = Meters()
         stop, ports = asyncio.Event(), asyncio.get_running_loop().create_future()

@@ -86,7 +86,7 @@ async def test_psycopg_cancel(proxy, newest) -> None:
         assert (await (await connection.execute("select 1")).fetchone()) == (1,)
 
 
-@pytest.mark.parametrize("role", ["scram", "md5", "clear"])
+@pytest.mark.parametrize("role", ["scram", "md5"])
 async def test_passwords_pass_through(proxy, guard, role) -> None:
     connection = await asyncpg.connect(
         host="127.0.0.1", port=proxy.port, user=role, password="p", database="postgres", ssl=False

@@ -13,6 +13,7 @@ import pytest
 
 from readonly_guard.domain import Decision, Verdict, core_reason
 from readonly_guard_proxy.session import commands, events
+from readonly_guard_proxy.session.authentication import Handshake
 from readonly_guard_proxy.session.machine import Phase, SessionMachine
 from readonly_guard_proxy.wire.framing import FrameReader
 from readonly_guard_proxy.wire.messages import BACKEND_KINDS, FRONTEND_KINDS, BackendKey, error_fields
@@ -34,7 +35,9 @@ class Stage:
 
     def __init__(self, pg, analyse, **options) -> None:
         self.pg, self.analyse = pg, analyse
-        arguments = {"user": "u", "version": 196608, "cancel_key": GIVEN, "message_bytes": 10_000, **options}
+        version, is_private = options.pop("version", 196608), options.pop("is_private", True)
+        handshake = Handshake(version=version, is_private=is_private)
+        arguments = {"user": "u", "handshake": handshake, "cancel_key": GIVEN, "message_bytes": 10_000, **options}
         self.machine = SessionMachine(**arguments)
         self.token = 0
         self.text = ""
@@ -166,6 +169,8 @@ class Stage:
                 return f"opened {key.pid}"
             case commands.CancelStatement(key=key):
                 return f"cancel {key.pid} {key.secret.decode()}"
+            case commands.Rejected():
+                return "rejected"
             case commands.Finish():
                 return "finish"
             case commands.Abort():

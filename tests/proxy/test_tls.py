@@ -257,6 +257,17 @@ class TestDrivers:
             with pytest.raises(psycopg.errors.QueryCanceled):
                 await sleeping
 
+    @pytest.mark.parametrize("sslmode", ["require", "disable"])
+    async def test_a_password_in_clear_text_only_goes_where_nobody_can_listen(self, run_tls, sslmode) -> None:
+        async with run_tls(mode="allow") as proxy:
+            where = f"host=localhost port={proxy.port} user=clear password=p dbname=postgres sslmode={sslmode}"
+            if sslmode == "disable":
+                with pytest.raises(psycopg.OperationalError, match=r"not passed on in clear text \(RG-A05\)"):
+                    await psycopg.AsyncConnection.connect(where)
+            else:
+                async with await psycopg.AsyncConnection.connect(where) as connection:
+                    assert await (await connection.execute("select session_user")).fetchone() == ("clear",)
+
     async def test_psycopg_where_the_name_is_not_the_certificates(self, run_tls, authority) -> None:
         async with run_tls(**authority.server("other", "other.example")) as proxy:
             where = f"host=localhost port={proxy.port} user=postgres sslrootcert={authority.root}"

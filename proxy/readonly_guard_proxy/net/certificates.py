@@ -1,4 +1,4 @@
-"""Certificates and keys: files become the TLS contexts that are in force, all of them or, when one is bad, none.
+"""Certificates, keys and passwords: files become what is in force, all of it or, when one is bad, nothing.
 
 PostgreSQL's own rules hold where it has any ("Secure TCP/IP Connections with SSL"): a key that others may read is
 refused, TLS 1.2 is the least, ALPN offers ``postgresql``. Session tickets are off, as they are there.
@@ -14,6 +14,8 @@ from typing import Final, Never
 
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import ListenerTlsSettings, Settings, UpstreamSettings
+from readonly_guard_proxy.net.verifiers import Verifiers, read_verifiers
+from readonly_guard_proxy.session.service_login import ServiceAccount
 
 __all__ = ["ALPN", "Certificates"]
 
@@ -29,7 +31,9 @@ class Certificates:
     """The contexts in force. A connection keeps the one with which it began.
 
     ``listener`` is the context towards clients, None without TLS; ``is_required`` says that no client may do without.
-    ``upstream`` is the one towards the server, None where TLS is disabled.
+    ``upstream`` is the one towards the server, None where TLS is disabled. Where clients log in at the guard, ``users``
+    has their verifiers (None where no password is enough), ``account`` is the guard's own at the server, and
+    ``is_certificate_enough`` says what it says; ``users`` and ``account`` are None where logins pass through.
 
     Args:
         settings: name the files.
@@ -48,9 +52,10 @@ class Certificates:
             ConfigurationError: as above; what was in force stays in force.
         """
         tls = settings.listener.tls
-        fresh = _listener_context(tls), _upstream_context(settings.upstream)
-        self.listener, self.upstream = fresh
+        fresh = _listener_context(tls), _upstream_context(settings.upstream), _users(settings), _account(settings)
+        self.listener, self.upstream, self.users, self.account = fresh
         self.is_required = tls.effective_mode == "require"
+        self.is_certificate_enough = "certificate" in settings.authentication.methods
 
 
 def _listener_context(tls: ListenerTlsSettings) -> ssl.SSLContext | None:
@@ -87,6 +92,30 @@ def _upstream_context(upstream: UpstreamSettings) -> ssl.SSLContext | None:
     if tls.certificate is not None and tls.key is not None:
         _load_own(context, "upstream.tls", tls.certificate, tls.key)
     return context
+
+
+def _users(settings: Settings) -> Verifiers | None:
+    path = settings.authentication.users
+    return None if path is None else Verifiers(read_verifiers(Path(path)))
+
+
+def _account(settings: Settings) -> ServiceAccount | None:
+    login = settings.upstream.login
+    if login.user is None:
+        return None
+    password = None
+    if login.password_file is not None:
+        name = "upstream.login.password_file"
+        _readable(name, login.password_file)
+        _only_ours(name, login.password_file)
+        password = Path(login.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+    elif login.password_env is not None:
+        password = os.environ.get(login.password_env)
+        if password is None:
+            raise ConfigurationError(f"upstream.login.password_env: there is no variable {login.password_env}")
+    if password == "":
+        raise ConfigurationError("upstream.login: the password is empty")
+    return ServiceAccount(login.user, password)
 
 
 def _load_own(context: ssl.SSLContext, section: str, certificate: str, key: str) -> None:

@@ -31,6 +31,7 @@ from readonly_guard_proxy.session.commands import (
     Finish,
     Opened,
     Refuse,
+    Rejected,
     ToClient,
     ToServer,
 )
@@ -75,6 +76,7 @@ class Link(asyncio.Protocol):
         tasks: runs the questions.
         meters: count what is received.
         opened: called with the server's cancel key once it lets the client in.
+        rejected: called when the server does not take the client for who it says it is.
         closed: called once, when the session is over.
         cancel: sends the server a cancel request with this key.
         patience: how long the session may wait for what.
@@ -89,6 +91,7 @@ class Link(asyncio.Protocol):
         tasks: Tasks,
         meters: Meters,
         opened: Callable[[BackendKey], None],
+        rejected: Callable[[], None],
         closed: Callable[[], None],
         cancel: Callable[[BackendKey], Coroutine[Any, Any, None]],
         patience: Patience,
@@ -99,6 +102,7 @@ class Link(asyncio.Protocol):
         self._tasks = tasks
         self._meters = meters
         self._opened = opened
+        self._rejected = rejected
         self._closed = closed
         self._cancel = cancel
         self._patience = patience
@@ -208,6 +212,8 @@ class Link(asyncio.Protocol):
                 self._complete(command)
             case Opened():
                 self._open(command)
+            case Rejected():
+                self._rejected()
             case CancelStatement(key=key):
                 self._tasks.start(self._deliver_cancel(key))
             case Finish(reason=reason):

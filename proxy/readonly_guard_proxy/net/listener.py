@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -13,9 +14,11 @@ from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import Settings
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.addresses import cannot_listen
+from readonly_guard_proxy.net.attempts import Attempts
 from readonly_guard_proxy.net.cancel import CancelKeys
 from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.net.crowd import Crowd
+from readonly_guard_proxy.net.house import Desk
 from readonly_guard_proxy.net.link import Link
 from readonly_guard_proxy.net.patience import deadlines_of, interval_s
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
@@ -32,7 +35,7 @@ _LOOKED_AT_ONCE: Final = 256
 
 
 class Listener:
-    """One listening address and the sessions that came in through it; a `readonly_guard_proxy.net.reception.House`.
+    """One listening address and the sessions that came in through it; a `readonly_guard_proxy.net.house.House`.
 
     Args:
         settings: where to listen, whom to connect to, bounds.
@@ -58,11 +61,12 @@ class Listener:
         self.tasks = Tasks()
         self.cancel_keys = CancelKeys()
         self.crowd = Crowd(settings.limits)
+        self.attempts = Attempts(time.monotonic)
         self.deadlines_s: Mapping[Waiting, float] = {}
         self._look_s = 0.0
         self.adopt(settings)
         self._looking: asyncio.Handle | None = None
-        self._receptions: set[Reception] = set()
+        self._receptions: set[Desk] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self._server: asyncio.Server | None = None
@@ -144,7 +148,7 @@ class Listener:
         if not self._links:
             self._empty.set()
 
-    def arrive(self, reception: Reception) -> None:
+    def arrive(self, reception: Desk) -> None:
         """A client is received; one too many from his address, or in all, is turned away unheard."""
         self._receptions.add(reception)
         self.meters.sessions_starting = len(self._receptions)
@@ -153,7 +157,7 @@ class Listener:
         elif len(self._receptions) > self.settings.limits.connections + _BACKLOG:
             reception.turn_down("connections")
 
-    def depart(self, reception: Reception) -> None:
+    def depart(self, reception: Desk) -> None:
         """A client is no longer received."""
         if reception in self._receptions:
             self.crowd.depart(reception.address)

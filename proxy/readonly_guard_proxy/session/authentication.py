@@ -12,7 +12,7 @@ guard's own.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from readonly_guard_proxy.session.reported import Distrust
 from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation
@@ -25,7 +25,7 @@ from readonly_guard_proxy.wire.messages import (
     sasl_mechanisms,
 )
 
-__all__ = ["NEWEST_VERSION", "PROTOCOL_OPTION_PREFIX", "Handshake"]
+__all__ = ["NEWEST_VERSION", "PROTOCOL_OPTION_PREFIX", "Handshake", "Turn", "refuse_newer"]
 
 NEWEST_VERSION: Final = 3 << 16 | 2
 """Protocol 3.2 (PostgreSQL 18): cancel keys may be longer than 4 bytes."""
@@ -47,15 +47,37 @@ _METHODS: Final = {
 """What wants an answer, and what it is called in pg_hba.conf."""
 
 
+class Turn(NamedTuple):
+    """What the server's word leads to: bytes for either side."""
+
+    to_client: bytes = b""
+    to_server: bytes = b""
+
+
+def refuse_newer(message: Frame, asked: int) -> None:
+    """See that a NegotiateProtocolVersion is about what the server was asked for.
+
+    Raises:
+        ProtocolViolation: it wants a newer version, or speaks of options, which it was not asked for.
+    """
+    version, unknown = negotiated_version(message)
+    if version > asked or unknown:
+        raise ProtocolViolation("the server negotiated about what it was not asked for")
+
+
 class Handshake:
-    """Keeps the turns of one authentication.
+    """Keeps the turns of one authentication that passes through the guard.
 
     Args:
         version: the protocol version that the server was asked for.
+        is_private: nobody can listen on either side of the guard (TLS, unix socket).
     """
 
-    def __init__(self, *, version: int) -> None:
+    is_own = False
+
+    def __init__(self, *, version: int, is_private: bool) -> None:
         self._version = version
+        self._is_private = is_private
         self._answers_due = 0
         self._withholds_binding = False
         self.method = "trust"
@@ -68,17 +90,17 @@ class Handshake:
         Raises:
             ProtocolViolation: it wants a newer one, or speaks of options, which it was not asked for.
         """
-        version, unknown = negotiated_version(message)
-        if version > self._version or unknown:
-            raise ProtocolViolation("the server negotiated about what it was not asked for")
+        refuse_newer(message, self._version)
 
-    def asked(self, message: Frame) -> bytes:
-        """The server asks for something or is content; gives the bytes to pass on.
+    def asked(self, message: Frame) -> Turn | Distrust:
+        """The server asks for something or is content; or why what it asks for cannot be given.
 
         Raises:
             ProtocolViolation: it asks for what the guard does not know.
         """
         code = authentication_code(message)
+        if code == Authentication.CLEARTEXT and not self._is_private:
+            return Distrust(code="RG-A05", what="the server asks for the password itself, and somebody could listen")
         if code == Authentication.OK:
             self.done = True
         elif code in _METHODS:
@@ -89,8 +111,8 @@ class Handshake:
         if code == Authentication.SASL:
             offered = sasl_mechanisms(message)
             self._withholds_binding = _CHANNEL_BINDING in offered
-            return authentication_sasl(name for name in offered if name != _CHANNEL_BINDING)
-        return message.data
+            return Turn(to_client=authentication_sasl(name for name in offered if name != _CHANNEL_BINDING))
+        return Turn(to_client=message.data)
 
     def answered(self, message: Frame) -> Distrust | None:
         """The client sent a password message; says why it cannot be passed on, or None.

@@ -16,6 +16,7 @@ __all__ = [
     "Finish",
     "Opened",
     "Refuse",
+    "Rejected",
     "ToClient",
     "ToServer",
 ]
@@ -70,6 +71,10 @@ class Opened(_Command, frozen=True, kw_only=True):
     authentication: str
 
 
+class Rejected(_Command, frozen=True, kw_only=True):
+    """The server did not take the client for who it said it was."""
+
+
 class Completed(_Command, frozen=True, kw_only=True):
     """An allowed decision has run its course: exactly one comes for each.
 
@@ -108,4 +113,4 @@ class CancelStatement(_Command, frozen=True, kw_only=True):
     key: BackendKey
 
 
-Command = ToServer | ToClient | Decide | Refuse | Opened | Completed | CancelStatement | Finish | Abort
+Command = ToServer | ToClient | Decide | Refuse | Opened | Rejected | Completed | CancelStatement | Finish | Abort

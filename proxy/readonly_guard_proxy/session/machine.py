@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final
 
 from readonly_guard.domain import Language
 from readonly_guard_proxy.session.authentication import Handshake
-from readonly_guard_proxy.session.commands import Abort, CancelStatement, Command, Finish, Opened
+from readonly_guard_proxy.session.commands import Abort, CancelStatement, Command, Finish, Opened, Rejected
 from readonly_guard_proxy.session.denial import STATEMENT_TIMEOUT, fatal, fatal_of_code
 from readonly_guard_proxy.session.events import (
     CancelDelivered,
@@ -40,6 +40,7 @@ from readonly_guard_proxy.session.replies import ASYNCHRONOUS
 from readonly_guard_proxy.session.reply_lane import ReplyLane
 from readonly_guard_proxy.session.reported import Distrust, Reported
 from readonly_guard_proxy.session.request_lane import RequestLane
+from readonly_guard_proxy.session.service_login import ServiceLogin
 from readonly_guard_proxy.wire.framing import Frame, FrameReader, ProtocolViolation, frame
 from readonly_guard_proxy.wire.messages import (
     BACKEND_KINDS,
@@ -50,12 +51,14 @@ from readonly_guard_proxy.wire.messages import (
     Frontend,
     backend_key,
     backend_key_data,
+    error_fields,
     parameter_status,
     transaction_status,
 )
 
 __all__ = ["Phase", "SessionMachine"]
 
+_NOT_AUTHENTICATED: Final = "28"  # the class of SQLSTATEs: invalid authorization specification
 _TERMINATE: Final = frame(Frontend.TERMINATE, b"")
 
 _STARTUP_TIMEOUT: Final = "canceling authentication due to timeout"
@@ -77,20 +80,26 @@ class SessionMachine:
 
     Args:
         user: the database user of the startup message.
-        version: the protocol version that the server was asked for.
+        handshake: the time until the server lets the session in.
         cancel_key: what the client is given in place of the server's.
         message_bytes: the largest message from either side that is taken, streamed rows excepted.
         language: of what is said when no decision is at hand.
     """
 
     def __init__(
-        self, *, user: str, version: int, cancel_key: BackendKey, message_bytes: int, language: Language = "en"
+        self,
+        *,
+        user: str,
+        handshake: Handshake | ServiceLogin,
+        cancel_key: BackendKey,
+        message_bytes: int,
+        language: Language = "en",
     ) -> None:
         self._phase = Phase.AUTHENTICATION
         self._language: Language = language
         self._client = FrameReader(kinds=FRONTEND_KINDS, limit=message_bytes)
         self._server = FrameReader(kinds=BACKEND_KINDS, limit=message_bytes, streamed=STREAMED_KINDS)
-        self._handshake = Handshake(version=version)
+        self._handshake = handshake
         self._cancel_key = cancel_key
         self._key = BackendKey(0, b"")
         self._draining = False
@@ -241,15 +250,13 @@ class SessionMachine:
     def _early_server(self, message: Frame) -> None:
         kind = message.kind
         if kind == Backend.ERROR:
-            self._replies.take(message, self._reported.codec)
+            self._early_error(message)
         elif kind == Backend.NOTICE:
             self._outbox.to_client.append(message.data)
         elif self._phase is Phase.AUTHENTICATION and kind == Backend.NEGOTIATE:
             self._handshake.negotiated(message)
         elif self._phase is Phase.AUTHENTICATION and kind == Backend.AUTHENTICATION:
-            self._outbox.to_client.append(self._handshake.asked(message))
-            if self._handshake.done:
-                self._phase = Phase.STARTUP
+            self._authentication(message)
         elif self._phase is Phase.STARTUP and kind == Backend.PARAMETER_STATUS:
             self._parameter(message)
         elif self._phase is Phase.STARTUP and kind == Backend.BACKEND_KEY_DATA:
@@ -259,6 +266,40 @@ class SessionMachine:
             self._open(message)
         else:
             raise ProtocolViolation(f"message type {kind!r} from the server before the session was ready")
+
+    def _early_error(self, message: Frame) -> None:
+        sqlstate = error_fields(message).get("C", b"").decode("latin-1")
+        is_rejected = sqlstate.startswith(_NOT_AUTHENTICATED)
+        if self._handshake.is_own and (is_rejected or self._phase is Phase.AUTHENTICATION):
+            self._shut_out(sqlstate)
+            return
+        if is_rejected:
+            self._outbox.commands.append(Rejected())
+        self._replies.take(message, self._reported.codec)
+
+    def _authentication(self, message: Frame) -> None:
+        try:
+            turn = self._handshake.asked(message)
+        except ProtocolViolation as violation:
+            if not self._handshake.is_own:
+                raise
+            self._shut_out(str(violation))
+            return
+        if isinstance(turn, Distrust):
+            self._distrust(turn)
+            return
+        if turn.to_client:
+            self._outbox.to_client.append(turn.to_client)
+        if turn.to_server:
+            self._outbox.to_server.append(turn.to_server)
+        if self._handshake.done:
+            self._phase = Phase.STARTUP
+
+    def _shut_out(self, why: str) -> None:
+        """The server does not take the guard's own account, which is none of the client's business."""
+        what = "the database server does not let the guard in"
+        error = fatal("57P03", what, hint="Call operations: the guard's account at the server.")
+        self._abort(error, f"{what}: {why}")
 
     def _open(self, message: Frame) -> None:
         if (distrust := self._reported.missing()) is not None:

@@ -24,6 +24,7 @@ __all__ = [
     "ParseMessage",
     "Target",
     "authentication_code",
+    "authentication_data",
     "authentication_sasl",
     "backend_key",
     "command_tag",
@@ -35,13 +36,17 @@ __all__ = [
     "parameter_status",
     "parameter_types",
     "parse_message",
+    "password_message",
     "query_message",
     "query_text",
     "read_bind",
     "read_parse",
     "rows_of",
+    "sasl_continue",
+    "sasl_final",
     "sasl_initial_response",
     "sasl_mechanisms",
+    "sasl_response",
     "target",
     "transaction_status",
 ]
@@ -279,6 +284,33 @@ def authentication_sasl(mechanisms: Iterable[bytes]) -> bytes:
     """An AuthenticationSASL."""
     offer = b"".join(name + b"\0" for name in mechanisms) + b"\0"
     return frame(Backend.AUTHENTICATION, _INT32.pack(Authentication.SASL) + offer)
+
+
+def authentication_data(message: Frame) -> bytes:
+    """What follows the code of an Authentication message: a salt, or SASL's data."""
+    return message.body[_INT32.size :]
+
+
+def sasl_continue(data: bytes) -> bytes:
+    """An AuthenticationSASLContinue: ``Int32 11, Byte data``."""
+    return frame(Backend.AUTHENTICATION, _INT32.pack(Authentication.SASL_CONTINUE) + data)
+
+
+def sasl_final(data: bytes) -> bytes:
+    """An AuthenticationSASLFinal: ``Int32 12, Byte data``."""
+    return frame(Backend.AUTHENTICATION, _INT32.pack(Authentication.SASL_FINAL) + data)
+
+
+def password_message(data: bytes) -> bytes:
+    """A PasswordMessage: ``String password``, its NUL included in ``data``."""
+    return frame(Frontend.PASSWORD, data)
+
+
+def sasl_response(data: bytes, *, mechanism: bytes | None = None) -> bytes:
+    """A SASLInitialResponse where a mechanism is chosen, else a SASLResponse: ``Byte data``."""
+    if mechanism is None:
+        return frame(Frontend.PASSWORD, data)
+    return frame(Frontend.PASSWORD, mechanism + b"\0" + _INT32.pack(len(data)) + data)
 
 
 def sasl_initial_response(message: Frame) -> tuple[bytes, bytes]:

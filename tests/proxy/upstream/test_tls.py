@@ -10,8 +10,15 @@ import psycopg
 import pytest
 import trustme
 
-from readonly_guard.settings import ListenerTlsSettings, UpstreamSettings, UpstreamTlsSettings
+from readonly_guard.settings import (
+    AuthenticationSettings,
+    ListenerTlsSettings,
+    UpstreamLoginSettings,
+    UpstreamSettings,
+    UpstreamTlsSettings,
+)
 from readonly_guard_proxy.net.upstream import connect
+from readonly_guard_proxy.wire.scram import Verifier
 
 _UNREACHED = "the database server cannot be reached"
 
@@ -119,11 +126,34 @@ class TestPasswords:
         tls = ListenerTlsSettings(**authority.server(), mode="allow")
         async with run_upstream(tls=tls, mode="verify-full", root=tls_server.root) as proxy:
             where = f"host=localhost port={proxy.port} user={role} password=p dbname=postgres sslmode={sslmode}"
+            if (role, sslmode) == ("clear", "disable"):
+                with pytest.raises(psycopg.OperationalError, match=r"not passed on in clear text \(RG-A05\)"):
+                    await psycopg.AsyncConnection.connect(where)
+                return
             if (role, sslmode) == ("scram", "require"):
                 # libpq could bind and says so, which the server takes for an attack; the guard says what to do
                 with pytest.raises(psycopg.OperationalError, match=r"Channel binding cannot pass the guard \(RG-A02\)"):
                     await psycopg.AsyncConnection.connect(where)
                 where += " channel_binding=disable"
+            async with await psycopg.AsyncConnection.connect(where) as connection:
+                assert await (await connection.execute("select session_user")).fetchone() == (role,)
+
+
+class TestTheGuardsOwnAccount:
+    @pytest.mark.parametrize("role", ["scram", "md5", "clear", "certified"])
+    async def test_logs_in_over_tls(self, run_proxy, tls_server, tmp_path, role) -> None:
+        users, password = tmp_path / "users.txt", tmp_path / "password"
+        for path, text in ((users, f'"anna" "{Verifier.of("x", b"salt")}"'), (password, "p")):
+            path.touch(0o600)
+            path.write_text(text, encoding="utf-8")
+        own = tls_server.issue("own", common_name="certified") if role == "certified" else {}
+        tls = UpstreamTlsSettings(mode="verify-full", root=tls_server.root, **own)
+        login = UpstreamLoginSettings(user=role, password_file=None if role == "certified" else str(password))
+        authentication = AuthenticationSettings(mode="guard", users=str(users))
+        async with run_proxy(
+            "127.0.0.1", tls_server.port, upstream_tls=tls, login=login, authentication=authentication
+        ) as proxy:
+            where = f"host=localhost port={proxy.port} user=anna password=x dbname=postgres"
             async with await psycopg.AsyncConnection.connect(where) as connection:
                 assert await (await connection.execute("select session_user")).fetchone() == (role,)
 

@@ -1,0 +1,83 @@
+"""What the clients of one listener share, and what it knows of each of them, as protocols.
+
+`readonly_guard_proxy.net.listener.Listener` is the house, `readonly_guard_proxy.net.reception.Reception` a desk in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from readonly_guard.domain import Session
+from readonly_guard.settings import Settings
+from readonly_guard_proxy.metrics.meters import Meters
+from readonly_guard_proxy.net.attempts import Attempts
+from readonly_guard_proxy.net.cancel import CancelKeys
+from readonly_guard_proxy.net.certificates import Certificates
+from readonly_guard_proxy.net.crowd import Crowd
+from readonly_guard_proxy.net.link import Link
+from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
+from readonly_guard_proxy.net.tasks import Tasks
+from readonly_guard_proxy.session.events import Waiting
+
+__all__ = ["Desk", "House"]
+
+
+class Desk(Protocol):
+    """Where a client stands until it has its link. ``address`` is without a port, empty on a unix socket."""
+
+    session: Session
+    user: str
+    address: str
+    is_over: bool
+
+    def is_punctual(self) -> None:
+        """The client has said all that is waited for."""
+        ...
+
+    def over(self) -> None:
+        """The client has its link."""
+        ...
+
+    def turn_down(self, limit: str) -> None:
+        """Turn the client away because one of the limits on connections, by its name in the settings, is reached."""
+        ...
+
+    def turn_away(self, error: bytes, why: str, *, codes: tuple[str, ...] = ()) -> None:
+        """Turn the client away: tell it, and the log."""
+        ...
+
+    def dismiss(self, sqlstate: str, why: str) -> None:
+        """Turn the client away whatever it wants."""
+        ...
+
+
+class House(Protocol):
+    """What the clients of one listener share."""
+
+    settings: Settings
+    guard: DecisionMaker
+    judge: StartupJudge
+    tasks: Tasks
+    cancel_keys: CancelKeys
+    meters: Meters
+    certificates: Certificates
+    crowd: Crowd
+    attempts: Attempts
+    deadlines_s: Mapping[Waiting, float]
+
+    def enter(self, link: Link) -> None:
+        """A session begins."""
+        ...
+
+    def leave(self, link: Link) -> None:
+        """A session is over."""
+        ...
+
+    def arrive(self, desk: Desk) -> None:
+        """A client is received."""
+        ...
+
+    def depart(self, desk: Desk) -> None:
+        """A client is no longer received: it got its link, or was turned away."""
+        ...

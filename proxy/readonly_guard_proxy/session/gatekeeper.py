@@ -1,0 +1,79 @@
+"""The gatekeeper: asks a client for its password where logging in ends at the guard (SCRAM-SHA-256).
+
+What is said to a client that does not get in is the same whoever it said it was, and so is the work: an unknown user is
+checked against a verifier that nothing fits.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from readonly_guard_proxy.wire.framing import Frame, FrameReader, ProtocolViolation
+from readonly_guard_proxy.wire.messages import (
+    Frontend,
+    authentication_sasl,
+    sasl_continue,
+    sasl_final,
+    sasl_initial_response,
+)
+from readonly_guard_proxy.wire.scram import MECHANISM, ServerExchange, Verifier
+
+__all__ = ["Gatekeeper", "Verdict"]
+
+_MOST_BYTES: Final = 2_048
+"""Of one message: a SCRAM message is some 200 bytes, what a client chooses in it the nonce only."""
+
+
+class Verdict(Enum):
+    """What came of what the client said."""
+
+    WAITS = auto()
+    KNOWN = auto()
+    UNKNOWN = auto()
+    LEFT = auto()
+
+
+class Gatekeeper:
+    """Asks one client.
+
+    Args:
+        verifier: of the user that the client wants to be.
+        nonce: printable ASCII without comma, never used before.
+    """
+
+    def __init__(self, verifier: Verifier, nonce: bytes) -> None:
+        self._reader = FrameReader(kinds=Frontend.PASSWORD + Frontend.TERMINATE, limit=_MOST_BYTES)
+        self._exchange = ServerExchange(verifier, nonce)
+        self._has_begun = False
+        self._verdict = Verdict.WAITS
+
+    @staticmethod
+    def greeting() -> bytes:
+        """What to send first: the mechanisms there are."""
+        return authentication_sasl([MECHANISM])
+
+    def take(self, data: bytes) -> tuple[bytes, Verdict]:
+        """Bytes of the client; gives what to send and the verdict so far.
+
+        Raises:
+            ProtocolViolation: they are no answer to what was asked, or something follows the last one.
+        """
+        answers = [self._message(message) for message in self._reader.feed(data)]
+        return b"".join(answers), self._verdict
+
+    def _message(self, message: Frame) -> bytes:
+        if self._verdict is not Verdict.WAITS:
+            raise ProtocolViolation("a message before the session was ready")
+        if message.kind == Frontend.TERMINATE:
+            self._verdict = Verdict.LEFT
+            return b""
+        if not self._has_begun:
+            self._has_begun = True
+            mechanism, data = sasl_initial_response(message)
+            if mechanism != MECHANISM:
+                raise ProtocolViolation("a SASL mechanism that was not offered")
+            return sasl_continue(self._exchange.first(data))
+        answer = self._exchange.final(message.body)
+        self._verdict = Verdict.UNKNOWN if answer is None else Verdict.KNOWN
+        return b"" if answer is None else sasl_final(answer)
