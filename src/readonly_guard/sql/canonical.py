@@ -44,7 +44,8 @@ _OPERAND_ENDS: Final = frozenset(
 _NUMBERS: Final = frozenset({"ICONST", "FCONST"})
 _LITERALS: Final = _NUMBERS | {"SCONST", "USCONST", "BCONST", "XCONST"}
 _COMPARISONS: Final = frozenset({"Op", "ASCII_60", "ASCII_62"})
-_ODD_KEYWORDS: Final = frozenset({"OPERATOR", "TABLE", "USING"})
+_STARTING: Final = frozenset({"ALTER", "DROP", "INSERT", "REVOKE", "ROLLBACK"})  # and names anywhere else
+_ODD_KEYWORDS: Final = _STARTING | {"OPERATOR", "TABLE", "USING"}
 # signs that no rule below is about: some half of all tokens
 _AS_WRITTEN: Final = frozenset({"ASCII_40", "ASCII_41", "ASCII_44", "ASCII_46", "ASCII_61", "ASCII_59", "TYPECAST"})
 _STATEMENT_STARTS: Final = frozenset({"", "ASCII_59"})
@@ -52,6 +53,8 @@ _SET_TO: Final = frozenset({"ASCII_61", "TO"})
 _TYPE_FOLLOWS: Final = frozenset({"TYPECAST", "TABLESAMPLE"})
 _UNRESERVED: Final = 1
 _COLUMN_NAME: Final = 2
+_RESERVED: Final = 4
+_QUERY_STARTS: Final = frozenset({"SELECT", "TABLE", "WITH"})
 
 _TYPES_OF_SQLGLOT: Final = {
     word
@@ -94,7 +97,12 @@ def canonical_text(scanned: Scanned) -> str:
             must_quote = after == "ASCII_40" and before not in _TYPE_FOLLOWS
             plain.append(word if word[0] == '"' else _identifier(word, must_quote))
         elif keyword:
-            if after != "ASCII_40" and before != "ASCII_46" and kind not in _ODD_KEYWORDS:
+            if (
+                after != "ASCII_40"
+                and before != "ASCII_46"
+                and kind not in _ODD_KEYWORDS
+                and not (before == "AS" and keyword == _RESERVED)
+            ):
                 plain.append(word)
             else:
                 written, skip = _keyword(scanned, index, before, after)
@@ -118,6 +126,12 @@ def _keyword(scanned: Scanned, index: int, before: str, after: str) -> tuple[str
     """A keyword that is odd or stands beside a parenthesis or dot, and how many tokens behind it are left out."""
     tokens, words = scanned.tokens, scanned.words
     kind, word = tokens.kinds[index], words[index]
+    if before == "ASCII_46":
+        return _identifier(word, True), 0  # after a dot even a reserved word is a name
+    if before == "AS" and tokens.keywords[index] == _RESERVED and _is_label(kind, after, tokens):
+        return _identifier(word, True), 0
+    if kind in _STARTING and before not in _STATEMENT_STARTS:
+        return _identifier(word, True), 0
     if kind == "OPERATOR" and after == "ASCII_40" and (closing := _operator_end(tokens, index)):
         return _operator(words[closing - 1], infix=True), closing - index
     if kind == "TABLE" and before != "LOCK_P":
@@ -126,12 +140,17 @@ def _keyword(scanned: Scanned, index: int, before: str, after: str) -> tuple[str
         return "", 1  # ORDER BY … USING <
     if kind == "USING" and after == "OPERATOR":
         return "", _operator_end(tokens, index + 1) - index  # … USING OPERATOR(s.<)
-    if before == "ASCII_46":
-        return _identifier(word, True), 0  # after a dot even a reserved word is a name
     if kind == "JSON" and after == "ASCII_40":
         return '"json"', 0  # as a type name sqlglot takes twice the time for each one inside another
     is_name = tokens.keywords[index] == _UNRESERVED and word.lower() not in _SYNTAX_BEFORE_PAREN
     return (_identifier(word, True) if is_name and after == "ASCII_40" else word), 0
+
+
+def _is_label(kind: str, after: str, tokens: Tokens) -> bool:
+    """Whether a reserved word behind AS is a column's label, as any word may be."""
+    if kind in _QUERY_STARTS and "PREPARE" in tokens.kinds:
+        return False  # PREPARE p AS SELECT …
+    return not (kind == "NOT" and after == "MATERIALIZED")
 
 
 def log_text(scanned: Scanned) -> str:
