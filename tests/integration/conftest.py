@@ -29,14 +29,25 @@ from readonly_guard_proxy.service import serve
 NOW = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
 
 
+class Clock:
+    """A clock that stands still until it is set."""
+
+    now = NOW
+
+    def __call__(self):
+        return self.now
+
+
 class Path:
     """A guard, its proxy's port, its journal."""
 
-    def __init__(self, guard, database, port, journal):
+    def __init__(self, guard, database, port, journal, clock):
         self.guard = guard
         self.database = database
         self.port = port
         self.journal = journal
+
+        self.clock = clock
 
     def dsn(self, user="alind"):
         return self.database.dsn(user, port=self.port)
@@ -55,13 +66,14 @@ async def path(millennium, tmp_path):
         limits=LimitSettings(drain_s=1.0),
         reading=ReadingSettings(search_path=("millennium", "public")),
     )
-    guard = Guard.from_settings(settings, clock=lambda: NOW)
+    clock = Clock()
+    guard = Guard.from_settings(settings, clock=clock)
     ready = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     judge = partial(judge_startup, rules=settings.reading)
     running = asyncio.create_task(serve(settings, guard, judge=judge, ready=ready.set_result, stop=stop))
     await asyncio.wait({ready, running}, return_when=asyncio.FIRST_COMPLETED)
-    yield Path(guard, millennium, ready.result(), tmp_path / "journal")
+    yield Path(guard, millennium, ready.result(), tmp_path / "journal", clock)
     stop.set()
     await running
     with contextlib.suppress(LogUnavailable):  # a test may have taken the log away
