@@ -6,19 +6,20 @@ import asyncio
 import contextlib
 import importlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Protocol
 
 import structlog
 
 from readonly_guard.audit import CommitWatch
+from readonly_guard.catalog import CatalogKeeper, CatalogResolver
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.guard import Reader
 from readonly_guard.settings import AdminSettings, Settings
 from readonly_guard.sql import Bounds
 from readonly_guard_proxy.admin.measured import MeasuredGuard, MeasuredReader
-from readonly_guard_proxy.admin.readiness import Readiness, reaches
+from readonly_guard_proxy.admin.readiness import Check, Readiness, reaches
 from readonly_guard_proxy.admin.status import OwnStatus, StatusSource
 from readonly_guard_proxy.lifecycle.notify import Notifier
 from readonly_guard_proxy.lifecycle.reload import adopt, changed, is_adopted
@@ -28,7 +29,7 @@ from readonly_guard_proxy.net.listener import Listener
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 from readonly_guard_proxy.reading.pool import ReadingPool
 
-__all__ = ["OwnedGuard", "ReadingGuard", "Reload", "ServedGuard", "reading_apart", "run", "serve"]
+__all__ = ["OwnedGuard", "ReadingGuard", "Reload", "ServedGuard", "catalog_kept", "reading_apart", "run", "serve"]
 
 _log = structlog.get_logger(__name__)
 
@@ -41,10 +42,14 @@ Raises:
 
 
 class ReadingGuard(Protocol):
-    """A guard that can have texts read elsewhere."""
+    """A guard that can have texts read elsewhere, and names settled by what a catalog says."""
 
     def read_with(self, reader: Reader, /) -> None:
         """Have texts that are new read by ``reader`` from now on."""
+        ...
+
+    def resolve_with(self, resolver: CatalogResolver | None, /) -> None:
+        """Have names settled by ``resolver`` from now on; by None where no catalog is known."""
         ...
 
 
@@ -71,6 +76,37 @@ class OwnedGuard(ServedGuard, ReadingGuard, Protocol):
     async def aclose(self) -> None:
         """Flush and close the log and the plugins."""
         ...
+
+
+@contextlib.asynccontextmanager
+async def catalog_kept(settings: Settings, guard: ReadingGuard) -> AsyncIterator[Mapping[str, Check]]:
+    """Have a guard know the server's catalog, as ``[catalog]`` says, while the context lasts.
+
+    Gives what readiness has to look at: a guard that should know a catalog and does not denies nearly everything.
+    """
+    where = settings.catalog
+    if where.dsn is None:
+        yield {}
+        return
+
+    def changed(resolver: CatalogResolver | None, why: str) -> None:
+        guard.resolve_with(resolver)
+        if resolver is None:
+            _log.error("catalog unknown, tables and views are denied", reason=why)
+        else:
+            _log.info("catalog read", digest=resolver.digest, objects=resolver.size)
+
+    async def fault() -> str:
+        return keeper.fault
+
+    keeper = CatalogKeeper(where.dsn, settings.reading, where, changed=changed)
+    await keeper.look()
+    keeping = asyncio.get_running_loop().create_task(keeper.keep())
+    try:
+        yield {"catalog": fault}
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -106,6 +142,7 @@ async def serve(
     notifier: Notifier | None = None,
     meters: Meters | None = None,
     certificates: Certificates | None = None,
+    checks: Mapping[str, Check] | None = None,
 ) -> None:
     """Serve until told to stop, then let what is under way end.
 
@@ -119,6 +156,7 @@ async def serve(
         notifier: tells a service manager.
         meters: count; the admin listener shows them.
         certificates: for TLS, to be renewed from outside; without them, as the settings have it now.
+        checks: what readiness looks at beside log, policies and server.
 
     Raises:
         ConfigurationError: an address cannot be listened on, or a certificate or key is not usable.
@@ -131,6 +169,7 @@ async def serve(
         "log": partial(_log_fault, guard),
         "policies": partial(_policy_fault, guard),
         "server": partial(_server_fault, listener),
+        **(checks or {}),
     })  # fmt: skip
     port = await listener.open()
     status = OwnStatus(settings, port=port, guard=guard, meters=meters, readiness=readiness)
@@ -251,7 +290,7 @@ async def _main(
         loop.add_signal_handler(number, stop.set)
     meters, notifier = Meters(), Notifier.from_environment()
     try:
-        async with reading_apart(settings, guard, meters):
+        async with reading_apart(settings, guard, meters), catalog_kept(settings, guard) as checks:
             await serve(
                 settings,
                 guard,
@@ -262,6 +301,7 @@ async def _main(
                 notifier=notifier,
                 meters=meters,
                 certificates=certificates,
+                checks=checks,
             )
     finally:
         await guard.aclose()

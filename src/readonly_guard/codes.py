@@ -126,6 +126,15 @@ CORE_CODES: Final[dict[str, CoreCode]] = {
             hint_en="Read the underlying tables instead.",
         ),
         CoreCode(
+            "RG-F04",
+            "functions",
+            Sqlstate.READ_ONLY,
+            sv="Okänd tabell, vy, typ eller operator",
+            en="Unknown table, view, type or operator",
+            hint_sv="Kontrollera namnet och schemat; det som är nytt i databasen blir känt inom kort.",
+            hint_en="Check the name and its schema; what is new in the database is known after a moment.",
+        ),
+        CoreCode(
             "RG-T01",
             "readings",
             Sqlstate.UNSUPPORTED,

@@ -16,6 +16,7 @@ from typing import Protocol, Self, cast
 
 from readonly_guard.audit import CommitWatch, Journal, JournalPlugin, Recovery, SigningKey
 from readonly_guard.case import Case
+from readonly_guard.catalog import read_catalog
 from readonly_guard.domain import (
     Analysis,
     Answer,
@@ -24,6 +25,7 @@ from readonly_guard.domain import (
     Declared,
     Login,
     Reason,
+    SearchPath,
     Session,
     SessionRecord,
     StatementRequest,
@@ -35,8 +37,8 @@ from readonly_guard.errors import ConfigurationError, DecisionUnavailable, Polic
 from readonly_guard.hooks import Hooks, Receipt
 from readonly_guard.moments import rfc3339, utc_now
 from readonly_guard.policy import EmbeddedEngine, PolicyDecisionPoint, SyncPolicyDecisionPoint, load_policies
-from readonly_guard.settings import JournalSettings, PolicySettings, ReadingSettings, Settings
-from readonly_guard.sql import Analyzer, Bounds, StartupJudgement, judge_startup
+from readonly_guard.settings import CatalogSettings, JournalSettings, PolicySettings, ReadingSettings, Settings
+from readonly_guard.sql import Analyzer, Bounds, BuiltinResolver, Resolver, StartupJudgement, judge_startup
 
 __all__ = ["Guard", "Reader"]
 
@@ -74,6 +76,7 @@ class Guard:
         self._pdp = pdp
         self._hooks = hooks
         self._reader = reader
+        self._without_catalog: Resolver = BuiltinResolver(analyzer.rules)
         self.recovery: Recovery | None = None
         """What opening the journal had to repair; None where this guard did not open one."""
         self._log: JournalPlugin | None = None
@@ -89,6 +92,7 @@ class Guard:
         data: Iterable[str | Path] = (),
         durability: str = "fsync",
         reading: ReadingSettings | None = None,
+        catalog: str | Path | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> Self:
         """A guard with the embedded policy engine.
@@ -100,6 +104,8 @@ class Guard:
             data: JSON files or directories laid over the policies' data (roster, routine …).
             durability: ``fsync`` or ``buffered``, see :class:`readonly_guard.settings.JournalSettings`.
             reading: table classes, patient keys and the like of the database; None for the synthetic one's.
+            catalog: a file that ``readonly-guard catalog snapshot`` wrote: what reading runs in the database. Without
+                one, only built-in functions, operators and types are known, and what views run is not seen.
             clock: gives the time of a decision, timezone-aware.
 
         Raises:
@@ -113,6 +119,7 @@ class Guard:
             ),
             journal=None if journal is None else JournalSettings(path=str(journal), durability=durability),  # type: ignore[arg-type]
             reading=reading or ReadingSettings(),
+            catalog=CatalogSettings(snapshot=None if catalog is None else str(catalog)),
             bounds=Bounds(),
             settings=None,
             clock=clock,
@@ -129,6 +136,7 @@ class Guard:
             policy=settings.policy,
             journal=settings.journal,
             reading=settings.reading,
+            catalog=settings.catalog,
             bounds=Bounds.of(settings.limits),
             settings=settings,
             clock=clock,
@@ -141,6 +149,7 @@ class Guard:
         policy: PolicySettings,
         journal: JournalSettings | None,
         reading: ReadingSettings,
+        catalog: CatalogSettings,
         bounds: Bounds,
         settings: Settings | None,
         clock: Callable[[], datetime],
@@ -151,6 +160,8 @@ class Guard:
             hooks.load(settings.plugins.load, settings.plugin, Path(settings.folder))
             hooks.startup(settings)
         made = cls(analyzer=Analyzer(reading, bounds), pdp=pdp, hooks=hooks, clock=clock)
+        made._without_catalog = BuiltinResolver(reading, relations=not catalog.denies_unknown_relations)
+        made.resolve_with(None if catalog.snapshot is None else read_catalog(Path(catalog.snapshot), reading, catalog))
         if journal is not None:
             opened = Journal.open(
                 Path(journal.path),
@@ -190,6 +201,14 @@ class Guard:
     def policy_revision(self) -> str:
         """Which policies and data are in force."""
         return self._pdp.revision
+
+    def resolve_with(self, resolver: Resolver | None) -> None:
+        """Have names settled by ``resolver`` from the next decision on.
+
+        Args:
+            resolver: a :class:`readonly_guard.catalog.CatalogResolver`, or None where no catalog is known any more.
+        """
+        self._analyzer.resolve_with(resolver or self._without_catalog)
 
     def replace_policies(self, pdp: PolicyDecisionPoint) -> None:
         """Decide with another policy decision point from the next decision on (reload)."""
@@ -250,7 +269,8 @@ class Guard:
         if not hasattr(self._pdp, "decide_now"):
             raise ConfigurationError("this policy decision point needs an event loop: use `await guard.decide(...)`")
         pdp = cast("SyncPolicyDecisionPoint", self._pdp)
-        case = Case(request, self._analyzer.analyse(request.text), self._new_id(), self._clock())
+        analysis = self._settled(self._analyzer.of_text(request.text), request)
+        case = Case(request, analysis, self._new_id(), self._clock())
         try:
             answer = pdp.decide_now(case.question)
         except DecisionUnavailable as error:
@@ -265,16 +285,24 @@ class Guard:
 
     async def decide(self, request: StatementRequest) -> Decision:
         """Decide, with either policy engine; returns when the record is durable. See :meth:`check`."""
-        return await self._decide(request, await self._analysis(request.text))
+        return await self._decide(request, self._settled(await self._analysis(request.text), request))
 
     async def _analysis(self, text: str) -> Analysis:
         if self._reader is None:
-            return self._analyzer.analyse(text)
+            return self._analyzer.of_text(text)
         known = self._analyzer.recall(text)
         if known is None:
             known = await self._reader.read(text)
             self._analyzer.remember(text, known)
-        return self._analyzer.settle(known)
+        return known
+
+    def _settled(self, analysis: Analysis, request: StatementRequest) -> Analysis:
+        declared = request.declared
+        if not analysis.reasons:
+            for reading in analysis.readings:
+                if reading.settings:  # a text that changes the search path may use it at once
+                    declared = declared.after(reading.settings, request.initial)
+        return self._analyzer.settle(analysis, SearchPath(user=request.session.role, paths=declared.search_paths))
 
     def read_with(self, reader: Reader) -> None:
         """Have texts that are new read by ``reader`` from now on; :meth:`check` goes on reading them itself."""

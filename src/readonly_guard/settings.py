@@ -23,11 +23,14 @@ from readonly_guard.errors import ConfigurationError
 
 __all__ = [
     "AdminSettings",
+    "AllowedObjectSettings",
     "AuthenticationSettings",
+    "CatalogSettings",
     "IdentityRuleSettings",
     "IdentitySettings",
     "InformationSetSettings",
     "JournalSettings",
+    "KnownExtensionSettings",
     "LimitSettings",
     "ListenerSettings",
     "ListenerTlsSettings",
@@ -237,6 +240,61 @@ class ReadingSettings(_Section, frozen=True, kw_only=True):
     """Within how many seconds a new text is read, waiting included, or denied with RG-T04."""
 
 
+class AllowedObjectSettings(_Section, frozen=True, kw_only=True):
+    """An object that the owner vouches for, and why.
+
+    ``object`` is ``function schema.name``, ``function schema.name(text, integer)`` or ``relation schema.name``.
+    """
+
+    object: str
+    reason: str
+
+
+class KnownExtensionSettings(_Section, frozen=True, kw_only=True):
+    """An extension whose compiled functions are as their volatility says: they cannot be read, its authors are trusted.
+
+    ``at_least`` and ``below`` bound its version. ``reads`` are volatile functions of it that only read, ``denied``
+    others that do more than their volatility says.
+    """
+
+    name: str
+    at_least: str
+    below: str
+    reads: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class CatalogSettings(_Section, frozen=True, kw_only=True):
+    """Where the database's catalog comes from, which says what a plain SELECT really runs.
+
+    With neither ``dsn`` nor ``snapshot`` only PostgreSQL's built-in functions, operators and types are known.
+    """
+
+    dsn: str | None = None
+    """Asks the server itself, with a role of the guard's own that needs no rights but to connect; the password may
+    stand in a file (``?passfile=…``)."""
+    snapshot: str | None = None
+    """A file that ``readonly-guard catalog snapshot`` wrote; it is not refreshed."""
+    refresh_s: float = 10.0
+    """How often the server is asked whether its catalog has moved; a new snapshot is taken when it has."""
+    timeout_s: float = 120.0
+    """For connecting and for each query of a snapshot."""
+    unknown_relations: Literal["deny", "allow"] | None = None
+    """What becomes of tables and views while no catalog is known; None is ``deny`` where there should be one
+    (``dsn``, ``snapshot``) and ``allow`` where there is none to be had."""
+    allow: tuple[AllowedObjectSettings, ...] = ()
+    extensions: tuple[KnownExtensionSettings, ...] = ()
+    """Beside those that ship with the guard."""
+
+    @property
+    def denies_unknown_relations(self) -> bool:
+        """Whether tables and views are denied while no catalog is known."""
+        if self.unknown_relations is not None:
+            return self.unknown_relations == "deny"
+        return self.dsn is not None or self.snapshot is not None
+
+
 class LimitSettings(_Section, frozen=True, kw_only=True):
     """Bounds. A frame beyond ``message_bytes`` ends the connection; a text beyond the reading bounds is RG-T04."""
 
@@ -340,6 +398,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     listener: ListenerSettings = ListenerSettings()
     policy: PolicySettings = PolicySettings()
     reading: ReadingSettings = ReadingSettings()
+    catalog: CatalogSettings = CatalogSettings()
     limits: LimitSettings = LimitSettings()
     plugins: PluginSettings = PluginSettings()
     identity: IdentitySettings = IdentitySettings()
@@ -352,6 +411,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     """Where relative paths of plugins start: the file's folder. Set by the loader, no key of the file."""
 
 
+_OBJECT: Final = re.compile(r"(?:function [^.]+\.[^(]+(?:\(.*\))?|relation [^.]+\..+)")
 _UNKNOWN: Final = re.compile(r"contains unknown field `(?P<key>[^`]*)`(?: - at `\$(?P<at>[^`]*)`)?")
 _MISSING: Final = re.compile(r"missing required field `(?P<key>[^`]*)`(?: - at `\$(?P<at>[^`]*)`)?")
 
@@ -390,6 +450,10 @@ def load_settings(path: Path) -> Settings:
             settings.journal,
             path=str(base / settings.journal.path),
             signing_key=None if settings.journal.signing_key is None else str(base / settings.journal.signing_key),
+        ),
+        catalog=msgspec.structs.replace(
+            settings.catalog,
+            snapshot=None if settings.catalog.snapshot is None else str(base / settings.catalog.snapshot),
         ),
         policy=msgspec.structs.replace(
             settings.policy,
@@ -435,6 +499,7 @@ def _check(path: Path, settings: Settings) -> None:
     for section, part in (
         ("limits", settings.limits),
         ("journal", settings.journal),
+        ("catalog", settings.catalog),
         ("plugins", settings.plugins),
         ("listener.tcp", settings.listener.tcp),
         ("upstream.tcp", settings.upstream.tcp),
@@ -443,6 +508,14 @@ def _check(path: Path, settings: Settings) -> None:
         for key, value in values.items():
             if isinstance(value, int | float) and not 0 < value < math.inf:  # TOML can write inf and nan
                 raise ConfigurationError(f"{path}: {section}.{key} is {value}; it must be above 0 and finite")
+    if settings.catalog.dsn is not None and settings.catalog.snapshot is not None:
+        raise ConfigurationError(f"{path}: catalog.dsn and catalog.snapshot are both set; keep one")
+    for allowed in settings.catalog.allow:
+        if not _OBJECT.fullmatch(allowed.object) or not allowed.reason.strip():
+            raise ConfigurationError(
+                f"{path}: catalog.allow holds {allowed.object!r}; it is 'function schema.name',"
+                " 'function schema.name(types)' or 'relation schema.name', with a reason"
+            )
     if settings.reading.workers < 0:
         raise ConfigurationError(f"{path}: reading.workers is {settings.reading.workers}; it must be 0 or more")
     if not 0 < settings.reading.deadline_s < math.inf:  # TOML can write inf, and nan, which is not above 0 either

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from readonly_guard_cli import audit, policy, users
+from readonly_guard_cli import audit, catalog, policy, users
 from readonly_guard_cli.check import check
 from readonly_guard_cli.classify import classify
 from readonly_guard_cli.output import prepare
@@ -31,6 +31,7 @@ app.command()(proxy)
 app.command()(status)
 app.command()(demo)
 app.add_typer(audit.app, name="audit")
+app.add_typer(catalog.app, name="catalog")
 app.add_typer(users.app, name="users")
 app.add_typer(policy.app, name="policy")
 

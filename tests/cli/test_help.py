@@ -12,7 +12,11 @@ from importlib.metadata import version
 import pytest
 
 _COMMANDS = {
-    (): ("check", "classify", "proxy", "demo", "audit", "policy", "--version"),
+    (): ("check", "classify", "proxy", "demo", "audit", "catalog", "policy", "--version"),
+    ("catalog",): ("snapshot", "explain", "report"),
+    ("catalog", "snapshot"): ("--dsn", "--out", "Exit status"),
+    ("catalog", "explain"): ("--dsn", "--catalog", "--config", "Exit status"),
+    ("catalog", "report"): ("--dsn", "--json", "Exit status"),
     ("check",): ("--user", "--purpose", "--config", "--data", "Exit status: 0 allowed, 1 denied, 2 usage error."),
     ("classify",): ("--jsonl", "Exit status"),
     ("proxy",): ("--config", "SIGHUP", "SIGTERM", "Exit status"),

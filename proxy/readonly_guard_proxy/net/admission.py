@@ -175,7 +175,7 @@ class Admission:
             )
         who = Who(
             subject=applicant.subject,
-            session=desk.session,
+            session=msgspec.structs.replace(desk.session, role=forward["user"]),
             initial=applicant.judgement.declared,
             language=settings.listener.language,
         )

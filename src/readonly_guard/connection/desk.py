@@ -45,6 +45,7 @@ class Desk:
             subject=subject,
             session=Session(
                 session_id=session_id,
+                role=self.session.role,
                 database=self.session.database,
                 client_address=self.session.client_address,
                 application_name=self.session.application_name,

@@ -14,13 +14,12 @@ from os import PathLike
 from typing import Any, Final, TypedDict, cast
 
 import asyncpg
-import msgspec
 from asyncpg import connect_utils
 
 from readonly_guard.connection.denied import ConnectionDenied
 from readonly_guard.connection.desk import Desk
 from readonly_guard.connection.gate import Gate
-from readonly_guard.domain import DECLARED_PREFIX, Declared, Language, Session, Subject, core_reason
+from readonly_guard.domain import DECLARATIONS, DECLARED_PREFIX, Declared, Language, Session, Subject, core_reason
 from readonly_guard.guard import Guard
 
 __all__ = ["ConnectOptions", "GatedConnection", "Opening", "new_session_id"]
@@ -152,7 +151,7 @@ class Opening:
         self._dsn = dsn
         self._options = dict(options)
         self._written = {
-            DECLARED_PREFIX + field: value for field, value in msgspec.structs.asdict(declared).items() if value
+            DECLARED_PREFIX + field: value for field in DECLARATIONS if (value := getattr(declared, field))
         }
         self._settings: dict[str, str] = {}
         self._declared = Declared()
@@ -220,6 +219,7 @@ class Opening:
         settings = params.server_settings or {}
         return Session(
             session_id=new_session_id(),
+            role=params.user,
             database=params.database,
             application_name=settings.get("application_name", ""),
         )

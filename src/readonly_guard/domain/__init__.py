@@ -1,6 +1,7 @@
 """Frozen values that every floor shares: statements, access requests, decisions, records. No behaviour beyond them."""
 
 from readonly_guard.domain.access import (
+    DECLARATIONS,
     DECLARED_PREFIX,
     AccessRequest,
     Action,
@@ -12,6 +13,7 @@ from readonly_guard.domain.access import (
 )
 from readonly_guard.domain.custody import ReadingRecord, RepairRecord, SealRecord
 from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
+from readonly_guard.domain.identifiers import split_identifiers
 from readonly_guard.domain.identity import Certificate, Login
 from readonly_guard.domain.lineage import Binding, ColumnUse, Lineage, RelationUse
 from readonly_guard.domain.patients import (
@@ -40,6 +42,7 @@ from readonly_guard.domain.statement import (
 
 __all__ = [
     "ANY_PATIENT",
+    "DECLARATIONS",
     "DECLARED_PREFIX",
     "MOST_PATIENTS",
     "SYSTEM_SCHEMAS",
@@ -83,4 +86,5 @@ __all__ = [
     "core_reason",
     "listed_patients",
     "patient_name",
+    "split_identifiers",
 ]

@@ -7,14 +7,16 @@ The words are AuthZEN's: subject, action, resource, context. `StatementRequest` 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 
+from readonly_guard.domain.identifiers import split_identifiers
 from readonly_guard.domain.patients import Parameters
 from readonly_guard.domain.statement import SettingChange
 
 __all__ = [
+    "DECLARATIONS",
     "DECLARED_PREFIX",
     "AccessRequest",
     "Action",
@@ -37,10 +39,15 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     properties: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class Declared(msgspec.Struct, frozen=True, kw_only=True):
-    """What the session has declared with ``readonly_guard.*`` settings, at startup or by SET.
+DECLARATIONS: Final = ("purpose", "case_reference", "print_reason", "justification", "language")
+"""What can be declared so."""
 
-    A declaration is a claim, recorded and judged by policy; it is never identity.
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """What the session has declared with ``readonly_guard.*`` settings, at startup or by SET, and where it looks up.
+
+    A declaration is a claim, recorded and judged by policy; it is never identity. ``search_paths`` are all that may be
+    in force: a rollback brings the former back, so none is forgotten; None is the database's default.
     """
 
     purpose: str | None = None
@@ -48,8 +55,15 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     print_reason: str | None = None
     justification: str | None = None
     language: str | None = None
+    search_paths: tuple[tuple[str, ...] | None, ...] = (None,)
 
-    def after(self, changes: Iterable[SettingChange], initial: Declared) -> Declared:
+    @classmethod
+    def at_startup(cls, changes: Iterable[SettingChange]) -> Self:
+        """What a startup packet declares; a search_path in it is what RESET returns to, instead of the default."""
+        declared = cls().after(changes, cls())
+        return msgspec.structs.replace(declared, search_paths=declared.search_paths[1:] or (None,))
+
+    def after(self, changes: Iterable[SettingChange], initial: Self) -> Self:
         """What is declared once these settings have changed; RESET returns to ``initial``.
 
         A declaration takes effect when it is released to the server and is not undone by ROLLBACK: it is a message to
@@ -58,7 +72,11 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
         current = self
         for change in changes:
             if change.scope == "all":
-                current = initial
+                current = msgspec.structs.replace(initial, search_paths=current.search_paths)
+            elif change.name == "search_path" and change.value is not None:
+                path = tuple(split_identifiers(change.value) or ())
+                if path not in current.search_paths:
+                    current = msgspec.structs.replace(current, search_paths=(*current.search_paths, path))
             elif change.name.startswith(DECLARED_PREFIX):
                 field = change.name.removeprefix(DECLARED_PREFIX)
                 value = getattr(initial, field) if change.value is None else (change.value or None)
@@ -67,9 +85,10 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the request came from."""
+    """Where the request came from. ``role`` is whom the database takes it for, which ``$user`` stands for there."""
 
     session_id: str = ""
+    role: str = ""
     database: str = ""
     client_address: str = ""
     application_name: str = ""

@@ -80,12 +80,13 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 class SearchPath(msgspec.Struct, frozen=True, kw_only=True):
     """Where a session looks unqualified names up (PostgreSQL documentation 5.10.3).
 
-    ``paths`` are all that may be in force, each as it was set: more than one where a session has changed it, because a
-    rollback brings the former back. Empty: the database's default for ``user``, who is also what ``$user`` stands for.
+    ``paths`` are all that may be in force, each as it was set, or None for the default of the database and of ``user``,
+    who is also what ``$user`` stands for: more than one where a session has changed it, because a rollback brings the
+    former back.
     """
 
     user: str = ""
-    paths: tuple[tuple[str, ...], ...] = ()
+    paths: tuple[tuple[str, ...] | None, ...] = (None,)
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

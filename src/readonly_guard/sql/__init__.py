@@ -2,7 +2,8 @@
 
 ``scan`` bounds the text; ``postgres_key`` (over ``postgres_tree``) and ``sqlglot_key`` (on ``canonical`` text, with
 ``respelling``) read it; ``analysis`` compares, ``memory`` remembers. ``builtins`` holds facts about PostgreSQL,
-``functions`` and ``session_settings`` what follows from them, ``writes`` how a refusal is called. ``bindings`` (with
+``functions`` and ``session_settings`` what follows from them, ``writes`` how a refusal is called; ``resolution`` is the
+question what names mean, and its answer where no catalog is known. ``bindings`` (with
 ``names``, ``comparisons``, ``equalities``) says which relations a read pins to patients, ``lineage`` what it touches in
 full. ``explanation`` shows all of it to people.
 """
@@ -10,6 +11,7 @@ full. ``explanation`` shows all of it to people.
 from readonly_guard.sql.analysis import Analyzer
 from readonly_guard.sql.bindings import is_system_relation
 from readonly_guard.sql.explanation import Explanation, Span, explain
+from readonly_guard.sql.resolution import BuiltinResolver, Resolver
 from readonly_guard.sql.scan import Bounds
 from readonly_guard.sql.session_settings import SAFE_ENCODINGS, StartupJudgement, judge_setting, judge_startup
 
@@ -17,7 +19,9 @@ __all__ = [
     "SAFE_ENCODINGS",
     "Analyzer",
     "Bounds",
+    "BuiltinResolver",
     "Explanation",
+    "Resolver",
     "Span",
     "StartupJudgement",
     "explain",

@@ -98,11 +98,15 @@ class Analyzer:
 
     def analyse(self, text: str, path: SearchPath = _DEFAULT_PATH) -> Analysis:
         """Read a whole text, one or several statements, and settle its names. Never raises for what the text is."""
+        return self.settle(self.of_text(text), path)
+
+    def of_text(self, text: str) -> Analysis:
+        """What is remembered of a text, or what it is read as now; its names are not settled."""
         known = self.recall(text)
         if known is None:
             known = self.read(text)
             self.remember(text, known)
-        return self.settle(known, path)
+        return known
 
     def resolve_with(self, resolver: Resolver) -> None:
         """Have names settled by another resolver from now on, also those of texts that are remembered."""

@@ -100,6 +100,11 @@ def judge_function(name: Name) -> tuple[str, str] | None:
     return None
 
 
+def is_support_function(name: str) -> bool:
+    """Whether a built-in function is none that SQL can call by name: input, output and index support of types."""
+    return name not in FUNCTIONS["pg_catalog"] and name not in _SQL_SYNTAX
+
+
 def may_be_attribute_call(field: str) -> bool:
     """Whether ``x.field`` could call a built-in function that is not a read (attribute notation, 8.16.5)."""
     known = FUNCTIONS["pg_catalog"].get(field)

@@ -14,7 +14,7 @@ import msgspec
 from postgast.native import lib
 from postgast.pg_query_pb2 import DESCRIPTOR, ScanResult, Token
 
-__all__ = ["DESCRIPTOR", "LibPgQueryError", "Tokens", "parse", "scan"]
+__all__ = ["DESCRIPTOR", "LibPgQueryError", "Tokens", "parse", "parse_plpgsql", "scan"]
 
 
 class LibPgQueryError(Exception):
@@ -85,3 +85,19 @@ def parse(text: bytes) -> list[dict[str, Any]]:
         lib.pg_query_free_parse_result(result)
     statements: list[dict[str, Any]] = tree.get("stmts", [])
     return statements
+
+
+def parse_plpgsql(definition: bytes) -> list[dict[str, Any]]:
+    """The functions of a text of CREATE FUNCTION … LANGUAGE plpgsql: ``[{"PLpgSQL_function": {…}}, …]``.
+
+    Raises:
+        LibPgQueryError: a syntax error, or a type of one's own where the library would have to know more of it.
+        RecursionError: the tree is deeper than can be decoded.
+    """
+    result = lib.pg_query_parse_plpgsql(definition)
+    try:
+        _raise_error(result.error)
+        functions: list[dict[str, Any]] = msgspec.json.decode(result.plpgsql_funcs)
+    finally:
+        lib.pg_query_free_plpgsql_parse_result(result)
+    return functions

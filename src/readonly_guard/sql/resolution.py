@@ -50,7 +50,7 @@ class BuiltinResolver:
         reasons = [reason for reference in reading.references if (reason := self._judge(reference)) is not None]
         if not self._relations:
             reasons += [
-                core_reason("RG-F03", f"relation {name}: the catalog is not known")
+                core_reason("RG-F04", f"relation {name}: the catalog is not known")
                 for name in reading.relations
                 if not is_system_relation(name) and name.schema != "pg_catalog"
             ]

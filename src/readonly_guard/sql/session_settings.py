@@ -8,13 +8,20 @@ declarations to the guard and are checked like the rest.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from readonly_guard.domain import DECLARED_PREFIX, Declared, Reason, SettingChange, core_reason
+from readonly_guard.domain import (
+    DECLARATIONS,
+    DECLARED_PREFIX,
+    Declared,
+    Reason,
+    SettingChange,
+    core_reason,
+    split_identifiers,
+)
 from readonly_guard.settings import ReadingSettings
 
 __all__ = [
@@ -128,9 +135,8 @@ def judge_setting(change: SettingChange, rules: ReadingSettings) -> Reason | Non
 
 def _judge_declaration(name: str, change: SettingChange) -> Reason | None:
     field = name.removeprefix(DECLARED_PREFIX)
-    fields = Declared.__struct_fields__
-    if field not in fields:
-        near = difflib.get_close_matches(field, fields, n=1)
+    if field not in DECLARATIONS:
+        near = difflib.get_close_matches(field, DECLARATIONS, n=1)
         hint = f"; did you mean {DECLARED_PREFIX}{near[0]}?" if near else ""
         return _unsafe(f"an unknown declaration{hint}")
     if change.scope == "local":
@@ -144,7 +150,7 @@ def _judge_declaration(name: str, change: SettingChange) -> Reason | None:
 
 
 def _judge_search_path(value: str, rules: ReadingSettings) -> Reason | None:
-    schemas = _split_identifiers(value)
+    schemas = split_identifiers(value)
     if schemas is None:
         return _unsafe("search_path that is not a list of names")
     strange = [name for name in schemas if name not in _SYSTEM_SCHEMAS and name not in rules.search_path]
@@ -154,24 +160,6 @@ def _judge_search_path(value: str, rules: ReadingSettings) -> Reason | None:
         # named later, pg_catalog is searched later, and a user's function could take a built-in's place
         return _unsafe("search_path with pg_catalog after another schema")
     return None
-
-
-_IDENTIFIER: Final = re.compile(r'[ \t\n\r\f\v]*(?:"((?:[^"]|"")*)"|([^\s",]+))[ \t\n\r\f\v]*(,|\Z)')
-
-
-def _split_identifiers(value: str) -> list[str] | None:
-    """The names in a list, as PostgreSQL's SplitIdentifierString splits it; None where it is not one."""
-    if not value.strip(" \t\n\r\f\v"):
-        return []
-    names, at, goes_on = [], 0, True
-    while goes_on:
-        found = _IDENTIFIER.match(value, at)
-        if found is None:
-            return None
-        quoted, plain, comma = found.groups()
-        names.append(plain.lower() if quoted is None else quoted.replace('""', '"'))
-        at, goes_on = found.end(), bool(comma)
-    return names if at == len(value) else None
 
 
 def _fold_encoding(value: str) -> str:
@@ -216,7 +204,7 @@ def judge_startup(parameters: Mapping[str, str], rules: ReadingSettings | None =
     reasons += [reason for change in changes if (reason := judge_setting(change, rules)) is not None]
     forward = {key: value for key, value in parameters.items() if key != "replication"}
     forward["default_transaction_read_only"] = "on"
-    declared = Declared() if reasons else Declared().after(changes, Declared())
+    declared = Declared() if reasons else Declared.at_startup(changes)
     return StartupJudgement(forward=forward, declared=declared, reasons=tuple(reasons))
 
 

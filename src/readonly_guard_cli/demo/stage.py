@@ -55,6 +55,9 @@ language = "en"               # of error messages; a session may ask for "sv"
 host = "{host}"
 port = {port}
 
+[catalog]
+dsn = "{catalog}"             # a role of the guard's own: what views, functions and operators really run
+
 [policy]
 data = ["roster.json"]        # who may read; laid over the shipped policies
 
@@ -107,7 +110,8 @@ def set_stage(console: Console) -> Iterator[Stage]:
             database = install(server)
         write_policy_data(home / "roster.json")
         config = home / "guard.toml"
-        config.write_text(_GUARD_TOML.format(host=server.host, port=server.port), encoding="utf-8")
+        text = _GUARD_TOML.format(host=server.host, port=server.port, catalog=database.guard_dsn)
+        config.write_text(text, encoding="utf-8")
         with _proxy(config) as port:
             yield Stage(database, port, home)
 

@@ -60,6 +60,7 @@ _ROWS: Final = """
         encode(sha256(convert_to(string_agg(line, E'\\n' ORDER BY line COLLATE "C"), 'UTF8')), 'hex'), '')
     FROM (SELECT {line} AS line FROM {relation} AS t) AS lines
 """
+_GUARD: Final = "readonly_guard"
 _WHOLE_ROW: Final = sql.SQL("t::text")
 # last_value without is_called would not tell a fresh sequence from one that was used once
 _SEQUENCE_ROW: Final = sql.SQL("format('%s %s', t.last_value, t.is_called)")
@@ -100,6 +101,11 @@ class DemoDatabase(NamedTuple):
     def dsn(self, username: str, *, over: Literal["tcp", "socket"] = "tcp", port: int | None = None) -> str:
         """An employee's connection string; with ``port``, for a guard that listens there."""
         return self.server.dsn(self.name, user=username, password=self.password, over=over, port=port)
+
+    @property
+    def guard_dsn(self) -> str:
+        """The guard's own connection string: a role that may connect, and so read the catalogs, and nothing else."""
+        return self.dsn(_GUARD)
 
     def checksums(self) -> dict[str, Checksum]:
         """See :func:`checksums`."""
@@ -178,7 +184,7 @@ def _one(cursor: psycopg.Cursor[tuple[int, str]]) -> tuple[int, str]:
 def _make_roles(cursor: psycopg.Cursor, usernames: list[str], password: str) -> None:
     verifier = _scram_verifier(password)
     known = {name for (name,) in cursor.execute("SELECT rolname FROM pg_roles").fetchall()}
-    for username in usernames:
+    for username in (*usernames, _GUARD):
         if username not in known:
             cursor.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(username), verifier))
     members = sql.SQL(", ").join(map(sql.Identifier, usernames))

@@ -121,6 +121,22 @@ ACTS: Final = (
                 sql="SELECT nextval('loggnummer_seq')",
             ),
             Scene(
+                title="A view that calls a function that writes",
+                code="RG-F03",
+                client="psql",
+                sql="SELECT * FROM visited_person",
+            ),
+            Scene(
+                title="An operator that writes",
+                code="RG-F03",
+                sql="SELECT name_last FROM person WHERE person_id === '900001'",
+            ),
+            Scene(
+                title="A function that says it only reads, and writes",
+                code="RG-F03",
+                sql="SELECT patient_summary(900001)",
+            ),
+            Scene(
                 title="A write that one parser alone takes for a comment",
                 code="RG-W05",
                 client="psql",

@@ -1,0 +1,328 @@
+"""Reading this runs that: from any object to all that PostgreSQL runs when it is read, and whether all of it reads.
+
+The objects are nodes; what an object runs are its edges; an object of which it is known by itself that it does more
+than read, or of which nothing can be known, has a fault. An object is a read when no fault can be reached from it. The
+way there is the explanation: view v → function f: volatile.
+
+A function whose body was not resolved when it was made means something else on another search path: a node is an
+object in a context.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from readonly_guard.catalog.bodies import Body, read_expressions, read_query, read_statements
+from readonly_guard.catalog.extensions import KnownExtensions
+from readonly_guard.catalog.meaning import Fault, meanings
+from readonly_guard.catalog.names import Context, Names
+from readonly_guard.catalog.objects import Objects
+from readonly_guard.catalog.plpgsql import read_plpgsql
+from readonly_guard.catalog.snapshot import (
+    Cast,
+    Expression,
+    Function,
+    Operator,
+    OperatorClass,
+    Ref,
+    Relation,
+    Snapshot,
+    Type,
+)
+from readonly_guard.domain import DECLARED_PREFIX, Name, SettingChange, split_identifiers
+from readonly_guard.settings import CatalogSettings, ReadingSettings
+from readonly_guard.sql.functions import is_support_function, judge_function
+from readonly_guard.sql.session_settings import judge_setting
+
+__all__ = ["Chain", "Closure", "Node"]
+
+_RELATION_WORDS: Final = {
+    "r": "table",
+    "p": "partitioned table",
+    "v": "view",
+    "m": "materialised view",
+    "f": "foreign table",
+    "S": "sequence",
+    "c": "composite type",
+}
+_RUNS_OTHER_TYPES: Final = frozenset(
+    "domain_in domain_recv record_in record_recv array_in array_recv range_in range_recv multirange_in"
+    " multirange_recv".split()
+)
+"""Input functions that run what a type given by its oid has: a domain's CHECK."""
+
+_SYSTEM: Final = Context(("pg_catalog",), "")
+
+
+class Node(NamedTuple):
+    """An object in a context."""
+
+    ref: Ref
+    context: Context
+
+
+class Chain(NamedTuple):
+    """Why an object is not a read: the objects from it to the one with the fault, for people, and the fault."""
+
+    steps: tuple[str, ...]
+    code: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{' → '.join(self.steps)}: {self.why}"
+
+
+class Edge(NamedTuple):
+    """What a node runs, and through what of it."""
+
+    via: str
+    target: Node
+
+
+class Outcome(NamedTuple):
+    """A node by itself."""
+
+    faults: list[Fault]
+    edges: list[Edge]
+
+
+class Closure:
+    """Follows a snapshot's objects; what was followed is remembered.
+
+    Args:
+        snapshot: the catalog.
+        rules: of the readings.
+        settings: extensions known to the owner, and objects that are allowed by name.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, rules: ReadingSettings | None = None, settings: CatalogSettings | None = None
+    ) -> None:
+        self.objects = Objects(snapshot)
+        self._rules = rules or ReadingSettings()
+        settings = settings or CatalogSettings()
+        self._extensions = KnownExtensions(self.objects.versions, settings.extensions)
+        self._allowed = frozenset(one.object for one in settings.allow)
+        self._names: dict[Context, Names] = {}
+        self._outcomes: dict[Node, Outcome] = {}
+        self._reads: set[Node] = set()
+        self._chains: dict[Node, Chain] = {}
+
+    def names(self, context: Context) -> Names:
+        """Resolves names in a context."""
+        known = self._names.get(context)
+        if known is None:
+            known = self._names[context] = Names(self.objects, context)
+        return known
+
+    def find(self, start: Node) -> Chain | None:
+        """Why an object is not a read; None when it is."""
+        if start in self._reads:
+            return None
+        if start in self._chains:
+            return self._chains[start]
+        came_from: dict[Node, tuple[Node, str] | None] = {start: None}
+        waiting = deque([start])
+        while waiting:
+            node = waiting.popleft()
+            outcome = self.look(node)
+            if outcome.faults:
+                chain = self._chain(node, came_from, outcome.faults[0])
+                self._chains[start] = chain
+                return chain
+            for via, target in outcome.edges:
+                if target not in came_from and target not in self._reads:
+                    came_from[target] = (node, via)
+                    waiting.append(target)
+        self._reads.update(came_from)  # nothing that is reached from a read can be anything else
+        return None
+
+    def _chain(self, node: Node, came_from: dict[Node, tuple[Node, str] | None], fault: Fault) -> Chain:
+        steps = [self.title(node.ref)]
+        step = came_from[node]
+        while step is not None:
+            before, via = step
+            steps.append(f"{self.title(before.ref)} ({via})" if via else self.title(before.ref))
+            step = came_from[before]
+        return Chain(tuple(reversed(steps)), fault.code, fault.why)
+
+    def title(self, ref: Ref) -> str:
+        """What an object is, for people: ``function public.f(integer)``."""
+        match self.objects.by_ref.get(ref):
+            case Relation() as one:
+                return f"{_RELATION_WORDS.get(one.kind, 'relation')} {one.schema}.{one.name}"
+            case Function() as one:
+                return f"function {one.schema}.{one.name}({one.signature})"
+            case Operator() as one:
+                return f"operator {one.schema}.{one.name} ({one.operands})"
+            case Type() as one:
+                return f"{'domain' if one.kind == 'd' else 'type'} {one.schema}.{one.name}"
+            case Cast() | OperatorClass() as one:
+                return f"{ref.kind} {one.title}"
+            case _:
+                return f"{ref.kind} {ref.oid}"
+
+    # --- one object ------------------------------------------------------------------------------------------------
+
+    def look(self, node: Node) -> Outcome:
+        """An object by itself: its faults, and what it runs."""
+        known = self._outcomes.get(node)
+        if known is None:
+            known = self._outcomes[node] = Outcome([], [])
+            if not self._is_allowed(node.ref):
+                self._look(node, known)
+        return known
+
+    def _is_allowed(self, ref: Ref) -> bool:
+        one = self.objects.by_ref.get(ref)
+        if isinstance(one, Relation):
+            return f"relation {one.schema}.{one.name}" in self._allowed
+        if isinstance(one, Function):
+            name = f"function {one.schema}.{one.name}"
+            return name in self._allowed or f"{name}({one.signature})" in self._allowed
+        return False
+
+    def _look(self, node: Node, found: Outcome) -> None:
+        context = node.context
+        match self.objects.by_ref.get(node.ref):
+            case Relation() as one:
+                self._relation(one, context, found)
+            case Function() as one:
+                self._function(one, context, found)
+            case Operator() | Cast() as one:
+                self._calls(one.calls, found)
+                self._uses("", one.uses, context, found)
+            case Type() as one:
+                self._type(one, context, found)
+            case OperatorClass() as one:
+                self._uses("", one.uses, context, found)
+            case _:
+                found.faults.append(Fault("RG-F04", "it is not in the catalog that the guard knows"))
+
+    def _relation(self, one: Relation, context: Context, found: Outcome) -> None:
+        if one.kind not in _RELATION_WORDS:
+            found.faults.append(Fault("RG-F03", f"a relation of the kind {one.kind}"))
+        if one.kind == "f":
+            found.faults.append(Fault("RG-F03", "a foreign table: reading it makes another server or program act"))
+        self._uses("partition", [Ref("relation", child) for child in one.children], context, found)
+        for name, oid in one.columns:
+            self._type_of(f"column {name}", oid, context, found)
+        for expression in one.runs:
+            self._expression(expression, context, found)
+
+    def _type(self, one: Type, context: Context, found: Outcome) -> None:
+        for part in one.parts:
+            self._type_of("", part, context, found)
+        for expression in one.runs:
+            self._expression(expression, context, found)
+        self._uses("", one.uses, context, found)
+        self._uses("", [Ref("cast", cast.oid) for cast in self.objects.casts_of.get(one.oid, ())], context, found)
+        classes = self.objects.classes_of.get(one.oid, ())
+        self._uses("", [Ref("operator class", a_class.oid) for a_class in classes], context, found)
+
+    def _function(self, one: Function, context: Context, found: Outcome) -> None:
+        faults = found.faults
+        if one.kind == "p":
+            faults.append(Fault("RG-F02", "a procedure"))
+        is_known = self._extensions.knows(one)
+        if one.volatility == "v" and not is_known:
+            faults.append(Fault("RG-F02", "it is volatile; declare it STABLE if it only reads"))
+        if one.extension and (why := self._extensions.fault(one)):
+            faults.append(Fault("RG-F02", why))
+        path = context.path
+        for setting in one.settings:
+            name, _, value = setting.partition("=")
+            if name == "search_path":
+                path = tuple(split_identifiers(value) or ())
+            elif name.startswith(DECLARED_PREFIX) or judge_setting(SettingChange(name=name, value=value), self._rules):
+                faults.append(Fault("RG-F02", f"it runs with {name} changed"))
+        inside = Context(path, one.owner if one.is_definer else context.user)
+        if one.kind != "a":
+            self._body(one, inside, found, is_known=is_known)
+        if one.default_values:
+            self._qualified(read_expressions(one.default_values, self._rules), "default of an argument", inside, found)
+        self._calls(one.calls, found)
+        self._uses("", one.uses, inside, found)
+        for oid in (*one.argument_types, one.returns):
+            self._type_of("", oid, inside, found)
+
+    def _body(self, one: Function, inside: Context, found: Outcome, *, is_known: bool) -> None:
+        match one.language:
+            case "sql" if one.is_qualified:
+                self._qualified(read_statements(one.body, self._rules), "", inside, found)
+            case "sql":
+                self._resolved(read_statements(one.body, self._rules), inside, found)
+            case "plpgsql":
+                self._resolved(read_plpgsql(one, self.objects.types, self._rules), inside, found)
+            case "internal":
+                names = self.objects.snapshot.internals.get(one.body, ())
+                if not names or not _RUNS_OTHER_TYPES.isdisjoint(names):
+                    found.faults.append(Fault("RG-F02", f"it stands for the internal function {one.body}"))
+                # those of types (textin, btint4cmp …) are in no list, because nobody calls them by name
+                self._calls((name for name in names if not is_support_function(name)), found)
+            case _ if not is_known:
+                of = f"extension {one.extension}" if one.extension else "no known extension"
+                found.faults.append(Fault("RG-F01", f"its code cannot be read (language {one.language}, of {of})"))
+            case _:
+                pass
+
+    # --- what stands in an object -----------------------------------------------------------------------------------
+
+    def _expression(self, expression: Expression, context: Context, found: Outcome) -> None:
+        if expression.text:
+            read = read_query if expression.is_query else read_expressions
+            self._qualified(read(expression.text, self._rules), expression.what, context, found)
+        self._uses(expression.what, expression.uses, context, found)
+
+    def _qualified(self, body: Body, via: str, context: Context, found: Outcome) -> None:
+        """A text that the server wrote out: names without a schema are pg_catalog's, the others are its ``uses``."""
+        prefix = f"{via}: " if via else ""
+        found.faults.extend(Fault(code, prefix + why) for code, why in body.faults)
+        for reading in body.readings:
+            for meant in meanings(reading, self.names(_SYSTEM), is_deparsed=True):
+                self._note(meant.what, via, context, found)
+
+    def _resolved(self, body: Body, context: Context, found: Outcome) -> None:
+        """A text whose names are resolved when it runs."""
+        found.faults.extend(Fault(code, why) for code, why in body.faults)
+        for reading in body.readings:
+            for meant in meanings(reading, self.names(context)):
+                self._note(meant.what, "", context, found)
+        for word in sorted(body.words, key=str):
+            if isinstance(one := self.names(context).type(word), Type):
+                self._type_of(f"the word {word}", one.oid, context, found)
+
+    def _note(self, what: Ref | Fault, via: str, context: Context, found: Outcome) -> None:
+        if isinstance(what, Fault):
+            found.faults.append(what)
+        else:
+            found.edges.append(Edge(via, Node(what, context)))
+
+    def _uses(self, via: str, uses: Iterable[Ref], context: Context, found: Outcome) -> None:
+        found.edges.extend(Edge(via, Node(ref, context)) for ref in uses)
+
+    def _type_of(self, via: str, oid: int, context: Context, found: Outcome) -> None:
+        ref = Ref("type", oid)
+        if ref in self.objects.by_ref:  # what is not there is built in
+            found.edges.append(Edge(via, Node(ref, context)))
+
+    @staticmethod
+    def _calls(names: Iterable[str], found: Outcome) -> None:
+        for name in names:
+            if (verdict := judge_function(Name(name=name, schema="pg_catalog"))) is not None:
+                found.faults.append(Fault(*verdict))
+
+    # --- what any statement may run ---------------------------------------------------------------------------------
+
+    def everywhere(self, context: Context) -> Iterator[Node]:
+        """What PostgreSQL may run for any statement, named in it or not.
+
+        Casts between built-in types, and operator classes of them, that people have added.
+        """
+        for cast in self.objects.silent_casts:
+            yield Node(Ref("cast", cast.oid), context)
+        for a_class in self.objects.snapshot.operator_classes:
+            if a_class.is_default and Ref("type", a_class.type) not in self.objects.by_ref:
+                yield Node(Ref("operator class", a_class.oid), context)

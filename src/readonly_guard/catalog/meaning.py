@@ -1,0 +1,126 @@
+"""What the names in a reading mean in a database: objects to follow, or why nothing can be known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from readonly_guard.catalog.names import SYSTEM_COLUMNS, Names
+from readonly_guard.catalog.snapshot import Ref, Relation, Type
+from readonly_guard.domain import Name, Reading, Reference
+from readonly_guard.sql.functions import is_builtin_operator, judge_function
+
+__all__ = ["Fault", "Meaning", "meanings"]
+
+
+class Fault(NamedTuple):
+    """Why something is not a read, by itself: a code and words for people, in names only."""
+
+    code: str
+    why: str
+
+
+class Meaning(NamedTuple):
+    """One object that a name may mean, or the fault of the name itself; ``by`` is what stands in the statement."""
+
+    what: Ref | Fault
+    by: Reference | Name
+
+
+def meanings(reading: Reading, names: Names, *, is_deparsed: bool = False) -> Iterator[Meaning]:
+    """Everything that the names in a reading can mean, but for what is built in and reads.
+
+    Args:
+        reading: a statement that is a read as far as the grammar can tell.
+        names: resolves them.
+        is_deparsed: whether the text was written out by the server: then what people made is qualified, and known from
+            pg_depend; only names without a schema are looked at.
+    """
+    if not is_deparsed:
+        for name in reading.relations:
+            yield from _relation(name, names)
+    for reference in reading.references:
+        if is_deparsed and (
+            reference.name.schema not in {None, "pg_catalog"} or reference.kind in {"attribute", "field"}
+        ):
+            continue
+        match reference.kind:
+            case "function" | "overload":
+                yield from _function(reference, names)
+            case "operator":
+                yield from _operator(reference, names)
+            case "type":
+                yield from _type(reference, names)
+            case "attribute":
+                yield from _attribute(reference, reading, names)
+            case "field":
+                for one in names.functions(reference.name, 1):
+                    yield Meaning(Ref("function", one.oid), reference)
+
+
+def _relation(name: Name, names: Names) -> Iterator[Meaning]:
+    found = names.relation(name)
+    if isinstance(found, Relation):
+        yield Meaning(Ref("relation", found.oid), name)
+    elif not found:
+        yield Meaning(Fault("RG-F04", f"relation {name}"), name)
+
+
+def _function(reference: Reference, names: Names) -> Iterator[Meaning]:
+    name = reference.name
+    candidates = names.functions(name, reference.arguments)
+    for one in candidates:
+        yield Meaning(Ref("function", one.oid), reference)
+    # f(x) can also be a cast to a type of that name (documentation 4.2.9)
+    cast = names.type(name) if reference.arguments == 1 else False
+    if isinstance(cast, Type):
+        yield Meaning(Ref("type", cast.oid), reference)
+    elif cast:
+        yield from _casts_to(reference, names)
+    if reference.kind == "function" and (verdict := judge_function(name)) is not None and not candidates and not cast:
+        yield Meaning(Fault(*verdict), reference)
+
+
+def _operator(reference: Reference, names: Names) -> Iterator[Meaning]:
+    candidates = names.operators(reference.name)
+    for one in candidates:
+        yield Meaning(Ref("operator", one.oid), reference)
+    if not candidates and not is_builtin_operator(reference.name):
+        yield Meaning(Fault("RG-F04", f"operator {reference.name}"), reference)
+
+
+def _type(reference: Reference, names: Names) -> Iterator[Meaning]:
+    found = names.type(reference.name)
+    if isinstance(found, Type):
+        yield Meaning(Ref("type", found.oid), reference)
+    elif found:
+        yield from _casts_to(reference, names)
+    else:
+        yield Meaning(Fault("RG-F04", f"type {reference.name}"), reference)
+
+
+def _casts_to(reference: Reference, names: Names) -> Iterator[Meaning]:
+    """Casts that people have added to a built-in type: which one is meant, the type of what is cast would tell."""
+    for cast in names.casts_to(reference.name.name):
+        yield Meaning(Ref("cast", cast.oid), reference)
+
+
+def _attribute(reference: Reference, reading: Reading, names: Names) -> Iterator[Meaning]:
+    """``t.f``: a column, or where t has none of that name, a call of f (documentation 8.16.5)."""
+    field = reference.name.name
+    candidates = names.functions(Name(name=field), 1)
+    if candidates and not _is_column(field, reference.name.schema or "", reading, names):
+        for one in candidates:
+            yield Meaning(Ref("function", one.oid), reference)
+
+
+def _is_column(field: str, alias: str, reading: Reading, names: Names) -> bool:
+    """Whether everything that the alias can stand for is a relation with such a column."""
+    relations = [name for known_as, name in reading.aliases if known_as == alias]
+    if not relations or any(one.kind == "function" and one.name.name == alias for one in reading.references):
+        return False  # a function in FROM goes by its own name
+    for name in relations:
+        found = names.relation(name) if name.name else False
+        if not isinstance(found, Relation) or field not in {column for column, _ in found.columns} | SYSTEM_COLUMNS:
+            return False
+    return True

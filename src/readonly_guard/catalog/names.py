@@ -1,0 +1,87 @@
+"""Which objects a name can mean in a session, as PostgreSQL resolves it (documentation 5.10.3, chapter 10).
+
+A relation or a type is the first of its name on the search path; pg_catalog comes first unless the path says where.
+A function or an operator is chosen among all of its name on the path by the types of its arguments, which are not
+known here: all that can be called with so many arguments are candidates.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from readonly_guard.catalog.objects import Objects
+from readonly_guard.catalog.snapshot import Cast, Function, Operator, Relation, Type
+from readonly_guard.domain import Name
+from readonly_guard.sql.bindings import is_system_relation
+from readonly_guard.sql.builtins import RELATIONS, TYPES
+
+__all__ = ["SYSTEM_COLUMNS", "Context", "Names"]
+
+SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+
+_CATALOG: Final = "pg_catalog"
+
+
+class Context(NamedTuple):
+    """A search path as it is set, and the role that ``$user`` stands for."""
+
+    path: tuple[str, ...]
+    user: str
+
+
+class Names:
+    """Resolves names in one context."""
+
+    def __init__(self, objects: Objects, context: Context) -> None:
+        self._objects = objects
+        named = [context.user if schema == "$user" else schema for schema in context.path]
+        schemas = tuple(dict.fromkeys(schema for schema in named if schema in objects.schemas))
+        self.schemas = schemas if _CATALOG in schemas else (_CATALOG, *schemas)
+        """In the order in which they are searched."""
+
+    def _searched(self, name: Name) -> tuple[str, ...]:
+        return self.schemas if name.schema is None else (name.schema,)
+
+    def relation(self, name: Name) -> Relation | bool:
+        """The relation; True when it is PostgreSQL's own, False when there is none."""
+        for schema in self._searched(name):
+            if (found := self._objects.relations.get((schema, name.name))) is not None:
+                return found
+            if name.name in RELATIONS.get(schema, ()) or (
+                name.schema is not None and is_system_relation(name) and schema in self._objects.schemas
+            ):
+                return True
+        return False
+
+    def type(self, name: Name) -> Type | bool:
+        """The type; True when it is built in, False when there is none."""
+        for schema in self._searched(name):
+            if (found := self._objects.types.get((schema, name.name))) is not None:
+                return found
+            if name.name in TYPES.get(schema, ()):
+                return True
+        return False
+
+    def functions(self, name: Name, arguments: int | None) -> list[Function]:
+        """The candidates that people made, for a call with so many arguments; None for any number."""
+        return [
+            one
+            for schema in self._searched(name)
+            for one in self._objects.functions.get((schema, name.name), ())
+            if arguments is None or _takes(one, arguments)
+        ]
+
+    def operators(self, name: Name) -> list[Operator]:
+        """The candidates that people made."""
+        return [one for schema in self._searched(name) for one in self._objects.operators.get((schema, name.name), ())]
+
+    def casts_to(self, type_name: str) -> list[Cast]:
+        """The casts that people have added to a built-in type."""
+        return self._objects.casts_to.get(type_name, [])
+
+
+def _takes(function: Function, arguments: int) -> bool:
+    least = function.arguments - function.defaults
+    if function.is_variadic:
+        return arguments >= least - 1
+    return least <= arguments <= function.arguments

@@ -1,0 +1,82 @@
+"""A snapshot's objects, found by oid and by name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TypeVar
+
+from readonly_guard.catalog.snapshot import (
+    Cast,
+    Function,
+    Operator,
+    OperatorClass,
+    Ref,
+    Relation,
+    Snapshot,
+    Type,
+)
+
+__all__ = ["AnyObject", "Objects"]
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+AnyObject = Relation | Function | Operator | Type | Cast | OperatorClass
+
+
+class Objects:
+    """Looks things up in a snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.schemas = frozenset(snapshot.schemas)
+        self.versions = {extension.name: extension.version for extension in snapshot.extensions}
+        self.by_ref: dict[Ref, AnyObject] = {}
+        self._put("relation", snapshot.relations)
+        self._put("function", snapshot.functions)
+        self._put("operator", snapshot.operators)
+        self._put("type", snapshot.types)
+        self._put("cast", snapshot.casts)
+        self._put("operator class", snapshot.operator_classes)
+        # a composite type is in pg_class, too, but nothing can be read from it
+        self.relations = {(one.schema, one.name): one for one in snapshot.relations if one.kind != "c"}
+        self.types = {(one.schema, one.name): one for one in snapshot.types}
+        self.functions: dict[tuple[str, str], list[Function]] = _grouped(
+            ((one.schema, one.name), one) for one in snapshot.functions
+        )
+        self.operators: dict[tuple[str, str], list[Operator]] = _grouped(
+            ((one.schema, one.name), one) for one in snapshot.operators
+        )
+        self.casts_of: dict[int, list[Cast]] = _grouped(
+            (oid, one) for one in snapshot.casts for oid in {one.source, one.target}
+        )
+        self.casts_to: dict[str, list[Cast]] = _grouped(
+            (one.target_name, one) for one in snapshot.casts if Ref("type", one.source) not in self.by_ref
+        )
+        """Between built-in types; a cast from a type that people made comes with that type."""
+        self.classes_of: dict[int, list[OperatorClass]] = _grouped(
+            (one.type, one) for one in snapshot.operator_classes if one.is_default
+        )
+
+    def _put(self, kind: str, objects: Iterable[AnyObject]) -> None:
+        for one in objects:
+            self.by_ref[Ref(kind, one.oid)] = one  # type: ignore[arg-type]
+
+    @property
+    def silent_casts(self) -> list[Cast]:
+        """Casts between built-in types that PostgreSQL applies unasked: any statement may run them."""
+        return [
+            one
+            for one in self.snapshot.casts
+            if one.context == "i"
+            and Ref("type", one.source) not in self.by_ref
+            and Ref("type", one.target) not in self.by_ref
+        ]
+
+
+def _grouped(pairs: Iterable[tuple[_Key, _Value]]) -> dict[_Key, list[_Value]]:
+    groups: defaultdict[_Key, list[_Value]] = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return dict(groups)

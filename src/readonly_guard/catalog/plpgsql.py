@@ -1,0 +1,201 @@
+"""Reads PL/pgSQL functions (PostgreSQL documentation, chapter 41), by an allow-list of their statements.
+
+PostgreSQL's own PL/pgSQL parser, in libpg_query, gives the statements and the SQL in them. It knows no types but the
+built-in ones, so a function is put to it with its types replaced, and the names are put back into the SQL that comes
+out. What the types of variables are, the tree does not say: every name in the body that is one of a type is taken for
+a variable's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+from readonly_guard.catalog.bodies import BOUNDS, Body, read_expressions, read_query, unreadable
+from readonly_guard.catalog.snapshot import Function
+from readonly_guard.domain import Name, Reading, Reason
+from readonly_guard.settings import ReadingSettings
+from readonly_guard.sql.libpg_query import LibPgQueryError, parse_plpgsql
+from readonly_guard.sql.scan import Scanned, scan_text
+
+__all__ = ["read_plpgsql"]
+
+# Statements and parts of them that run nothing but the expressions in them.
+_PLAIN: Final = frozenset(
+    f"PLpgSQL_{name}"
+    for name in """
+    function stmt_block stmt_assign stmt_if if_elsif stmt_case case_when stmt_loop stmt_while stmt_fori stmt_fors
+    stmt_forc stmt_foreach_a stmt_exit stmt_return stmt_return_next stmt_return_query stmt_raise raise_option
+    stmt_assert stmt_execsql stmt_perform stmt_getdiag diag_item stmt_open stmt_fetch stmt_close exception_block
+    exception condition var rec row recfield arrayelem type expr
+    """.split()
+)
+_DYNAMIC: Final = frozenset({"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors", "dynquery"})
+
+_QUERY: Final = 0  # RawParseMode of an expression's text: RAW_PARSE_DEFAULT, a whole statement
+_EXPRESSION: Final = 2  # RAW_PARSE_PLPGSQL_EXPR
+_ASSIGNMENTS: Final = frozenset({3, 4, 5})  # RAW_PARSE_PLPGSQL_ASSIGN1 to 3: target := expression
+_ASSIGNED_BY: Final = frozenset({"COLON_EQUALS", "ASCII_61"})
+
+_MODES: Final = {"o": "OUT ", "t": "OUT ", "b": "INOUT ", "v": "VARIADIC "}
+_MARK: Final = 'public."readonly-guard {}"'
+_SOME_TYPE: Final = 'public."readonly-guard"'
+"""A type that the parser does not know; of such a type it makes a variable that may hold anything."""
+
+
+def read_plpgsql(function: Function, types: Collection[tuple[str, str]], rules: ReadingSettings) -> Body:
+    """A PL/pgSQL function.
+
+    Args:
+        function: it.
+        types: schema and name of every type that people made.
+        rules: of the readings.
+    """
+    scanned = scan_text(function.body, BOUNDS)
+    if isinstance(scanned, Reason):
+        return unreadable(scanned.what)
+    body, marked = _without_types(scanned, types)
+    try:
+        trees = parse_plpgsql(f"{_header(function)} AS {_quoted(body)}".encode())
+    except LibPgQueryError:
+        return unreadable("PL/pgSQL that its parser does not know")
+    except (RecursionError, ValueError):
+        return unreadable("too deep a tree")
+    readings: list[Reading] = []
+    faults: list[tuple[str, str]] = []
+    if not trees:
+        return unreadable("nothing in it")
+    for kind, node in _nodes(trees):
+        if kind in _DYNAMIC:
+            faults.append(("RG-F01", "it runs SQL that it makes (EXECUTE)"))
+        elif kind not in _PLAIN:
+            faults.append(("RG-F03", f"a PL/pgSQL statement of the kind {kind.removeprefix('PLpgSQL_stmt_')}"))
+        elif kind == "PLpgSQL_expr":
+            found = _read_expr(node, marked, rules)
+            readings += found.readings
+            faults += found.faults
+    return Body(readings, faults, frozenset(_names(scanned)))
+
+
+def _header(function: Function) -> str:
+    """CREATE FUNCTION with the parameters' names, which the body assigns to, and types that the parser knows."""
+    parameters = ", ".join(
+        f"{_MODES.get(one.mode, '')}{_identifier(one.name)} {one.type or _SOME_TYPE}" for one in function.parameters
+    )
+    result = function.result if function.result not in {"", "SETOF "} else f"{function.result}{_SOME_TYPE}"
+    return f"CREATE FUNCTION f({parameters}) RETURNS {result} LANGUAGE plpgsql"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if name else ""
+
+
+def _quoted(body: str) -> str:
+    tag = "$body$"
+    while tag in body:
+        tag = f"${tag[1:-1]}_$"
+    return f"{tag}{body}{tag}"
+
+
+# --- types ----------------------------------------------------------------------------------------------------------
+
+
+def _without_types(scanned: Scanned, types: Collection[tuple[str, str]]) -> tuple[str, dict[str, str]]:
+    """The body with names of one's own types marked, and what the marks stand for.
+
+    Where a marked name was no type but a table or a function of the same name, the mark comes out again in the SQL that
+    names it, and is replaced by what it stands for.
+    """
+    text, tokens = scanned.text, scanned.tokens
+    pieces: list[str] = []
+    marked: dict[str, str] = {}
+    at = 0
+    for first, last in _types_in(scanned, types):
+        start, stop = tokens.starts[first], tokens.ends[last]
+        mark = _MARK.format(len(marked))
+        marked[mark] = text[start:stop].decode()
+        pieces += (text[at:start].decode(), mark)
+        at = stop
+    pieces.append(text[at:].decode())
+    return "".join(pieces), marked
+
+
+def _types_in(scanned: Scanned, types: Collection[tuple[str, str]]) -> Iterator[tuple[int, int]]:
+    """Where a qualified type stands, or ``name%TYPE`` or ``name%ROWTYPE``: its first and last token."""
+    kinds = scanned.tokens.kinds
+    index = 0
+    while index < len(kinds):
+        last = index
+        while kinds[last + 1 : last + 2] == ("ASCII_46",) and last + 2 < len(kinds):
+            last += 2
+        if kinds[last + 1 : last + 2] == ("ASCII_37",) and _word(scanned, last + 2) in {"type", "rowtype"}:
+            yield index, last + 2
+            index = last + 3
+        elif last > index and (_word(scanned, last - 2), _word(scanned, last)) in types:
+            yield last - 2, last
+            index = last + 1
+        else:
+            index = last + 1
+
+
+def _names(scanned: Scanned) -> Iterator[Name]:
+    """Every name in the body, qualified where it is."""
+    kinds = scanned.tokens.kinds
+    for index in range(len(kinds)):
+        if name := _word(scanned, index):
+            yield Name(name=name)
+            if index > 1 and kinds[index - 1] == "ASCII_46" and (schema := _word(scanned, index - 2)):
+                yield Name(name=name, schema=schema)
+
+
+def _word(scanned: Scanned, index: int) -> str:
+    """A token as a name, folded as PostgreSQL folds it; empty where it is none."""
+    tokens = scanned.tokens
+    if index >= len(tokens.kinds) or not (tokens.kinds[index] == "IDENT" or tokens.keywords[index]):
+        return ""
+    word = scanned.text[tokens.starts[index] : tokens.ends[index]].decode()
+    if word[:1] == '"':
+        return word[1:-1].replace('""', '"')
+    return "".join(chr(ord(letter) + 32) if "A" <= letter <= "Z" else letter for letter in word)
+
+
+# --- the tree -------------------------------------------------------------------------------------------------------
+
+
+def _nodes(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Every node of a PL/pgSQL tree, and the field that marks dynamic SQL."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, list):
+            stack += node
+        elif isinstance(node, dict):
+            for name, value in node.items():
+                if name.startswith("PLpgSQL_") or name in _DYNAMIC:
+                    yield name, value
+                stack.append(value)
+
+
+def _read_expr(node: dict[str, Any], marked: dict[str, str], rules: ReadingSettings) -> Body:
+    text, mode = str(node.get("query", "")), node.get("parseMode", _QUERY)
+    for mark, name in marked.items():
+        text = text.replace(mark, name)
+    if mode == _QUERY:
+        return read_query(text, rules)
+    if mode == _EXPRESSION:
+        return read_expressions(text, rules)
+    if mode in _ASSIGNMENTS and (sides := _assignment(text)) is not None:
+        return read_expressions(sides, rules)
+    return unreadable("an expression of an unknown kind")
+
+
+def _assignment(text: str) -> str | None:
+    """Both sides of an assignment as a list of expressions: a target's subscripts can call functions, too."""
+    scanned = scan_text(text, BOUNDS)
+    if isinstance(scanned, Reason):
+        return None
+    tokens = scanned.tokens
+    for kind, start, end in zip(tokens.kinds, tokens.starts, tokens.ends, strict=True):
+        if kind in _ASSIGNED_BY:
+            return f"{scanned.text[:start].decode()}, {scanned.text[end:].decode()}"
+    return None

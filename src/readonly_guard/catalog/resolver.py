@@ -1,0 +1,123 @@
+"""Settles the names of a statement against a catalog: the `readonly_guard.sql.Resolver` that knows a database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from readonly_guard.catalog.closure import Closure, Node
+from readonly_guard.catalog.meaning import Fault, Meaning, meanings
+from readonly_guard.catalog.names import Context
+from readonly_guard.catalog.snapshot import Ref, Relation, Snapshot, Type
+from readonly_guard.domain import Name, Reading, Reason, Reference, SearchPath, core_reason, split_identifiers
+from readonly_guard.errors import ConfigurationError
+from readonly_guard.settings import CatalogSettings, ReadingSettings
+
+__all__ = ["CatalogResolver"]
+
+_PART: Final = re.compile(r'"(?:[^"]|"")*"|[^."]+')
+_MOST_PATHS: Final = 16
+_QUERIES: Final = frozenset({"select", "explain", "copy_to", "declare_cursor", "prepare", "execute", "explain_execute"})
+
+
+class CatalogResolver:
+    """Allows what reads, as far as it can be followed.
+
+    Args:
+        snapshot: the catalog.
+        rules: of the readings.
+        settings: extensions known to the owner, and objects that are allowed by name.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, rules: ReadingSettings | None = None, settings: CatalogSettings | None = None
+    ) -> None:
+        self.snapshot = snapshot
+        self.closure = Closure(snapshot, rules, settings)
+        self._everywhere: dict[Context, tuple[Reason, ...]] = {}
+
+    @property
+    def digest(self) -> str:
+        """Which catalog this is."""
+        return self.snapshot.digest
+
+    @property
+    def size(self) -> int:
+        """How many objects it knows."""
+        return len(self.closure.objects.by_ref)
+
+    def judge(self, reading: Reading, path: SearchPath) -> list[Reason]:
+        """As :class:`readonly_guard.sql.Resolver`; on every search path that may be in force."""
+        if len(path.paths) > _MOST_PATHS:
+            return [core_reason("RG-T06", f"more than {_MOST_PATHS} search paths in one session; connect again")]
+        reasons: dict[Reason, None] = {}
+        for context in self.contexts(path):
+            if reading.kind in _QUERIES:
+                reasons.update(dict.fromkeys(self._runs_everywhere(context)))
+            for meaning in meanings(reading, self.closure.names(context)):
+                if (reason := self._reason(meaning, context)) is not None:
+                    reasons[reason] = None
+        return list(reasons)
+
+    def contexts(self, path: SearchPath) -> Iterator[Context]:
+        """Every context that a session may be in."""
+        for one in path.paths:
+            yield Context(self.default_path(path.user) if one is None else one, path.user)
+
+    def default_path(self, user: str) -> tuple[str, ...]:
+        """The search path that a session of this role begins with (ALTER ROLE … SET, ALTER DATABASE … SET)."""
+        snapshot = self.snapshot
+        value = snapshot.search_path
+        # the later win: all roles and databases, the database, the role, the role in the database
+        for role, of_database in (("", False), ("", True), (user, False), (user, True)):
+            for setting in snapshot.search_paths:
+                if (setting.role, setting.of_database) == (role, of_database):
+                    value = setting.value
+        return tuple(split_identifiers(value) or ())
+
+    def _runs_everywhere(self, context: Context) -> tuple[Reason, ...]:
+        known = self._everywhere.get(context)
+        if known is None:
+            chains = (self.closure.find(node) for node in self.closure.everywhere(context))
+            known = tuple(core_reason("RG-F03", str(chain)) for chain in chains if chain is not None)
+            self._everywhere[context] = known
+        return known
+
+    def _reason(self, meaning: Meaning, context: Context) -> Reason | None:
+        what, by = meaning
+        position = by.position if isinstance(by, Reference) else None
+        if isinstance(what, Fault):
+            return core_reason(what.code, what.why, position=position)
+        chain = self.closure.find(Node(what, context))
+        if chain is None:
+            return None
+        is_call = isinstance(by, Reference) and by.kind in {"function", "overload"} and len(chain.steps) == 1
+        return core_reason(chain.code if is_call else "RG-F03", str(chain), position=position)
+
+    def find(self, name: str, path: SearchPath | None = None) -> list[Node]:
+        """The objects of a name, for people who ask about one.
+
+        Args:
+            name: ``v``, ``public.v``, ``f``, ``d`` …, as SQL writes it.
+            path: where to look unqualified names up; by default where a session begins.
+
+        Raises:
+            ConfigurationError: it is not a name.
+        """
+        parts = split_identifiers(",".join(_PART.findall(name)))
+        if not parts or len(parts) > 2:  # noqa: PLR2004  schema and name
+            raise ConfigurationError(f"{name!r} is not a name; write name or schema.name")
+        wanted = Name(name=parts[-1], schema=parts[0] if len(parts) > 1 else None)
+        found: list[Node] = []
+        for context in self.contexts(path or SearchPath()):
+            names = self.closure.names(context)
+            refs: list[Ref] = []
+            if isinstance(relation := names.relation(wanted), Relation):
+                refs.append(Ref("relation", relation.oid))
+            elif isinstance(type_ := names.type(wanted), Type):  # a relation's own row type says nothing more
+                refs.append(Ref("type", type_.oid))
+            refs += [Ref("function", one.oid) for one in names.functions(wanted, None)]
+            refs += [Ref("operator", one.oid) for one in names.operators(wanted)]
+            found += [node for ref in refs if (node := Node(ref, context)) not in found]
+        return found

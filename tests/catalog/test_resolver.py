@@ -1,0 +1,161 @@
+"""How names are resolved, what is denied for being unknown, and what the owner may allow."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+
+from readonly_guard.catalog import CatalogResolver, capture, report
+from readonly_guard.catalog.extensions import shipped_extensions
+from readonly_guard.domain import SearchPath
+from readonly_guard.settings import AllowedObjectSettings, CatalogSettings, KnownExtensionSettings
+from readonly_guard.sql import Analyzer
+
+
+def codes(resolver, sql, *paths, user="reader"):
+    path = SearchPath(user=user, paths=paths or (None,))
+    return [reason.code for reason in Analyzer(resolver=resolver).analyse(sql, path).reasons]
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("SELECT * FROM nowhere", "RG-F04"),
+        ("SELECT * FROM no_schema.nothing", "RG-F04"),
+        ("SELECT * FROM pg_temp.t", "RG-F04"),
+        ("SELECT nothing_known(1)", "RG-F01"),
+        ("SELECT canary.nothing_known(1)", "RG-F01"),
+        ("SELECT 1 <=====> 2", "RG-F04"),
+        ("SELECT 1 OPERATOR(canary.===) 2", "RG-F04"),
+        ("SELECT 1::no_such_type", "RG-F04"),
+        ("SELECT 1::canary.int4", "RG-F04"),
+        ("SELECT canary.poke(1, 2, 3)", "RG-F01"),
+    ],
+)
+def test_what_is_not_known_is_denied(newest, sql, code):
+    assert codes(newest.resolver, sql, ("canary",)) == [code]
+
+
+def test_without_a_search_path_the_default_of_role_and_database_counts(newest):
+    statement = "SELECT lower(n) FROM t_shadowed.t"
+    assert codes(newest.resolver, statement) == []
+    for who, user in (("ROLE reader", "reader"), ("DATABASE postgres", "other")):
+        with psycopg.connect(newest.dsn, autocommit=True) as admin:
+            admin.execute(f"ALTER {who} SET search_path = t_shadowed")
+            try:
+                resolver = CatalogResolver(asyncio.run(capture(newest.dsn)))
+            finally:
+                admin.execute(f"ALTER {who} RESET search_path")
+        assert codes(resolver, statement, user=user) == ["RG-F03"]
+        # a role's setting is only its own
+        assert codes(resolver, statement, user="reader") == (["RG-F03"])
+
+
+def test_user_stands_for_the_role(newest):
+    path = ("$user", "canary")
+    assert codes(newest.resolver, "SELECT lower(n) FROM t_shadowed.t", path, user="t_shadowed") == ["RG-F03"]
+    assert codes(newest.resolver, "SELECT lower(n) FROM t_shadowed.t", path, user="reader") == []
+
+
+def test_pg_catalog_is_first_unless_the_path_says_where(newest):
+    # l_elsewhere has a function now(): as relations and types go, the first of a name wins
+    assert codes(newest.resolver, "SELECT * FROM pg_class", ("canary",)) == []
+    with psycopg.connect(newest.dsn, autocommit=True) as admin:
+        admin.execute("CREATE VIEW canary.pg_class AS SELECT canary.poke() AS n")
+        try:
+            resolver = CatalogResolver(asyncio.run(capture(newest.dsn)))
+        finally:
+            admin.execute("DROP VIEW canary.pg_class")
+    assert codes(resolver, "SELECT * FROM pg_class", ("canary",)) == []
+    assert codes(resolver, "SELECT * FROM pg_class", ("canary", "pg_catalog")) == ["RG-F03"]
+
+
+def test_every_path_that_may_be_in_force_is_asked(newest):
+    statement = "SELECT lower(n) FROM t_shadowed.t"
+    assert codes(newest.resolver, statement, ("canary",), ("t_shadowed",)) == ["RG-F03"]
+    assert codes(newest.resolver, statement, *[(f"s{number}",) for number in range(17)]) == ["RG-T06"]
+
+
+def test_the_owner_may_allow_an_object_by_name(newest):
+    allow = [
+        AllowedObjectSettings(object="function canary.poke(integer)", reason="a test"),
+        AllowedObjectSettings(object="relation t_view.v", reason="a test"),
+        AllowedObjectSettings(object="function t_named.f", reason="a test"),
+    ]
+    resolver = CatalogResolver(newest.snapshot, settings=CatalogSettings(allow=tuple(allow)))
+    assert codes(resolver, "SELECT canary.poke(1)") == []
+    assert codes(resolver, "SELECT canary.poke()") == ["RG-F02"]
+    assert codes(resolver, "SELECT * FROM t_view.v") == []
+    assert codes(resolver, "SELECT t_named.f(1)") == []
+    assert codes(resolver, "SELECT t_named.g(1)") == ["RG-F02"]
+
+
+def test_an_extension_is_known_by_name_and_version(newest):
+    statement = "SELECT canary.similarity('a', 'b')"
+    assert codes(newest.resolver, statement) == []
+    assert codes(newest.resolver, "SELECT canary.set_limit(0.5)") == ["RG-F02"]
+    other = KnownExtensionSettings(name="pg_trgm", at_least="7", below="8")
+    resolver = CatalogResolver(newest.snapshot, settings=CatalogSettings(extensions=(other,)))
+    assert codes(resolver, statement) == ["RG-F01"]
+    newer = msgspec.structs.replace(
+        newest.snapshot,
+        extensions=tuple(
+            msgspec.structs.replace(one, version="2.0") if one.name == "pg_trgm" else one
+            for one in newest.snapshot.extensions
+        ),
+    )
+    assert codes(CatalogResolver(newer), statement) == ["RG-F01"]
+
+
+def test_a_cast_between_built_in_types_is_in_every_statement(newest):
+    with psycopg.connect(newest.dsn, autocommit=True) as admin:
+        admin.execute(
+            "CREATE FUNCTION canary.c(point) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT canary.poke()';"
+            "CREATE CAST (point AS int) WITH FUNCTION canary.c(point) AS IMPLICIT"
+        )
+        try:
+            resolver = CatalogResolver(asyncio.run(capture(newest.dsn)))
+        finally:
+            admin.execute("DROP CAST (point AS int); DROP FUNCTION canary.c(point)")
+    assert codes(resolver, "SELECT 1 + point '(1,1)'") == ["RG-F03"]
+    assert codes(resolver, "SELECT 1") == ["RG-F03"]
+    assert codes(resolver, "SHOW server_version") == []
+
+
+def test_the_place_in_the_statement_is_told(newest):
+    (reason,) = Analyzer(resolver=newest.resolver).analyse("SELECT 'ö', canary.poke()").reasons
+    assert (reason.code, reason.position, reason.what) == (
+        "RG-F02",
+        13,
+        "function canary.poke(): it is volatile; declare it STABLE if it only reads",
+    )
+
+
+def test_the_report_names_what_the_traps_are_made_of(newest):
+    found = {finding.title: str(finding.chain) for finding in report(newest.resolver)}
+    assert "view t_view.v" in found
+    assert found["view t_view_of_views.d"].count("→") == 4
+    assert "table t_policy.t" in found
+    assert "policy own" in found["table t_policy.t"]
+    assert "foreign table t_foreign_table.t" in found
+    assert not [title for title in found if " l_view." in title or " l_types." in title]
+
+
+def test_a_defect_of_the_resolver_is_a_denial(newest):
+    class Broken:
+        def judge(self, reading, path):
+            raise KeyError("canary")
+
+    (reason,) = Analyzer(resolver=Broken()).analyse("SELECT 1").reasons
+    assert reason.code == "RG-F03"
+    assert "canary" not in reason.what
+
+
+def test_the_documentation_lists_the_extensions_that_are_known():
+    text = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="utf-8")
+    listed = text.partition("Known extensions: ")[2].partition(", each within")[0]
+    assert listed.replace("`", "").split() == [one.name for one in shipped_extensions()]

@@ -1,0 +1,316 @@
+-- Reads that write when nobody guards them. Each item is made in a schema of its own, t_NAME, which is first on the
+-- search path of its statements; `canary.poke` writes, and whatever reaches it is a trap. Functions that reach it are
+-- declared immutable or stable: PostgreSQL believes them, and so would whoever looks at volatility alone.
+
+-- item: function
+-- run: SELECT canary.poke()
+-- run: SELECT 1 LIMIT canary.poke()
+-- run: SELECT 1 ORDER BY canary.poke()
+-- run: VALUES (canary.poke())
+-- run: SELECT * FROM canary.poke()
+-- run: SELECT sum(1) OVER (ORDER BY canary.poke())
+-- run: SELECT 1 WHERE EXISTS (SELECT 1 WHERE canary.poke() > 0)
+-- run: SELECT "canary"."poke"()
+-- run: SELECT canary.U&"p\006fke"() AS y FROM (SELECT 1) x
+-- run: WITH x AS (SELECT canary.poke(1)) SELECT * FROM x
+-- run: EXPLAIN ANALYZE SELECT canary.poke()
+-- run: SELECT COALESCE(NULL, canary.poke())
+-- run: SELECT ARRAY[canary.poke()]
+
+-- item: view
+CREATE VIEW v AS SELECT canary.poke() AS n;
+-- run: SELECT * FROM v
+-- run: TABLE v
+-- run: SELECT 1 FROM v a JOIN v b ON a.n = b.n
+-- run: EXPLAIN ANALYZE SELECT * FROM v
+-- run: COPY (SELECT * FROM v) TO STDOUT
+-- run: SELECT (SELECT n FROM v)
+-- run: WITH x AS (SELECT * FROM v) SELECT * FROM x
+
+-- item: view_of_views
+CREATE VIEW a AS SELECT 1 AS n WHERE canary.poke() > 0;
+CREATE VIEW b AS SELECT n FROM a;
+CREATE VIEW c AS SELECT * FROM b;
+CREATE VIEW d AS WITH q AS (SELECT (SELECT max(n) FROM c) AS n) SELECT * FROM q;
+-- run: SELECT * FROM d
+
+-- item: view_of_builtins
+CREATE VIEW next AS SELECT nextval('canary.counter') AS n;
+-- run: SELECT * FROM next
+
+-- item: view_of_large_object
+CREATE VIEW v AS SELECT lo_create(0) AS n;
+-- run: SELECT * FROM v
+
+-- item: stable_plpgsql
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN canary.poke(); END $$;
+-- run: SELECT f()
+-- run: SELECT t_stable_plpgsql.f()
+-- run: SELECT * FROM f()
+
+-- item: three_deep
+CREATE FUNCTION a() RETURNS int LANGUAGE sql STABLE AS 'SELECT canary.poke()';
+CREATE FUNCTION b() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN IF true THEN RETURN (SELECT t_three_deep.a()); END IF; RETURN 0; END $$;
+CREATE FUNCTION c() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT t_three_deep.b()';
+-- run: SELECT c()
+
+-- item: recursive
+CREATE FUNCTION a(n int) RETURNS int LANGUAGE plpgsql STABLE AS
+$$ BEGIN IF n > 0 THEN RETURN t_recursive.b(n - 1); END IF; RETURN 0; END $$;
+CREATE FUNCTION b(n int) RETURNS int LANGUAGE plpgsql STABLE AS
+$$ BEGIN IF n > 0 THEN RETURN t_recursive.a(n - 1); END IF; RETURN canary.poke(); END $$;
+-- run: SELECT a(3)
+-- run: SELECT b(2)
+
+-- item: atomic since 14
+CREATE FUNCTION f() RETURNS int LANGUAGE sql STABLE BEGIN ATOMIC SELECT 1; SELECT canary.poke(); END;
+CREATE FUNCTION g() RETURNS int LANGUAGE sql STABLE RETURN canary.poke() + 1;
+-- run: SELECT f()
+-- run: SELECT g()
+
+-- item: atomic_builtin since 14
+CREATE FUNCTION f() RETURNS bigint LANGUAGE sql STABLE BEGIN ATOMIC SELECT nextval('canary.counter'); END;
+-- run: SELECT f()
+
+-- item: dynamic
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE n int; BEGIN EXECUTE 'SELECT canary.po' || 'ke()' INTO n; RETURN n; END $$;
+-- run: SELECT f()
+
+-- item: dynamic_loop
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE r record; BEGIN FOR r IN EXECUTE 'SELECT canary.poke()' LOOP NULL; END LOOP; RETURN 1; END $$;
+-- run: SELECT f()
+
+-- item: dynamic_return
+CREATE FUNCTION f() RETURNS SETOF int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN QUERY EXECUTE 'SELECT canary.poke()'; END $$;
+-- run: SELECT f()
+
+-- item: plpgsql_corners
+CREATE FUNCTION in_subscript() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE a int[] := '{1,2}'; BEGIN a[canary.poke()] := 3; RETURN 1; END $$;
+CREATE FUNCTION in_raise() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE DEBUG 'x %', canary.poke(); RETURN 1; END $$;
+CREATE FUNCTION in_condition() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN IF canary.poke() > 5 THEN RETURN 0; END IF; RETURN 1; END $$;
+CREATE FUNCTION in_default() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE n int := canary.poke(); BEGIN RETURN n; END $$;
+CREATE FUNCTION in_loop() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN FOR i IN 1..canary.poke() LOOP NULL; END LOOP; RETURN 1; END $$;
+CREATE FUNCTION in_cursor() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE c CURSOR FOR SELECT canary.poke(); n int; BEGIN OPEN c; FETCH c INTO n; RETURN n; END $$;
+CREATE FUNCTION in_handler() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN 1 / 0; EXCEPTION WHEN division_by_zero THEN RETURN canary.poke(); END $$;
+CREATE FUNCTION in_case() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN CASE canary.poke() WHEN 5 THEN RETURN 0; ELSE RETURN 1; END CASE; END $$;
+CREATE FUNCTION in_perform() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM * FROM (SELECT canary.poke()) x; RETURN 1; END $$;
+CREATE FUNCTION in_query() RETURNS SETOF int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN QUERY SELECT canary.poke(); END $$;
+-- run: SELECT in_subscript()
+-- run: SELECT in_raise()
+-- run: SELECT in_condition()
+-- run: SELECT in_default()
+-- run: SELECT in_loop()
+-- run: SELECT in_cursor()
+-- run: SELECT in_handler()
+-- run: SELECT in_case()
+-- run: SELECT in_perform()
+-- run: SELECT in_query()
+
+-- item: plpgsql_domain
+CREATE FUNCTION checked(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN true; END $$;
+CREATE DOMAIN d AS int CHECK (t_plpgsql_domain.checked(VALUE));
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE n t_plpgsql_domain.d; BEGIN n := 3; RETURN n; END $$;
+-- run: SELECT f()
+
+-- item: operator
+CREATE FUNCTION op(int, int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 1; END $$;
+CREATE OPERATOR <-> (LEFTARG = int, RIGHTARG = int, FUNCTION = op);
+-- run: SELECT 1 <-> 2
+-- run: SELECT 1 OPERATOR(t_operator.<->) 2
+-- run: SELECT 1 <-> 2 IS NULL
+
+-- item: operator_of_builtin
+CREATE OPERATOR <-> (LEFTARG = int, RIGHTARG = int, FUNCTION = pg_try_advisory_xact_lock);
+-- run: SELECT 1 <-> 2
+
+-- item: equals
+CREATE TYPE c AS (n int);
+CREATE FUNCTION eq(c, c) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN true; END $$;
+CREATE OPERATOR = (LEFTARG = c, RIGHTARG = c, FUNCTION = eq);
+CREATE TABLE t (v c);
+INSERT INTO t VALUES (ROW(1));
+CREATE OPERATOR >= (LEFTARG = c, RIGHTARG = c, FUNCTION = eq);
+CREATE OPERATOR <= (LEFTARG = c, RIGHTARG = c, FUNCTION = eq);
+-- run: SELECT v = v FROM t
+-- run: SELECT CASE v WHEN v THEN 1 END FROM t
+-- run: SELECT v IN (v) FROM t
+-- run: SELECT NULLIF(v, v) FROM t
+-- run: SELECT v IS DISTINCT FROM v FROM t
+-- run: SELECT v BETWEEN v AND v FROM t
+-- run: SELECT 1 FROM t a JOIN t b USING (v)
+-- run: SELECT 1 FROM t a NATURAL JOIN t b
+-- run: SELECT v IN (SELECT v FROM t) FROM t
+-- run: SELECT v = ANY (ARRAY[v]) FROM t
+
+-- item: cast
+CREATE TYPE c AS (n int);
+CREATE TABLE t (v c);
+INSERT INTO t VALUES (ROW(1));
+CREATE FUNCTION to_text(c) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 'x'; END $$;
+CREATE FUNCTION to_int(c) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 3; END $$;
+CREATE CAST (c AS text) WITH FUNCTION to_text(c);
+CREATE CAST (c AS int) WITH FUNCTION to_int(c) AS IMPLICIT;
+-- run: SELECT v::text FROM t
+-- run: SELECT CAST(v AS text) FROM t
+-- run: SELECT v + 1 FROM t
+-- run: SELECT ROW(1)::c + 2
+-- run: SELECT abs(v) FROM t
+
+-- item: json_cast
+CREATE TYPE c AS ENUM ('a');
+CREATE TABLE t (v c);
+INSERT INTO t VALUES ('a');
+CREATE FUNCTION j(c) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN '1'::json; END $$;
+CREATE CAST (c AS json) WITH FUNCTION j(c);
+-- run: SELECT to_json(v) FROM t
+-- run: SELECT row_to_json(t) FROM t
+
+-- item: domain
+CREATE FUNCTION checked(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN true; END $$;
+CREATE DOMAIN d AS int CHECK (checked(VALUE));
+CREATE DOMAIN dd AS d;
+CREATE TYPE c AS (n d);
+CREATE TABLE t (v d);
+INSERT INTO t VALUES (NULL);
+CREATE FUNCTION takes(d) RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN 1; END $$;
+CREATE FUNCTION gives() RETURNS d LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+-- run: SELECT 1::d
+-- run: SELECT CAST('1' AS d)
+-- run: SELECT 1::dd
+-- run: SELECT d '1'
+-- run: SELECT '{1}'::d[]
+-- run: SELECT ROW(1)::c
+-- run: SELECT takes(1)
+-- run: SELECT gives()
+-- run: SELECT json_populate_record(NULL::c, '{"n": 1}')
+-- run: SELECT json_populate_record(t, '{"v": 1}') FROM t
+-- run: SELECT * FROM json_to_record('{"n": 1}') AS x(n d)
+-- run: SELECT json_populate_record(NULL::t, '{"v": 1}')
+-- run: SELECT d(1)
+
+-- item: domain_of_builtin
+CREATE DOMAIN d AS bigint CHECK (nextval('canary.counter') > 0);
+-- run: SELECT 1::d
+
+-- item: attribute
+CREATE TABLE t (n int);
+INSERT INTO t VALUES (1);
+CREATE FUNCTION touched(t) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 1; END $$;
+CREATE FUNCTION any_touched(anyelement) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 1; END $$;
+-- run: SELECT t.touched FROM t
+-- run: SELECT (t).touched FROM t
+-- run: SELECT x.touched FROM t x
+-- run: SELECT touched(t) FROM t
+-- run: SELECT x.touched FROM t x
+-- run: SELECT t_attribute.t.touched FROM t_attribute.t
+-- run: SELECT (SELECT t.touched) FROM t
+
+-- item: policy
+CREATE TABLE t (n int);
+INSERT INTO t VALUES (1);
+ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON t FOR SELECT USING (canary.poke() > 0);
+CREATE VIEW v AS SELECT * FROM t;
+ALTER VIEW v OWNER TO reader;
+-- run: SELECT * FROM t
+-- run: SELECT * FROM v
+-- run: SELECT count(*) FROM t
+
+-- item: shadowed
+CREATE TABLE t (n varchar);
+INSERT INTO t VALUES ('A');
+CREATE FUNCTION lower(varchar) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 'x'; END $$;
+-- run: SELECT lower(n) FROM t
+-- run: SELECT LOWER(t.n) FROM t
+
+-- item: aggregate
+CREATE FUNCTION step(int, int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 1; END $$;
+CREATE AGGREGATE total(int) (SFUNC = step, STYPE = int, INITCOND = '0');
+-- run: SELECT total(1)
+-- run: SELECT total(n) OVER () FROM (VALUES (1)) x(n)
+-- run: SELECT total(1) FILTER (WHERE true)
+
+-- item: aggregate_end
+CREATE FUNCTION fin(bigint) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 1; END $$;
+CREATE AGGREGATE total(int) (SFUNC = int4_sum, STYPE = bigint, FINALFUNC = fin);
+-- run: SELECT total(1)
+
+-- item: default
+CREATE FUNCTION f(a int DEFAULT canary.poke()) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT a';
+-- run: SELECT f()
+
+-- item: named
+CREATE FUNCTION f(a int, b int DEFAULT 2, VARIADIC c int[] DEFAULT '{}') RETURNS int LANGUAGE sql VOLATILE AS 'SELECT canary.poke()';
+CREATE FUNCTION g(a int, b int DEFAULT 2) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT canary.poke()';
+-- run: SELECT g(a => 1)
+-- run: SELECT g(b => 1, a => 2)
+-- run: SELECT f(1)
+-- run: SELECT f(1, 2, 3, 4)
+-- run: SELECT f(1, 2, VARIADIC ARRAY[1])
+
+-- item: operator_class
+CREATE TYPE c AS ENUM ('a', 'b');
+CREATE DOMAIN unused AS int;
+CREATE TYPE r AS (n int);
+CREATE TABLE t (v r);
+INSERT INTO t VALUES (ROW(1)), (ROW(2));
+CREATE FUNCTION lt(r, r) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN true; END $$;
+CREATE FUNCTION cmp(r, r) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 0; END $$;
+CREATE OPERATOR <<< (LEFTARG = r, RIGHTARG = r, FUNCTION = lt);
+CREATE OPERATOR <<= (LEFTARG = r, RIGHTARG = r, FUNCTION = lt);
+CREATE OPERATOR === (LEFTARG = r, RIGHTARG = r, FUNCTION = lt);
+CREATE OPERATOR >>> (LEFTARG = r, RIGHTARG = r, FUNCTION = lt);
+CREATE OPERATOR >>= (LEFTARG = r, RIGHTARG = r, FUNCTION = lt);
+CREATE OPERATOR CLASS mine DEFAULT FOR TYPE r USING btree AS OPERATOR 1 <<<, OPERATOR 2 <<=, OPERATOR 3 ===, OPERATOR 4 >>=, OPERATOR 5 >>>, FUNCTION 1 cmp(r, r);
+-- run: SELECT v FROM t ORDER BY v
+-- run: SELECT DISTINCT v FROM t
+-- run: SELECT v FROM t UNION SELECT v FROM t
+-- run: SELECT v FROM t GROUP BY v
+
+-- item: index
+CREATE TABLE t (n int);
+CREATE FUNCTION f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 1; END $$;
+CREATE INDEX i ON t ((n + f(1)));
+-- run: SELECT * FROM t WHERE n + 1 = 2
+
+-- item: check
+CREATE TABLE t (n int);
+CREATE FUNCTION f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 1; END $$;
+CREATE TABLE child (CHECK (n > f(1))) INHERITS (t);
+-- run: SELECT * FROM t WHERE n > 5
+
+-- item: foreign_table
+CREATE EXTENSION IF NOT EXISTS file_fdw SCHEMA canary;
+CREATE SERVER IF NOT EXISTS files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE t (n int) SERVER files OPTIONS (program 'touch canary-file; echo 1');
+CREATE TABLE p (n int) PARTITION BY LIST (n);
+CREATE FOREIGN TABLE p1 PARTITION OF p FOR VALUES IN (1) SERVER files OPTIONS (program 'touch canary-file; echo 1');
+CREATE TABLE parent (n int);
+CREATE FOREIGN TABLE child () INHERITS (parent) SERVER files OPTIONS (program 'touch canary-file; echo 1');
+CREATE VIEW v AS SELECT * FROM parent;
+-- run: SELECT * FROM t
+-- run: SELECT * FROM p
+-- run: SELECT * FROM parent
+-- run: SELECT * FROM v
+
+-- item: internal
+CREATE FUNCTION harmless(regclass) RETURNS bigint LANGUAGE internal STABLE AS 'nextval_oid';
+-- run: SELECT harmless('canary.counter')
+
+-- item: definer
+CREATE SCHEMA t_definer_other;
+CREATE FUNCTION t_definer_other.inner_one() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT canary.poke()';
+CREATE FUNCTION inner_one() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = t_definer_other AS $$ BEGIN RETURN inner_one(); END $$;
+GRANT USAGE ON SCHEMA t_definer_other TO reader;
+-- run: SELECT f()
+
+-- item: crosstab
+CREATE EXTENSION IF NOT EXISTS tablefunc SCHEMA canary;
+-- run: SELECT * FROM canary.crosstab('SELECT 1, 2, canary.poke()') AS c(a int, b int)
+
+-- item: quoted
+CREATE FUNCTION "Poke it"() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT canary.poke()';
+CREATE VIEW "A View" AS SELECT "Poke it"() AS n;
+-- run: SELECT "Poke it"()
+-- run: SELECT * FROM "A View"
