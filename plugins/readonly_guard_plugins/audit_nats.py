@@ -114,6 +114,8 @@ class AuditNats:
                 tls=self._tls,
                 user_credentials=None if settings.credentials is None else str(settings.credentials),
                 connect_timeout=max(1, round(settings.timeout_s)),
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
                 allow_reconnect=False,  # the feed begins anew from what is safe
                 error_cb=_ignore,  # what fails here fails at the caller too
             )

@@ -8,13 +8,16 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from readonly_guard import ConfigurationError, Guard, Session, Settings
+from readonly_guard.audit import Journal, SigningKey
 from readonly_guard.audit.export import FORMATS
+from readonly_guard.domain import CompletionRecord
 from readonly_guard.settings import JournalSettings, PolicySettings, UpstreamSettings
 from readonly_guard_cli.audit.export import _Format as export_formats
 
@@ -439,3 +442,51 @@ class TestForward:
         finally:
             process.kill()
             process.communicate()
+
+
+class TestRetain:
+    @pytest.fixture
+    def old(self, run, tmp_path):
+        """A journal of three segments, eleven years old."""
+        run("audit", "keygen", tmp_path / "signing.key")
+        key = SigningKey.load(tmp_path / "signing.key")
+        path = tmp_path / "old"
+        then = datetime(2014, 1, 1, tzinfo=UTC)
+        with Journal.open(path, segment_bytes=10, signing_key=key, clock=lambda: then) as log:
+            for _ in range(3):
+                log.append(
+                    CompletionRecord(
+                        decision_id="d", time="2014-01-01T00:00:00.000000Z", rows=1, bytes=1, duration_us=1, sqlstate=""
+                    )
+                )
+                log.commit()
+        return path
+
+    def test_it_says_first_and_removes_with_yes(self, run, old, tmp_path):
+        ended = run("audit", "retain", old)
+        assert ended.status == 0
+        assert "chain old: 1 segments" in ended.out
+        assert "nothing was removed: say --yes" in ended.out
+        assert run("audit", "retain", old, "--yes").status == 2
+        assert len(list(old.glob("*.jsonl"))) == 3
+        ended = run("audit", "retain", old, "--yes", "--signing-key", tmp_path / "signing.key")
+        assert ended.status == 0
+        assert len(list(old.glob("*.jsonl"))) == 2
+        verified = run("audit", "verify", old)
+        assert verified.status == 0
+        assert "removed by retention, as a signed record says: the 2 records before them" in verified.out
+        assert "removed" in run("audit", "show", old).out
+        assert "nothing is older than 10y" in run("audit", "retain", old).out
+
+    @pytest.mark.parametrize("keep", ["4y", "30d"])
+    def test_less_than_five_years_are_refused(self, run, old, keep):
+        ended = run("audit", "retain", old, "--keep", keep, "--yes")
+        assert ended.status == 2
+        assert "at least five years" in ended.err
+        assert run("audit", "retain", old, "--keep", keep, "--less-than-five-years", "test data").status == 0
+
+    @pytest.mark.parametrize("keep", ["", "10", "0y", "-1y", "10 years", "1e3d"])
+    def test_a_period_that_is_none(self, run, old, keep):
+        ended = run("audit", "retain", old, "--keep", keep)
+        assert ended.status == 2
+        assert "write 10y or 4000d" in ended.err

@@ -9,6 +9,7 @@ from readonly_guard.audit.journal import Durability, Journal
 from readonly_guard.audit.keys import KeyRing, SigningKey
 from readonly_guard.audit.plugin import CommitWatch, JournalPlugin
 from readonly_guard.audit.recovery import Recovery
+from readonly_guard.audit.retention import LEAST_DAYS, Removal, carry_out, plan_retention
 from readonly_guard.audit.selection import Selection, parse_moment
 from readonly_guard.audit.verify import (
     Anchor,
@@ -24,6 +25,7 @@ from readonly_guard.domain import Entry
 
 __all__ = [
     "GENESIS",
+    "LEAST_DAYS",
     "Anchor",
     "Chain",
     "CommitWatch",
@@ -40,13 +42,16 @@ __all__ = [
     "Position",
     "Progress",
     "Recovery",
+    "Removal",
     "Selection",
     "SigningKey",
     "Verification",
+    "carry_out",
     "find_chains",
     "journal_bytes",
     "parse_head",
     "parse_moment",
+    "plan_retention",
     "raw_lines",
     "read",
     "read_all",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,7 +17,11 @@ from readonly_guard.audit.segments import Segment, lines, list_segments
 from readonly_guard.domain import Entry
 from readonly_guard.errors import ConfigurationError
 
-__all__ = ["Chain", "find_chains", "journal_bytes", "raw_lines", "read", "read_all"]
+__all__ = ["CUSTODY", "Chain", "find_chains", "journal_bytes", "raw_lines", "read", "read_all"]
+
+
+CUSTODY: Final = "custody"
+"""The chain of what people did with the log: see `readonly_guard.audit.custody`."""
 
 
 class Chain(NamedTuple):

@@ -15,16 +15,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from readonly_guard.audit.chains import CUSTODY
 from readonly_guard.audit.journal import Journal, JournalBusy
 from readonly_guard.audit.keys import SigningKey
 from readonly_guard.domain import LogRecord, ReadingRecord
 from readonly_guard.errors import ConfigurationError, LogUnavailable
 from readonly_guard.moments import rfc3339, utc_now
 
-__all__ = ["CUSTODY", "actor", "record_custody", "record_reading"]
-
-CUSTODY: Final = "custody"
-"""The name of the chain."""
+__all__ = ["actor", "record_custody", "record_reading"]
 
 _PATIENCE_S: Final = 5.0
 _STEP_S: Final = 0.02

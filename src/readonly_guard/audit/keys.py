@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from readonly_guard.audit.chain import canonical
-from readonly_guard.domain import SealRecord
+from readonly_guard.domain import RetentionRecord, SealRecord
 from readonly_guard.errors import ConfigurationError
 
 __all__ = ["KeyRing", "SigningKey"]
@@ -39,7 +39,7 @@ _PREFIX: Final = b"readonly-guard signature v1\n"
 _SUFFIX: Final = ".pub"
 _ID_DIGITS: Final = 16
 
-_Signed = TypeVar("_Signed", bound=SealRecord)
+_Signed = TypeVar("_Signed", SealRecord, RetentionRecord)
 
 
 class SigningKey:
@@ -139,7 +139,7 @@ class KeyRing:
         """The names of the keys."""
         return tuple(sorted(self._keys))
 
-    def objection(self, record: SealRecord) -> str | None:
+    def objection(self, record: SealRecord | RetentionRecord) -> str | None:
         """Why a signature is not to be believed, in words; None when it is right."""
         key = self._keys.get(record.key_id)
         if key is None:

@@ -17,9 +17,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from readonly_guard.audit.chain import GENESIS, Head, Line, content, explain, is_seal
-from readonly_guard.audit.chains import Chain, find_chains
+from readonly_guard.audit.chains import CUSTODY, Chain, find_chains
 from readonly_guard.audit.keys import KeyRing
 from readonly_guard.audit.segments import Segment, follow, list_segments, torn_files
+from readonly_guard.audit.starts import removed_heads
 from readonly_guard.domain import SealRecord
 from readonly_guard.errors import ConfigurationError
 
@@ -44,10 +45,12 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """What a check of one chain found.
 
-    ``records`` and ``head`` are how far the chain is right from its beginning; behind ``first_fault`` nothing was
+    ``records`` and ``head`` are how far the chain is right; behind ``first_fault`` nothing was
     looked at, because nothing there can be told from an invention. ``torn`` names the files with torn tails that
-    recoveries after a crash have set aside; they are no fault. ``seals`` counts signed heads, ``signed`` is the last of
-    them, ``signed_at`` its time, ``key_ids`` who signed; what follows ``signed`` is held by the hash chain only.
+    recoveries after a crash have set aside; they are no fault. ``removed`` is how many records retention has removed
+    from the beginning, by its signed record; ``records`` are those that are there. ``seals`` counts signed heads,
+    ``signed`` is the last of them, ``signed_at`` its time, ``key_ids`` who signed; what follows ``signed`` is held by
+    the hash chain only.
     """
 
     chain: str
@@ -57,6 +60,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     head: Head
     first_fault: Fault | None = None
     torn: tuple[str, ...] = ()
+    removed: int = 0
     seals: int = 0
     signed: Head = Head()
     signed_at: str = ""
@@ -99,7 +103,8 @@ def verify(
     anchors = [] if expected_head is None else [Anchor(head=parse_head(expected_head))]
     if not list_segments(path):
         raise ConfigurationError(f"{path}: holds no journal (no file journal-<20 digits>.jsonl)")
-    (found,) = _verify([Chain(path.resolve().name, path)], anchors, public_keys, progress)
+    chain = Chain(path.resolve().name, path)
+    (found,) = _verify(path, [chain], anchors, public_keys, progress)
     return found
 
 
@@ -115,7 +120,7 @@ def verify_all(
     An anchor must be held by some chain. One that none holds is a fault of the chain it names, and where that is not
     there any more, of a chain without records.
     """
-    return _verify(find_chains(path), list(anchors), public_keys, progress)
+    return _verify(path, find_chains(path), list(anchors), public_keys, progress)
 
 
 def parse_head(text: str) -> Head:
@@ -151,6 +156,7 @@ def read_anchors(path: Path) -> list[Anchor]:
 
 
 def _verify(
+    journal: Path,
     chains: list[Chain],
     anchors: list[Anchor],
     public_keys: KeyRing | None,
@@ -162,15 +168,25 @@ def _verify(
     checks = []
     for chain in chains:
         keys = public_keys or KeyRing.beside(chain.path)
-        check = _Check(chain, keys, watched, told, must_be_signed=public_keys is not None)
+        starts = _starts(journal, chain, public_keys)
+        check = _Check(chain, keys, watched, told, starts, must_be_signed=public_keys is not None)
         check.run()
         checks.append(check)
     found = [check.result() for check in checks]
     names = {anchor.chain for anchor in anchors}
     for anchor in anchors:
-        if anchor.head.seq and not any(check.seen.get(anchor.head.seq) == anchor.head.hash for check in checks):
+        if anchor.head.seq and not any(check.holds(anchor) for check in checks):
             _blame(anchor, checks, found, is_renamed=names.isdisjoint(check.chain.name for check in checks))
     return found
+
+
+def _starts(journal: Path, chain: Chain, public_keys: KeyRing | None) -> dict[int, str]:
+    """Behind which records a chain may begin, because a signed record says that what was before was removed."""
+    for place in (journal / CUSTODY, journal.parent / CUSTODY):
+        keys = public_keys or KeyRing.beside(place)
+        if starts := removed_heads(place, chain.name, keys):
+            return starts
+    return {}
 
 
 def _blame(anchor: Anchor, checks: list[_Check], found: list[Verification], *, is_renamed: bool) -> None:
@@ -217,7 +233,14 @@ class _Check:
     """One chain being checked."""
 
     def __init__(
-        self, chain: Chain, keys: KeyRing, watched: frozenset[int], told: _Told, *, must_be_signed: bool
+        self,
+        chain: Chain,
+        keys: KeyRing,
+        watched: frozenset[int],
+        told: _Told,
+        starts: dict[int, str],
+        *,
+        must_be_signed: bool,
     ) -> None:
         self.chain = chain
         self.seen: dict[int, str] = {}
@@ -228,11 +251,16 @@ class _Check:
         self._must_be_signed = must_be_signed
         self._segments = list_segments(chain.path)
         self._seq, self._hash = 0, GENESIS
+        self._starts = starts
+        self._removed = 0
         self._fault: Fault | None = None
         self._seals: list[SealRecord] = []
 
     def run(self) -> None:
         """Follow the chain through its segments until the first fault."""
+        before = self._segments[0].first - 1
+        if before in self._starts:
+            self._seq, self._hash, self._removed = before, self._starts[before], before
         for number, segment in enumerate(self._segments, 1):
             self._check(segment)
             if self._fault is None and self._seals and number < len(self._segments):
@@ -248,16 +276,24 @@ class _Check:
         return Verification(
             chain=self.chain.name,
             ok=self._fault is None,
-            records=self._seq,
+            records=self._seq - self._removed,
             segments=len(self._segments),
             head=Head(seq=self._seq, hash=self._hash),
             first_fault=self._fault,
             torn=torn_files(self.chain.path),
+            removed=self._removed,
             seals=len(self._seals),
             signed=Head() if last is None else Head(seq=last.head_seq, hash=last.head_hash),
             signed_at="" if last is None else last.time,
             key_ids=tuple(sorted({seal.key_id for seal in self._seals})),
         )
+
+    def holds(self, anchor: Anchor) -> bool:
+        """Whether a head that was kept is here, or was removed by retention, as a signed record says."""
+        seq, digest = anchor.head.seq, anchor.head.hash
+        if seq <= self._removed and anchor.chain in {"", self.chain.name}:
+            return self._starts.get(seq, digest) == digest
+        return self.seen.get(seq) == digest
 
     def missing(self, anchor: Head) -> Fault:
         """That a chain which is right in itself does not hold a head that was kept."""
@@ -265,9 +301,9 @@ class _Check:
             return self._at_end(
                 f"the log ends with record {self._seq}, but held record {anchor.seq} before: its end was cut off"
             )
-        segment = next(item for item in reversed(self._segments) if item.first <= anchor.seq)
+        segment = next((item for item in reversed(self._segments) if item.first <= anchor.seq), self._segments[0])
         what = f"record {anchor.seq} is not the one that was there before: the chain was computed anew"
-        return Fault(file=segment.path.name, line=anchor.seq - segment.first + 1, seq=anchor.seq, what=what)
+        return Fault(file=segment.path.name, line=max(1, anchor.seq - segment.first + 1), seq=anchor.seq, what=what)
 
     def _at_end(self, what: str) -> Fault:
         last = self._segments[-1]

@@ -11,7 +11,7 @@ from readonly_guard.domain.access import (
     StatementRequest,
     Subject,
 )
-from readonly_guard.domain.custody import ReadingRecord, RepairRecord, SealRecord
+from readonly_guard.domain.custody import ReadingRecord, RepairRecord, RetentionRecord, SealRecord
 from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
 from readonly_guard.domain.identifiers import split_identifiers
 from readonly_guard.domain.identity import Certificate, Login
@@ -75,6 +75,7 @@ __all__ = [
     "RelationUse",
     "RepairRecord",
     "Resource",
+    "RetentionRecord",
     "SealRecord",
     "SearchPath",
     "Session",

@@ -1,4 +1,4 @@
-"""What the log says about itself: signed heads, repairs, who read it. Records like all others, guarded by the chain.
+"""What the log says about itself: signed heads, repairs, readings, removals; records like all others.
 
 A signature stands in the record it belongs to and covers all of it but itself: see `readonly_guard.audit.keys`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["ReadingRecord", "RepairRecord", "SealRecord"]
+__all__ = ["ReadingRecord", "RepairRecord", "RetentionRecord", "SealRecord"]
 
 
 class SealRecord(msgspec.Struct, frozen=True, kw_only=True, tag="seal", tag_field="type"):
@@ -55,3 +55,24 @@ class ReadingRecord(msgspec.Struct, frozen=True, kw_only=True, tag="reading", ta
     host: str
     command: str
     selection: tuple[str, ...]
+
+
+class RetentionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="retention", tag_field="type"):
+    """Old segments of a chain were removed; written, and signed, before the first of them goes.
+
+    ``segments`` are their names and ``heads`` the last record of each, ``seq:hash``, behind which the chain may begin
+    from now on; ``newest`` is the time of the youngest record among them. ``keep_days`` is the period, ``reason`` why
+    it was less than five years. ``key_id`` and ``signature`` as in :class:`SealRecord`.
+    """
+
+    time: str
+    actor: str
+    chain: str
+    segments: tuple[str, ...]
+    heads: tuple[str, ...]
+    bytes: int
+    newest: str
+    keep_days: int
+    reason: str
+    key_id: str
+    signature: str = ""

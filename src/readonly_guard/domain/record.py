@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from readonly_guard.domain.custody import ReadingRecord, RepairRecord, SealRecord
+from readonly_guard.domain.custody import ReadingRecord, RepairRecord, RetentionRecord, SealRecord
 
 __all__ = ["CompletionRecord", "DecisionRecord", "Entry", "LogRecord", "SessionRecord"]
 
@@ -84,7 +84,9 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="session", ta
     detail: str = ""
 
 
-LogRecord = DecisionRecord | CompletionRecord | SessionRecord | SealRecord | RepairRecord | ReadingRecord
+LogRecord = (
+    DecisionRecord | CompletionRecord | SessionRecord | SealRecord | RepairRecord | ReadingRecord | RetentionRecord
+)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from readonly_guard_cli.audit.custody import keygen, repair
+from readonly_guard_cli.audit.custody import keygen, repair, retain
 from readonly_guard_cli.audit.export import export
 from readonly_guard_cli.audit.forward import forward
 from readonly_guard_cli.audit.show import show, tail
@@ -20,3 +20,4 @@ app.command("export")(export)
 app.command("forward")(forward)
 app.command("keygen")(keygen)
 app.command("repair")(repair)
+app.command("retain")(retain)

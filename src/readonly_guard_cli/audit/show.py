@@ -19,6 +19,7 @@ from readonly_guard.domain import (
     LogRecord,
     ReadingRecord,
     RepairRecord,
+    RetentionRecord,
     SealRecord,
     SessionRecord,
 )
@@ -165,3 +166,6 @@ def _cells(record: LogRecord) -> tuple[tuple[str, ...], Text]:
             return (record.actor, "", "", "", "repaired", what), Text()
         case ReadingRecord():
             return (record.actor, "", "", "", f"log: {record.command}", ", ".join(record.selection)), Text()
+        case RetentionRecord():
+            what = f"{len(record.segments)} segments of {record.chain}, up to {record.newest}"
+            return (record.actor, "", "", "", "removed", what), Text()

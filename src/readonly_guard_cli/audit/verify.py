@@ -71,15 +71,17 @@ def _tell(found: Verification, *, is_key_known: bool) -> None:
         console.print("broken", style="bold red")
         place = f"{fault.file}, line {fault.line}, record {fault.seq}: " if fault.file else ""
         console.print(f"{place}{visible(fault.what)}", soft_wrap=True)
-        console.print(f"whole up to record {found.records:,}")
+        console.print(f"whole up to record {found.head.seq:,}")
         return
     console.print(f"whole: {found.records:,} records in {found.segments} segments", style="bold green")
+    if found.removed:
+        console.print(f"removed by retention, as a signed record says: the {found.removed:,} records before them")
     console.print(f"head: {found.head}", soft_wrap=True)
     if not found.seals:
         console.print("signed: no head is")
         return
     trust = "" if is_key_known else ", by the word of the key beside the journal: check with --public-key"
-    behind = found.records - found.signed.seq - 1
+    behind = found.head.seq - found.signed.seq - 1
     keys = ", ".join(found.key_ids)
     moment = visible(found.signed_at)
     console.print(f"signed: up to record {found.signed.seq:,} at {moment} with {keys}{trust}", soft_wrap=True)
