@@ -143,6 +143,27 @@ class TestWhoGetsIn:
             with pytest.raises(psycopg.OperationalError, match="RG-A06"):
                 await psycopg.AsyncConnection.connect(conninfo(proxy, password="x", **shown))
 
+    @pytest.mark.parametrize("binding", ["require", "prefer", "disable"])
+    async def test_over_tls_the_password_is_bound_to_the_connection(
+        self, run_guarded, authority, guard, binding
+    ) -> None:
+        tls = ListenerTlsSettings(**authority.server())
+        async with run_guarded(tls=tls) as proxy:
+            more = {"sslmode": "verify-full", "sslrootcert": authority.root, "channel_binding": binding}
+            async with await psycopg.AsyncConnection.connect(conninfo(proxy, **more)) as connection:
+                assert await (await connection.execute("select 1")).fetchone() == (1,)
+            with pytest.raises(psycopg.OperationalError, match="RG-A06"):
+                await psycopg.AsyncConnection.connect(conninfo(proxy, password="x", **more))
+        assert guard.requests[-1].subject.properties == {"authentication": "scram-sha-256"}
+
+    async def test_also_after_the_certificate_was_renewed(self, run_guarded, authority, client_class) -> None:
+        async with run_guarded(tls=ListenerTlsSettings(**authority.server())) as proxy:
+            more = {"sslmode": "require", "channel_binding": "require"}
+            await (await psycopg.AsyncConnection.connect(conninfo(proxy, **more))).close()
+            authority.server()
+            proxy.certificates.renew(proxy.settings)
+            await (await psycopg.AsyncConnection.connect(conninfo(proxy, **more))).close()
+
     async def test_new_users_and_a_new_password_of_the_guard_s_own(self, guarded, secret) -> None:
         secret("users.txt", f'"carin" "{Verifier.of("x", SALT)}"')
         secret("service.txt", "wrong")
@@ -161,6 +182,17 @@ class TestWhoGetsIn:
 
 
 class TestWhoDoesNot:
+    async def test_a_client_that_was_shown_another_offer(self, run_guarded, authority, client_class, guard, pg) -> None:
+        """Somebody in between took channel binding off the offer; the client says that it could have bound."""
+        async with run_guarded(tls=ListenerTlsSettings(**authority.server())) as proxy:
+            client = await (await client_class.connect(proxy.port)).secure(authority.trust())
+            client.send(pg.startup(user="anna", database="postgres"))
+            _, offer = await client.message()
+            assert offer[4:] == b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"
+            client.send(initial(pg, b"y,,n=,r=nonce"))
+            assert await client.rest() == "E(08P01) EOF"
+        assert guard.sessions[-1][0] == "refused"
+
     async def test_is_told_the_same_whoever_it_is(self, guarded, client_class, guard, pg) -> None:
         seen = []
         for user in ("anna", "nobody", "bo", "someone else"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 from pathlib import Path
 
 import psycopg
@@ -118,6 +120,55 @@ def test_a_client_does_no_work_for_a_strange_server(message) -> None:
 
     with pytest.raises(ProtocolViolation):
         ClientExchange(never, b"mine").final(message)
+
+
+HASH = bytes(range(32))
+BOUND = b"p=tls-server-end-point,,"
+
+
+def final_of(client_first: bytes, server_first: bytes, binding: bytes) -> bytes:
+    """A right proof for whatever the client says of binding."""
+    header, bare = client_first[: client_first.index(b",,") + 2], client_first[client_first.index(b",,") + 2 :]
+    without = b"c=" + base64.b64encode(header + binding) + b",r=" + server_first.split(b",")[0][2:]
+    keys = keys_of("pencil", SALT, 4096)
+    stored = hashlib.sha256(keys.client).digest()
+    signature = hmac.digest(stored, b",".join((bare, server_first, without)), "sha256")
+    return without + b",p=" + base64.b64encode(bytes(a ^ b for a, b in zip(keys.client, signature, strict=True)))
+
+
+def test_a_bound_exchange_is_good_on_its_own_connection_only() -> None:
+    for shown, is_good in ((HASH, True), (HASH[::-1], False), (b"", False)):
+        server = ServerExchange(PENCIL, OURS, binding=HASH, is_bound=True)
+        answer = server.first(BOUND + b"n=,r=x")
+        final = final_of(BOUND + b"n=,r=x", answer, shown)
+        if is_good:
+            assert server.final(final) is not None
+        else:
+            with pytest.raises(ProtocolViolation, match="does not belong to the first"):
+                server.final(final)
+
+
+@pytest.mark.parametrize(
+    ("offered", "is_bound", "header", "is_taken"),
+    [
+        (None, False, b"n,,", True),
+        (None, False, b"y,,", True),
+        (None, False, BOUND, False),
+        (HASH, False, b"n,,", True),
+        (HASH, False, b"y,,", False),  # it could bind and saw no offer: somebody took it away
+        (HASH, False, BOUND, False),
+        (HASH, True, BOUND, True),
+        (HASH, True, b"n,,", False),
+        (HASH, True, b"y,,", False),
+    ],
+)
+def test_what_a_client_may_say_of_binding(offered, is_bound, header, is_taken) -> None:
+    server = ServerExchange(PENCIL, OURS, binding=offered, is_bound=is_bound)
+    if is_taken:
+        assert server.first(header + b"n=,r=x").startswith(b"r=x")
+    else:
+        with pytest.raises(ProtocolViolation, match="not as it was offered"):
+            server.first(header + b"n=,r=x")
 
 
 def test_a_verifier_is_written_and_read_as_postgresql_does() -> None:

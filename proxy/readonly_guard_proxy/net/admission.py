@@ -148,8 +148,9 @@ class Admission:
         elif trusted.users is None:
             self._refuse([core_reason("RG-A08", "nothing else is enough at this guard")])
         else:
-            self._gatekeeper = (Gatekeeper(trusted.users.of(self._desk.user), _nonce()), applicant)
-            self._transport.write(Gatekeeper.greeting())
+            gatekeeper = Gatekeeper(trusted.users.of(self._desk.user), _nonce(), self._desk.binding)
+            self._gatekeeper = (gatekeeper, applicant)
+            self._transport.write(gatekeeper.greeting())
 
     def _enter(self, applicant: _Applicant) -> None:
         self._desk.is_punctual()

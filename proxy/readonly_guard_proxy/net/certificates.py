@@ -12,6 +12,9 @@ import stat
 from pathlib import Path
 from typing import Final, Never
 
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import ListenerTlsSettings, Settings, UpstreamSettings
 from readonly_guard_proxy.net.verifiers import Verifiers, read_verifiers
@@ -30,7 +33,8 @@ _OF_OTHERS_BUT_THE_GROUP: Final = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 class Certificates:
     """The contexts in force. A connection keeps the one with which it began.
 
-    ``listener`` is the context towards clients, None without TLS; ``is_required`` says that no client may do without.
+    ``listener`` is the context towards clients, None without TLS; ``is_required`` says that no client may do without;
+    ``binding`` is what channel binding binds to, a hash of the certificate.
     ``upstream`` is the one towards the server, None where TLS is disabled. Where clients log in at the guard, ``users``
     has their verifiers (None where no password is enough), ``account`` is the guard's own at the server, and
     ``is_certificate_enough`` says what it says; ``users`` and ``account`` are None where logins pass through.
@@ -54,6 +58,7 @@ class Certificates:
         tls = settings.listener.tls
         fresh = _listener_context(tls), _upstream_context(settings.upstream), _users(settings), _account(settings)
         self.listener, self.upstream, self.users, self.account = fresh
+        self.binding = None if self.listener is None or tls.certificate is None else _binding(tls.certificate)
         self.is_required = tls.effective_mode == "require"
         self.is_certificate_enough = "certificate" in settings.authentication.methods
 
@@ -74,6 +79,15 @@ def _listener_context(tls: ListenerTlsSettings) -> ssl.SSLContext | None:
     if tls.client_crl is not None:
         _load_crl(context, "listener.tls.client_crl", tls.client_crl)
     return context
+
+
+def _binding(path: str) -> bytes | None:
+    """The hash of RFC 5929, 4.1: with the signature's own algorithm, SHA-256 in place of MD5 and SHA-1."""
+    certificate = x509.load_pem_x509_certificates(Path(path).read_bytes())[0]
+    algorithm = certificate.signature_hash_algorithm
+    if algorithm is None:
+        return None  # Ed25519, for which the RFC names none
+    return certificate.fingerprint(SHA256() if algorithm.name in {"md5", "sha1"} else algorithm)
 
 
 def _upstream_context(upstream: UpstreamSettings) -> ssl.SSLContext | None:

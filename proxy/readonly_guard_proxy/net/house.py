@@ -24,11 +24,15 @@ __all__ = ["Desk", "House"]
 
 
 class Desk(Protocol):
-    """Where a client stands until it has its link. ``address`` is without a port, empty on a unix socket."""
+    """Where a client stands until it has its link. ``address`` is without a port, empty on a unix socket.
+
+    ``binding`` is what the client's TLS connection is known by (RFC 5929, ``tls-server-end-point``), None without one.
+    """
 
     session: Session
     user: str
     address: str
+    binding: bytes | None
     is_over: bool
 
     def is_punctual(self) -> None:

@@ -55,6 +55,7 @@ class Reception(asyncio.Protocol):
         self._early = b""
         self._admission: Admission | None = None
         self.is_over = False
+        self.binding: bytes | None = None
         self.session = Session()
         self.user = ""
         self.address = ""
@@ -142,6 +143,7 @@ class Reception(asyncio.Protocol):
     def _secure(self, context: ssl.SSLContext, *, hello: bytes = b"") -> None:
         self._has_begun = True
         self._transport.pause_reading()
+        self.binding = self._house.certificates.binding  # of the certificate that this context has
         self._handshake = self._house.tasks.start(self._shake_hands(context, hello))
 
     async def _shake_hands(self, context: ssl.SSLContext, hello: bytes) -> None:

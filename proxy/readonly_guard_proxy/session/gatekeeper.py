@@ -1,5 +1,8 @@
 """The gatekeeper: asks a client for its password where logging in ends at the guard (SCRAM-SHA-256).
 
+Over TLS it offers channel binding as well, and takes a client that could have bound but did not see the offer for
+attacked (RFC 5802, 6).
+
 What is said to a client that does not get in is the same whoever it said it was, and so is the work: an unknown user is
 checked against a verifier that nothing fits.
 """
@@ -17,7 +20,7 @@ from readonly_guard_proxy.wire.messages import (
     sasl_final,
     sasl_initial_response,
 )
-from readonly_guard_proxy.wire.scram import MECHANISM, ServerExchange, Verifier
+from readonly_guard_proxy.wire.scram import BOUND_MECHANISM, MECHANISM, ServerExchange, Verifier
 
 __all__ = ["Gatekeeper", "Verdict"]
 
@@ -40,18 +43,24 @@ class Gatekeeper:
     Args:
         verifier: of the user that the client wants to be.
         nonce: printable ASCII without comma, never used before.
+        binding: what the client's TLS connection is known by, None where there is none to bind to.
     """
 
-    def __init__(self, verifier: Verifier, nonce: bytes) -> None:
+    def __init__(self, verifier: Verifier, nonce: bytes, binding: bytes | None) -> None:
         self._reader = FrameReader(kinds=Frontend.PASSWORD + Frontend.TERMINATE, limit=_MOST_BYTES)
-        self._exchange = ServerExchange(verifier, nonce)
-        self._has_begun = False
+        self._verifier = verifier
+        self._nonce = nonce
+        self._binding = binding
+        self._exchange: ServerExchange | None = None
         self._verdict = Verdict.WAITS
 
-    @staticmethod
-    def greeting() -> bytes:
+    @property
+    def _mechanisms(self) -> list[bytes]:
+        return [MECHANISM] if self._binding is None else [BOUND_MECHANISM, MECHANISM]
+
+    def greeting(self) -> bytes:
         """What to send first: the mechanisms there are."""
-        return authentication_sasl([MECHANISM])
+        return authentication_sasl(self._mechanisms)
 
     def take(self, data: bytes) -> tuple[bytes, Verdict]:
         """Bytes of the client; gives what to send and the verdict so far.
@@ -68,11 +77,12 @@ class Gatekeeper:
         if message.kind == Frontend.TERMINATE:
             self._verdict = Verdict.LEFT
             return b""
-        if not self._has_begun:
-            self._has_begun = True
+        if self._exchange is None:
             mechanism, data = sasl_initial_response(message)
-            if mechanism != MECHANISM:
+            if mechanism not in self._mechanisms:
                 raise ProtocolViolation("a SASL mechanism that was not offered")
+            is_bound = mechanism == BOUND_MECHANISM
+            self._exchange = ServerExchange(self._verifier, self._nonce, binding=self._binding, is_bound=is_bound)
             return sasl_continue(self._exchange.first(data))
         answer = self._exchange.final(message.body)
         self._verdict = Verdict.UNKNOWN if answer is None else Verdict.KNOWN

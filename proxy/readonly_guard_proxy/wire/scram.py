@@ -1,8 +1,8 @@
 """SCRAM-SHA-256, both sides, as bytes (RFC 5802, RFC 7677; PostgreSQL documentation, "SASL Authentication").
 
 No library is used: PostgreSQL leaves the user name of the first message empty, which the RFC forbids and libraries
-refuse. What is here is hashes and the cutting of short texts; nonces and salts come in as arguments. Channel binding is
-not offered, nor used.
+refuse. What is here is hashes and the cutting of short texts; nonces and salts come in as arguments. As a server it
+knows channel binding (``tls-server-end-point``, RFC 5929); as a client it does not use it.
 
 A password goes through SASLprep (RFC 4013) where it can, and is taken as it is where it cannot, as PostgreSQL does.
 """
@@ -21,9 +21,20 @@ from typing import Final, NamedTuple
 
 from readonly_guard_proxy.wire.framing import ProtocolViolation
 
-__all__ = ["ITERATIONS", "MECHANISM", "ClientExchange", "Keys", "ServerExchange", "Verifier", "keys_of", "prepared"]
+__all__ = [
+    "BOUND_MECHANISM",
+    "ITERATIONS",
+    "MECHANISM",
+    "ClientExchange",
+    "Keys",
+    "ServerExchange",
+    "Verifier",
+    "keys_of",
+    "prepared",
+]
 
 MECHANISM: Final = b"SCRAM-SHA-256"
+BOUND_MECHANISM: Final = b"SCRAM-SHA-256-PLUS"
 ITERATIONS: Final = 4_096
 """PostgreSQL's default (scram_iterations), and the least that RFC 7677 allows."""
 
@@ -32,10 +43,12 @@ _SHA256_BYTES: Final = 32
 _VERIFIER: Final = re.compile(
     r"SCRAM-SHA-256\$([1-9][0-9]{0,9}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)"
 )
-_CLIENT_FIRST: Final = re.compile(rb"([ny],,)(n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+))")
+_CLIENT_FIRST: Final = re.compile(rb"((?:[ny]|p=tls-server-end-point),,)(n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+))")
 _CLIENT_FINAL: Final = re.compile(rb"(c=([A-Za-z0-9+/=]+),r=([\x21-\x2b\x2d-\x7e]+)),p=([A-Za-z0-9+/=]+)")
 _SERVER_FIRST: Final = re.compile(rb"r=([\x21-\x2b\x2d-\x7e]+),s=([A-Za-z0-9+/=]+),i=([1-9][0-9]{0,9})")
 _NO_BINDING: Final = b"n,,"
+_COULD_BIND: Final = b"y,,"
+_BINDS: Final = b"p=tls-server-end-point,,"
 
 
 class Verifier(NamedTuple):
@@ -101,23 +114,35 @@ class ServerExchange:
     Args:
         verifier: of whoever wants in.
         nonce: printable ASCII without comma, never used before.
+        binding: what the connection is known by to both sides, where the offer had the mechanism that binds to it.
+        is_bound: that mechanism was chosen.
     """
 
-    def __init__(self, verifier: Verifier, nonce: bytes) -> None:
+    def __init__(
+        self, verifier: Verifier, nonce: bytes, *, binding: bytes | None = None, is_bound: bool = False
+    ) -> None:
         self._verifier = verifier
         self._nonce = nonce
+        self._binding = binding if is_bound else b""
+        if is_bound:
+            self._flags = frozenset({_BINDS})
+        else:
+            # a client that could have bound has not seen an offer that was made: somebody took it away on the way
+            self._flags = frozenset({_NO_BINDING} if binding else {_NO_BINDING, _COULD_BIND})
         self._header = self._said = b""
 
     def first(self, message: bytes) -> bytes:
         """The answer to the client-first-message.
 
         Raises:
-            ProtocolViolation: it is malformed, wants channel binding or to act for another.
+            ProtocolViolation: it is malformed, wants to act for another, or channel binding is not as it was offered.
         """
         found = _CLIENT_FIRST.fullmatch(message)
         if found is None:
-            raise ProtocolViolation("malformed SCRAM client-first-message, or one with channel binding or authzid")
+            raise ProtocolViolation("malformed SCRAM client-first-message")
         self._header, bare, theirs = found.groups()
+        if self._header not in self._flags:
+            raise ProtocolViolation("SCRAM channel binding that is not as it was offered")
         self._nonce = theirs + self._nonce
         salt = base64.b64encode(self._verifier.salt)
         answer = b"r=%s,s=%s,i=%d" % (self._nonce, salt, self._verifier.iterations)
@@ -134,7 +159,7 @@ class ServerExchange:
         if found is None:
             raise ProtocolViolation("malformed SCRAM client-final-message")
         without_proof, binding, nonce, proof = found.groups()
-        if _unpacked(binding) != self._header or nonce != self._nonce:
+        if _unpacked(binding) != self._header + (self._binding or b"") or nonce != self._nonce:
             raise ProtocolViolation("SCRAM client-final-message that does not belong to the first")
         said = self._said + b"," + without_proof
         signature = _hmac(self._verifier.stored_key, said)
