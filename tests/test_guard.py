@@ -127,6 +127,20 @@ def test_the_log_names_the_patient_and_no_other_literal(guard, tmp_path, sql, pa
     assert CANARY not in "".join(file.read_text() for file in (tmp_path / "journal").iterdir())
 
 
+def test_nobody_opens_their_own_record_by_spelling_its_key_otherwise(tmp_path, roster):
+    document = json.loads(roster.read_text(encoding="utf-8"))
+    document["roster"]["users"]["alind"]["patients"] = ["person_id:7"]
+    roster.write_text(json.dumps(document), encoding="utf-8")
+    with Guard.open(journal=tmp_path / "journal", data=[roster], clock=lambda: NOW) as guard:
+        for written in ("7", "' 7'", "'007'", "'+7'", "'0x7'", "7.0", "'7.0'", "-(-7)", "7::int8", "ANY('{+7}')"):
+            decision = guard.check(
+                f"SELECT * FROM person WHERE person_id = {written}", subject="alind", purpose="TREAT"
+            )
+            assert "RG-L02" in decision.codes, written
+        other = guard.check("SELECT * FROM person WHERE person_id = ' 8'", subject="alind", purpose="TREAT")
+        assert "RG-L02" not in other.codes
+
+
 def test_the_policy_is_asked_about_the_patients():
     class Asked(Engine):
         def decide_now(self, request):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import msgspec
+import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from readonly_guard.domain import MOST_PATIENTS, Analysis, listed_patients
+from readonly_guard.domain import MOST_PATIENTS, Analysis, listed_patients, patient_names
 from readonly_guard.settings import InformationSetSettings, ReadingSettings
 from readonly_guard.sql import Analyzer
 from readonly_guard.sql.resolution import unplaced
@@ -50,7 +51,8 @@ def listed(text):
         ("SELECT * FROM person WHERE person_id = 7.6::int8", ""),
         ("SELECT * FROM person WHERE person_id = 7.0::text", ""),
         ("SELECT * FROM person WHERE person_id = '007'::int8", "person_id:7"),
-        ("SELECT * FROM person WHERE alias = '007'", "alias:007"),
+        ("SELECT * FROM person WHERE alias = '007'", "alias:007 alias:7"),
+        ("SELECT * FROM person WHERE person_id = ' 7'", "person_id: 7 person_id:7"),
         ("SELECT * FROM person WHERE alias = 'it''s'", "alias:it's"),
         ("SELECT * FROM person WHERE alias = $a$it's$a$", "alias:it's"),
         ("SELECT * FROM person WHERE alias = 'a'\n'b'", "alias:ab"),
@@ -203,6 +205,48 @@ def test_parameters_name_patients_once_they_are_bound():
     assert len(listed_patients(scope, many)) == MOST_PATIENTS + 1
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (7, "7"),
+        (-7, "-7"),
+        ("7", "7"),
+        ("19121212-1212", "19121212-1212"),
+        ("Lind", "Lind"),
+        ("007", "007 7"),
+        ("-0", "-0 0"),
+        ("+7", "+7 7"),
+        ("7 ", "7  7"),
+        ("\t7", "? 7"),
+        ("7.00", "7.00 7"),
+        ("7.50", "7.50 7.5"),
+        (".5", ".5 0.5"),
+        ("7e1", "7e1 70"),
+        ("7_0", "7_0 70"),
+        ("0x0F", "0x0F 15"),
+        ("-0b11", "-0b11 -3"),
+        ("0x_", "0x_"),
+        ("1e400", "1e400"),
+        ("1e999999999999999999999", "1e999999999999999999999"),
+        ("٧", "٧"),
+        ("ab ", "ab  ab"),
+        ("{A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11}",
+         "{A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11} a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+        ("7" * 65, "?"),
+    ],
+)  # fmt: skip
+def test_a_value_is_named_in_every_spelling_that_a_column_may_read(value, expected):
+    assert " ".join(name.removeprefix("k:") for name in patient_names("k", value)) == expected
+
+
+def test_the_server_reads_a_spelling_as_the_value_that_is_named(millennium):
+    with psycopg.connect(millennium.admin_dsn) as connection:
+        for written in (" 7", "+7", "007", "\t7\n", "-0", "7_0", "0x0F", "-0b11", "7.50", "7e1", ".5"):
+            kind = "numeric" if any(sign in written for sign in ".e") else "int8"
+            (value,) = connection.execute(f"SELECT trim_scale(%s::text::{kind}::numeric)::text", (written,)).fetchone()
+            assert patient_names("k", written)[-1] == f"k:{value}", written
+
+
 def test_no_value_is_shown_by_repr():
     assert "191212121212" not in repr(analyse("SELECT * FROM person WHERE alias = '191212121212'"))
 
@@ -266,9 +310,9 @@ def test_the_reading_and_the_full_lineage_tell_the_same(texts):
         if full.relations:
             assert analysis.information_sets == full.information_sets
             assert analysis.patients.is_bound == full.is_bound
-            literals = {f"{one.column}:{one.literal}" for one in full.patient_bindings if one.literal is not None}
-            assert {name for name in analysis.patients.named if not name.endswith(":?")} <= literals
-            assert len(analysis.patients.named) <= len(literals)
+            names = {f"{one.column}:{one.literal}" for one in full.patient_bindings if one.literal is not None}
+            assert {name for name in names if name.isprintable()} <= set(analysis.patients.named)
+            assert bool(names) == bool(analysis.patients.named)
 
 
 def test_what_a_worker_sends_back_is_kept_whole():

@@ -24,7 +24,7 @@ from readonly_guard.domain.patients import (
     PatientPlace,
     PatientScope,
     listed_patients,
-    patient_name,
+    patient_names,
 )
 from readonly_guard.domain.reasons import core_reason
 from readonly_guard.domain.record import CompletionRecord, DecisionRecord, Entry, LogRecord, SessionRecord
@@ -86,6 +86,6 @@ __all__ = [
     "Verdict",
     "core_reason",
     "listed_patients",
-    "patient_name",
+    "patient_names",
     "split_identifiers",
 ]

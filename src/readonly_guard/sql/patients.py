@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from readonly_guard.domain import MOST_PATIENTS, Analysis, Name, PatientPlace, PatientScope, patient_name
+from readonly_guard.domain import MOST_PATIENTS, Analysis, Name, PatientPlace, PatientScope, patient_names
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import Uses, find_uses, is_bound, is_reference
 from readonly_guard.sql.comparisons import number, plain_array, word
@@ -139,7 +139,7 @@ class _Found:
         for (column, location, parameter, form), literals in list(self._places.items())[:MOST_PATIENTS]:
             token = -1 if parameter else self.token(location)
             places.append(PatientPlace(column=column, token=token, parameter=parameter, form=form))  # type: ignore[arg-type]
-            named |= dict.fromkeys(patient_name(column, literal) for literal in literals)
+            named |= dict.fromkeys(name for literal in literals for name in patient_names(column, literal))
         return PatientScope(
             named=tuple(named),
             places=tuple(place for place in places if not place.parameter),
@@ -172,7 +172,7 @@ def with_own_values(analysis: Analysis, scanned: Scanned) -> Analysis | None:
         if values is None:
             return None
         for value in values:
-            named[patient_name(place.column, value)] = None
+            named |= dict.fromkeys(patient_names(place.column, value))
     return msgspec.structs.replace(analysis, patients=msgspec.structs.replace(analysis.patients, named=tuple(named)))
 
 
