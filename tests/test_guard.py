@@ -188,6 +188,19 @@ async def test_decisions_in_flight_together_are_all_durable(guard, tmp_path):
     assert {record.decision_id for record in records(tmp_path)} == {decision.decision_id for decision in decisions}
 
 
+async def test_a_decision_that_nobody_waits_for_any_longer_came_to_nothing(guard, tmp_path):
+    for text in (READ, "DELETE FROM person"):
+        deciding = asyncio.create_task(guard.decide(request(text, purpose="TREAT")))
+        await asyncio.sleep(0)  # the record is in the buffer, the commit comes at the end of the iteration
+        deciding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await deciding
+    await guard.aclose()
+    allowed, ended, denied = records(tmp_path)
+    assert (allowed.verdict, denied.verdict) == ("allow", "deny")
+    assert (ended.decision_id, ended.sqlstate) == (allowed.decision_id, "57014")
+
+
 async def test_completions_and_sessions_are_recorded_in_order(guard, tmp_path):
     guard.session_event("opened", Session(session_id="s1"), "alind")
     decision = await guard.decide(request(READ, purpose="TREAT"))

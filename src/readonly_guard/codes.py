@@ -24,6 +24,7 @@ class Sqlstate:
     PROTOCOL: Final = "08P01"  # protocol_violation
     TOO_COMPLEX: Final = "54001"  # statement_too_complex
     CANNOT_NOW: Final = "57P03"  # cannot_connect_now: no decision can be made now
+    CANCELED: Final = "57014"  # query_canceled: no denial, but the end of what was allowed and then given up
 
 
 class CoreCode(NamedTuple):

@@ -7,6 +7,7 @@ is a denial with its own code.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -17,6 +18,7 @@ from typing import Protocol, Self, cast
 from readonly_guard.audit import CommitWatch, Journal, JournalPlugin, Recovery, SigningKey
 from readonly_guard.case import Case
 from readonly_guard.catalog import read_catalog
+from readonly_guard.codes import Sqlstate
 from readonly_guard.domain import (
     Analysis,
     Answer,
@@ -284,7 +286,10 @@ class Guard:
         return decision
 
     async def decide(self, request: StatementRequest) -> Decision:
-        """Decide, with either policy engine; returns when the record is durable. See :meth:`check`."""
+        """Decide, with either policy engine; returns when the record is durable. See :meth:`check`.
+
+        When it is cancelled and the log has the decision by then, the log is also told that it came to nothing.
+        """
         return await self._decide(request, self._settled(await self._analysis(request.text), request))
 
     async def _analysis(self, text: str) -> Analysis:
@@ -341,6 +346,10 @@ class Guard:
                 await receipt
         except DecisionUnavailable as error:
             return _unrecorded(decision, error)
+        except asyncio.CancelledError:  # the log has the decision all the same, and nobody to act on it
+            if decision.allowed:
+                self.completed(decision, rows=None, bytes_sent=0, duration_us=0, sqlstate=Sqlstate.CANCELED)
+            raise
         return decision
 
     def completed(

@@ -151,6 +151,25 @@ async def test_a_transaction_goes_on_after_a_denial(connection, log) -> None:
     assert [record.statement for record in log.decisions if "ROLLBACK" in record.statement] == ["ROLLBACK ;"]
 
 
+async def test_a_transaction_that_was_not_begun_leaves_no_trace(connection, guard, monkeypatch) -> None:
+    decide = guard.decide
+    monkeypatch.setattr(guard, "decide", lambda request: guard.refuse(request, "RG-SYS-002", "a test"))
+    with pytest.raises(UndecidedDenied):
+        async with connection.transaction():
+            pytest.fail("begun")
+    monkeypatch.setattr(guard, "decide", decide)
+    async with connection.transaction(), connection.transaction():
+        assert connection.is_in_transaction()
+    assert not connection.is_in_transaction()
+
+
+async def test_settings_are_what_the_server_reported_and_nothing_else(connection) -> None:
+    settings = connection.get_settings()
+    assert (settings.client_encoding, settings.default_transaction_read_only) == ("UTF8", "on")
+    for name in ("add_python_codec", "set_builtin_type_codec", "register_data_types", "purpose", "__dict__"):
+        assert not hasattr(settings, name)
+
+
 async def test_every_execution_is_decided_and_its_end_recorded(connection, log) -> None:
     prepared = await connection.prepare(READ)
     for _ in range(3):

@@ -19,7 +19,8 @@ def decision(*reasons: Reason) -> Decision:
     )
 
 
-@pytest.mark.parametrize("code", sorted(CORE_CODES))
+# who may log in is the proxy's to say, before there are statements
+@pytest.mark.parametrize("code", sorted(code for code in CORE_CODES if not code.startswith("RG-A")))
 def test_a_core_code_becomes_the_exception_of_its_sqlstate(code) -> None:
     error = denied(decision(core_reason(code, "table person", position=8)))
     assert error.sqlstate == CORE_CODES[code].sqlstate

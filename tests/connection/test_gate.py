@@ -10,7 +10,7 @@ import asyncpg
 import asyncpg.protocol
 import pytest
 
-from readonly_guard import ConnectionDenied, FeatureDenied, UnreadableDenied, connect
+from readonly_guard import ConnectionDenied, FeatureDenied, UnreadableDenied, WriteDenied, connect, hookimpl
 from readonly_guard.connection.gate import Gate
 
 READ = "SELECT name_last FROM person WHERE person_id = 900001"
@@ -139,6 +139,22 @@ async def test_text_that_the_server_would_read_in_another_encoding(connection) -
     assert await connection.fetchval("SELECT 'å'") == "å"
 
 
+async def test_a_text_that_compares_like_another_is_not_looked_at(connection, log) -> None:
+    class Chameleon(str):
+        """Equal to every text of its hash: what is remembered of it would be remembered of that."""
+
+        __slots__ = ()
+        __hash__ = lambda _: hash("DELETE FROM person")  # noqa: E731
+        __eq__ = lambda *_: True  # noqa: E731
+
+    for run in (connection.execute, connection.fetch, connection.prepare):
+        with pytest.raises(TypeError, match="a statement is a str, not Chameleon"):
+            await run(Chameleon("SELECT 1"))
+    assert log.decisions == []
+    with pytest.raises(WriteDenied):
+        await connection.execute("DELETE FROM person")
+
+
 async def test_while_a_decision_is_awaited_nothing_else_runs(connection, guard, monkeypatch) -> None:
     decide, may_go_on = guard.decide, asyncio.Event()
 
@@ -156,25 +172,34 @@ async def test_while_a_decision_is_awaited_nothing_else_runs(connection, guard, 
     await running
 
 
+class SlowLog:
+    """A log that takes a decision at once and has it durable never."""
+
+    @hookimpl
+    def decision_made(self):
+        return self
+
+    def __await__(self):
+        yield from asyncio.get_running_loop().create_future()
+
+
 @pytest.mark.parametrize("way", ["cancelled", "too late"])
-async def test_giving_up_while_it_is_decided(connection, guard, log, monkeypatch, way, until) -> None:
-    decide, may_go_on = guard.decide, asyncio.Event()
-
-    async def slowly(request):
-        await may_go_on.wait()
-        return await decide(request)
-
-    monkeypatch.setattr(guard, "decide", slowly)
-    timeout = 0.05 if way == "too late" else None
-    running = asyncio.create_task(connection.execute("SET readonly_guard.purpose = 'HSTAT'", timeout=timeout))
+@pytest.mark.parametrize("many", [False, True])
+async def test_giving_up_while_it_is_decided(connection, guard, log, until, way, many) -> None:
+    prepared = await connection.prepare("SELECT set_config('readonly_guard.purpose', 'HSTAT', false) WHERE $1 = 1")
+    guard._hooks.register(SlowLog())
+    timeout = 0.1 if way == "too late" else None
+    run = prepared.fetchmany([(1,)] * 3, timeout=timeout) if many else prepared.fetchval(1, timeout=timeout)
+    running = asyncio.create_task(run)
     if way == "cancelled":
-        await asyncio.sleep(0.05)
+        await until(lambda: log.decisions[-1].phase == "execute")
         running.cancel()
     with pytest.raises(TimeoutError if way == "too late" else asyncio.CancelledError):
         await running
-    may_go_on.set()
-    await until(lambda: log.decisions)  # the decision comes to its end all the same
-    assert (await log.completion(log.decisions[-1])).sqlstate == "57014"
+    guard._hooks._manager.unregister(name="SlowLog")
+    given_up = [record for record in log.decisions if record.phase == "execute"]
+    assert len(given_up) == (3 if many else 1)
+    assert {(await log.completion(record)).sqlstate for record in given_up} == {"57014"}
     assert connection.declared.purpose == "TREAT"
     assert await connection.fetchval("SHOW readonly_guard.purpose") == "TREAT"
 

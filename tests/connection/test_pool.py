@@ -171,6 +171,56 @@ async def test_hooks_of_the_pool_get_guarded_connections(guard, millennium) -> N
     assert seen == ["GuardedConnection"] * 5
 
 
+async def test_what_a_hook_keeps_of_its_connection_is_of_no_use(guard, millennium) -> None:
+    kept = []
+
+    async def keep(connection):
+        kept.extend([connection.fetchval, (await connection.prepare("SELECT 1")).fetchval])
+
+    async with create_pool(millennium.dsn("alind"), guard=guard, min_size=1, max_size=1, init=keep, reset=keep) as pool:
+        async with pool.acquire(subject="bberg") as nurse:
+            assert await nurse.fetchval("SELECT 1") == 1
+        async with pool.acquire(subject="bberg"):  # whose reads these must not become
+            with pytest.raises(asyncpg.InterfaceError, match="lent"):
+                await kept[0]("SELECT 1")
+            with pytest.raises(asyncpg.InterfaceError, match="released"):
+                await kept[1]()
+            with pytest.raises(asyncpg.InterfaceError, match="lent"):
+                await kept[2]("SELECT 1")
+            with pytest.raises(asyncpg.InterfaceError, match="released"):
+                await kept[3]()
+
+
+async def test_what_is_under_way_when_somebody_else_gets_the_connection_stays_the_first_ones(pool, guard, log) -> None:
+    decide, may_go_on = guard.decide, asyncio.Event()
+
+    async def slowly(request):
+        decision = await decide(request)
+        if "HSTAT" in request.text:
+            await may_go_on.wait()
+        return decision
+
+    first = await pool.acquire()
+    desk = first._desk
+    guard.decide = slowly
+    running = asyncio.create_task(first.execute("SET readonly_guard.purpose = 'HSTAT'"))
+    await asyncio.sleep(0.05)
+    first._inner.gate.passage.desk = another = desk.for_another(desk.subject, "another")  # as acquire does
+    may_go_on.set()
+    await running
+    assert (desk.declared.purpose, another.declared.purpose) == ("HSTAT", "TREAT")
+    del guard.decide
+    await pool.release(first)
+
+
+async def test_an_acquisition_is_for_once(pool) -> None:
+    acquisition = pool.acquire()
+    async with acquisition as connection:
+        assert connection.subject.id == "alind"
+    with pytest.raises(asyncpg.InterfaceError, match="already acquired"):
+        await acquisition
+
+
 async def test_a_setup_that_fails_gives_the_connection_back(guard, millennium) -> None:
     async def fails(_connection):
         raise LookupError("a test")

@@ -1,10 +1,12 @@
 """asyncpg with the guard inside: for tool builders who import the library instead of running the proxy.
 
-``gate`` stands in place of asyncpg's protocol object and has every text decided by ``desk``; ``opening`` judges the
-parameters and puts the gate in place; ``guarded``, ``statements`` and ``pool`` are what callers see, wrappers without a
-way past it; ``denied`` are the denials as exceptions.
+``gate`` stands in place of asyncpg's protocol object; ``passage`` has every text decided before it goes on, by
+``desk``, which knows on whose behalf; ``arguments`` are what the log is told of values. ``opening`` judges the
+parameters and puts the gate in place. What callers see are wrappers without a way past it: ``guarded`` and ``pool``,
+which share what is in ``asking``, and ``statements``. ``denied`` are the denials as exceptions.
 """
 
+from readonly_guard.connection.asking import CopyOptions
 from readonly_guard.connection.connecting import connect
 from readonly_guard.connection.denied import (
     AccessDenied,
@@ -13,11 +15,10 @@ from readonly_guard.connection.denied import (
     StatementDenied,
     TooComplexDenied,
     UndecidedDenied,
-    UnidentifiedDenied,
     UnreadableDenied,
     WriteDenied,
 )
-from readonly_guard.connection.guarded import CopyOptions, GuardedConnection
+from readonly_guard.connection.guarded import GuardedConnection, ReportedSettings
 from readonly_guard.connection.opening import ConnectOptions
 from readonly_guard.connection.pool import Acquisition, GuardedPool, create_pool
 from readonly_guard.connection.statements import (
@@ -40,10 +41,10 @@ __all__ = [
     "GuardedPool",
     "GuardedPreparedStatement",
     "GuardedTransaction",
+    "ReportedSettings",
     "StatementDenied",
     "TooComplexDenied",
     "UndecidedDenied",
-    "UnidentifiedDenied",
     "UnreadableDenied",
     "WriteDenied",
     "connect",

@@ -6,7 +6,6 @@ Code that was written for asyncpg in front of the proxy, or for a role that may 
     ├── StatementDenied          a decision said no: decision, codes, detail, hint
     │   ├── WriteDenied          also asyncpg.ReadOnlySQLTransactionError (25006): RG-W…, RG-F…
     │   ├── AccessDenied         also asyncpg.InsufficientPrivilegeError (42501): the policy's codes
-    │   ├── UnidentifiedDenied   also asyncpg.InvalidAuthorizationSpecificationError (28000): RG-A…
     │   ├── FeatureDenied        also asyncpg.FeatureNotSupportedError (0A000): RG-T05 to RG-T07
     │   ├── UnreadableDenied     also asyncpg.PostgresSyntaxError (42601): RG-T01 to RG-T03
     │   ├── TooComplexDenied     also asyncpg.StatementTooComplexError (54001): RG-T04
@@ -34,7 +33,6 @@ __all__ = [
     "StatementDenied",
     "TooComplexDenied",
     "UndecidedDenied",
-    "UnidentifiedDenied",
     "UnreadableDenied",
     "WriteDenied",
     "denied",
@@ -74,10 +72,6 @@ class WriteDenied(StatementDenied, asyncpg.ReadOnlySQLTransactionError):  # type
 
 class AccessDenied(StatementDenied, asyncpg.InsufficientPrivilegeError):  # type: ignore[misc]
     """The policy does not allow this person this read for this purpose."""
-
-
-class UnidentifiedDenied(StatementDenied, asyncpg.InvalidAuthorizationSpecificationError):  # type: ignore[misc]
-    """Who asks is not certain enough."""
 
 
 class FeatureDenied(StatementDenied, asyncpg.FeatureNotSupportedError):  # type: ignore[misc]
@@ -120,7 +114,6 @@ class ConnectionDenied(GuardError, asyncpg.FeatureNotSupportedError):  # type: i
 _CLASSES: Final[dict[str, type[StatementDenied]]] = {
     Sqlstate.READ_ONLY: WriteDenied,
     Sqlstate.PRIVILEGE: AccessDenied,
-    Sqlstate.NOT_IDENTIFIED: UnidentifiedDenied,
     Sqlstate.UNSUPPORTED: FeatureDenied,
     Sqlstate.SYNTAX: UnreadableDenied,
     Sqlstate.TOO_COMPLEX: TooComplexDenied,

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from typing import Final
 
+from readonly_guard.codes import Sqlstate
 from readonly_guard.connection.denied import denied
 from readonly_guard.domain import Decision, Declared, Language, Parameters, Session, StatementRequest, Subject
 from readonly_guard.guard import Guard
 
-__all__ = ["GIVEN_UP", "Desk"]
-
-GIVEN_UP: Final = "57014"
-"""query_canceled: what the log is told of a released statement that this side gave up."""
+__all__ = ["Desk"]
 
 
 class Desk:
@@ -117,10 +113,9 @@ class Desk:
         elapsed_us = round((time.monotonic() - since) * 1_000_000)
         self._guard.completed(decision, rows=rows, bytes_sent=sent, duration_us=elapsed_us, sqlstate=sqlstate)
 
-    def never_released(self, asked: asyncio.Future[Decision]) -> None:
-        """Record of a decision that came when nobody waited for it any longer that it came to nothing."""
-        if not asked.cancelled() and asked.exception() is None:
-            self.completed(asked.result(), time.monotonic(), rows=None, sqlstate=GIVEN_UP)
+    def never_released(self, decision: Decision) -> None:
+        """Record that an allowed text was given up before it was released."""
+        self.completed(decision, time.monotonic(), rows=None, sqlstate=Sqlstate.CANCELED)
 
     def _request(self, phase: str, text: str, parameters: Parameters | None = None) -> StatementRequest:
         return StatementRequest(

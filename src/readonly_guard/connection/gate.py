@@ -13,27 +13,23 @@ The phases are those of the wire: a prepared statement is decided when it is par
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
-import asyncpg
-
 from readonly_guard.connection.arguments import Arguments, kept
 from readonly_guard.connection.denied import ConnectionDenied
-from readonly_guard.connection.desk import GIVEN_UP, Desk
+from readonly_guard.connection.desk import Desk
+from readonly_guard.connection.passage import Passage
 from readonly_guard.domain import Decision, core_reason
 
 __all__ = ["Gate"]
 
 T = TypeVar("T")
 
-_LOST: Final = "08006"  # connection_failure, as the proxy records it
 _NAME_BYTES: Final = 63  # NAMEDATALEN - 1: PostgreSQL compares longer names by their first 63 bytes
+_UTF8: Final = frozenset({"UTF8", "UTF-8"})
 _MUST_BE: Final = {"standard_conforming_strings": "on", "default_transaction_read_only": "on"}
 _MUST_COME: Final = ("client_encoding", "standard_conforming_strings")
-_AT_ONCE: Final = 1_000
 
 
 class Gate:
@@ -48,14 +44,11 @@ class Gate:
     def __init__(self, protocol: Any, desk: Desk, user: str) -> None:
         self._protocol = protocol
         self._user = user
-        self._is_busy = False
         self._statements: dict[str, str] = {}
         self._portals: dict[str, tuple[str, Arguments]] = {}
         self.own_codecs: frozenset[tuple[str, str]] = frozenset()
         """(schema, name) of types whose values the caller encodes by himself."""
-        self.desk = desk
-        self.is_untouched = True
-        """Nothing has run since the session began or was reset."""
+        self.passage = Passage(desk, self._released)
 
     def begin(self) -> None:
         """See that the server has reported what the guard relies on.
@@ -88,7 +81,9 @@ class Gate:
     ) -> Any:
         """Parse and Describe."""
         if not _is_followed(stmt_name):
-            await self.desk.refuse("parse", "RG-T05", "a statement name that is not ASCII of at most 63 characters")
+            await self.passage.desk.refuse(
+                "parse", "RG-T05", "a statement name that is not ASCII of at most 63 characters"
+            )
 
         async def run(rest: float | None) -> Any:
             self._statements.pop("", None)  # replaced, or, if this fails half-way, unknown
@@ -148,7 +143,7 @@ class Gate:
     async def execute(self, state: Any, portal_name: str, limit: int, return_extra: Any, timeout: Any) -> Any:
         """Fetch from a cursor."""
         if portal_name not in self._portals:
-            await self.desk.refuse("execute", "RG-T05", "portal not bound by protocol")
+            await self.passage.desk.refuse("execute", "RG-T05", "portal not bound by protocol")
         text, arguments = self._portals[portal_name]
 
         async def run(rest: float | None) -> Any:
@@ -177,8 +172,8 @@ class Gate:
         Raises:
             StatementDenied: always.
         """
-        await self.desk.decide("query", copy_stmt)
-        await self.desk.refuse("query", "RG-T05", "COPY FROM STDIN")
+        await self.passage.desk.decide("query", copy_stmt)
+        await self.passage.desk.refuse("query", "RG-T05", "COPY FROM STDIN")
         raise AssertionError("a refusal that allows")
 
     # ------------------------------------------------------------------ what runs none
@@ -252,7 +247,7 @@ class Gate:
         """End the session."""
         await self._protocol.close(timeout)
 
-    # ------------------------------------------------------------------ the way of a text
+    # ------------------------------------------------------------------ before and as a text is sent
 
     async def _pass(
         self,
@@ -265,68 +260,15 @@ class Gate:
         arguments: Sequence[Arguments | None] = (None,),
         sent: Sequence[int] = (0,),
     ) -> T:
-        """Have a text decided, run it, and have its end recorded.
-
-        Raises:
-            StatementDenied: it was not run.
-            ConnectionDenied: the session is no longer to be trusted and was closed.
-        """
-        if self._is_busy:  # while a decision is awaited, asyncpg itself would not notice
-            raise asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
-        self._is_busy = True
-        try:
-            rest = self._get_timeout(timeout)
-            began = time.monotonic()
+        async def check(desk: Desk) -> None:
             self._distrust(())
-            if not text.isascii() and self.get_settings().client_encoding.upper() not in {"UTF8", "UTF-8"}:
-                await self.desk.refuse(phase, "RG-T07", "asyncpg writes UTF-8, whatever client_encoding was set to")
-            decisions = await self._decide(phase, text, rest, arguments)
-            since = time.monotonic()
-            if rest is not None:
-                rest -= since - began
-            try:
-                result = await self._release(phase, decisions, run, rest)
-            except BaseException as error:
-                self._end(decisions, since, rows=None, sent=sent[0], sqlstate=_sqlstate_of(error))
-                raise
-            self._end(decisions, since, rows=rows(result), sent=sent[0])
-            return result
-        finally:
-            self._is_busy = False
+            if not text.isascii() and self.get_settings().client_encoding.upper() not in _UTF8:
+                await desk.refuse(phase, "RG-T07", "asyncpg writes UTF-8, whatever client_encoding was set to")
 
-    async def _decide(
-        self, phase: str, text: str, timeout: float | None, arguments: Sequence[Arguments | None]
-    ) -> list[Decision]:
-        decisions: list[Decision] = []
-        while len(decisions) < len(arguments):
-            some = arguments[len(decisions) :][:_AT_ONCE]
-            # tasks of their own: whoever gives up waiting does not keep a decision from coming to its end in the log
-            asked = [asyncio.ensure_future(self.desk.decide(phase, text, one)) for one in some]
-            try:
-                async with asyncio.timeout(timeout):
-                    await asyncio.shield(asyncio.wait(asked)) if len(some) > 1 else await asyncio.shield(asked[0])
-                decisions += [one.result() for one in asked]
-            except BaseException:
-                for one in asked:
-                    one.add_done_callback(self.desk.never_released)
-                for decision in decisions:
-                    self.desk.completed(decision, time.monotonic(), rows=None, sqlstate=GIVEN_UP)
-                raise
-        return decisions
+        seconds = self._get_timeout(timeout)
+        return await self.passage.take(phase, text, seconds, run, rows, check=check, arguments=arguments, sent=sent)
 
-    async def _release(
-        self, phase: str, decisions: Sequence[Decision], run: Callable[[float | None], Awaitable[T]], rest: float | None
-    ) -> T:
-        if rest is not None and rest <= 0:
-            raise TimeoutError
-        self.is_untouched = False
-        if phase != "parse" and decisions:
-            self._note(decisions[-1])
-        return await run(rest)
-
-    def _note(self, decision: Decision) -> None:
-        """Take note of what a text that is about to run changes."""
-        self.desk.declared = decision.declared
+    def _released(self, decision: Decision) -> None:
         for reading in decision.analysis.readings:
             if reading.prepares is not None:
                 # SQL may put another text behind a name that asyncpg gave: what is asked for must be what runs
@@ -334,12 +276,6 @@ class Gate:
                 self._statements.pop(cut.decode(errors="replace"), None)
             elif reading.kind == "declare_cursor":
                 self._portals.clear()
-
-    def _end(
-        self, decisions: Sequence[Decision], since: float, *, rows: int | None, sent: int, sqlstate: str = ""
-    ) -> None:
-        for decision in decisions:
-            self.desk.completed(decision, since, rows=rows, sent=sent, sqlstate=sqlstate)
 
     async def _text_of(self, state: Any) -> str:
         """The text behind a prepared statement, as long as it is certain that the server has the same.
@@ -349,7 +285,7 @@ class Gate:
         """
         text: str = state.query
         if state.prepared and self._statements.get(state.name) != text:
-            await self.desk.refuse("execute", "RG-T05", "a prepared statement whose name means another by now")
+            await self.passage.desk.refuse("execute", "RG-T05", "a prepared statement whose name means another by now")
         return text
 
     def _arguments(self, state: Any, values: Any) -> Arguments:
@@ -377,7 +313,7 @@ class Gate:
                 wrong.append(f"{name} is not what the guard relies on")
         if wrong:
             self.abort()
-            raise ConnectionDenied([core_reason("RG-T06", what) for what in wrong], self.desk.language)
+            raise ConnectionDenied([core_reason("RG-T06", what) for what in wrong], self.passage.desk.language)
 
 
 def _is_followed(name: str) -> bool:
@@ -396,11 +332,3 @@ def _rows_fetched(result: tuple[list[Any], bytes | None, bool]) -> int | None:
 
 def _no_rows(_result: Any) -> None:
     return None
-
-
-def _sqlstate_of(error: BaseException) -> str:
-    if isinstance(error, asyncpg.ConnectionDoesNotExistError):
-        return _LOST
-    if isinstance(error, asyncpg.PostgresError):
-        return str(error.sqlstate)
-    return GIVEN_UP

@@ -8,38 +8,43 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Sequence
-from os import PathLike
-from typing import IO, Any, Literal, TypedDict, Unpack
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Literal
 
 import asyncpg
 from msgspec import UNSET, UnsetType
 
+from readonly_guard.connection.asking import Asking
 from readonly_guard.connection.desk import Desk
 from readonly_guard.connection.statements import GuardedCursorFactory, GuardedPreparedStatement, GuardedTransaction
 from readonly_guard.domain import DECLARED_PREFIX, Declared, Session, Subject
 
-__all__ = ["CopyOptions", "GuardedConnection", "Output"]
-
-Output = str | PathLike[str] | IO[bytes] | Callable[[bytes], Awaitable[Any]]
-"""Where COPY writes to: a path, a file open for bytes, or a coroutine function that takes bytes."""
+__all__ = ["GuardedConnection", "ReportedSettings"]
 
 
-class CopyOptions(TypedDict, total=False):
-    """Options of COPY … TO STDOUT, as asyncpg takes them (PostgreSQL documentation, COPY)."""
+class ReportedSettings:
+    """What the server has reported of its settings, as attributes; asyncpg's own object can change codecs, too."""
 
-    format: Literal["text", "csv", "binary"] | None
-    oids: bool | None
-    delimiter: str | None
-    null: str | None
-    header: bool | None
-    quote: str | None
-    escape: str | None
-    force_quote: bool | Sequence[str] | None
-    encoding: str | None
+    __slots__ = ("_settings",)
+
+    def __init__(self, settings: Any) -> None:
+        self._settings = settings
+
+    def __getattr__(self, name: str) -> str:
+        value = None if hasattr(type(self._settings), name) else getattr(self._settings, name, None)
+        if not isinstance(value, str):
+            raise AttributeError(f"the server has not reported {name}")  # noqa: TRY004  it is not there
+        return value
 
 
-class GuardedConnection:
+class _Gone:
+    """In place of asyncpg's connection when a wrapper has had its time."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise asyncpg.InterfaceError(f"cannot call {name}(): this connection was lent for a callback of the pool")
+
+
+class GuardedConnection(Asking):
     """A session in read mode. Made by :func:`readonly_guard.connect` or acquired from a pool.
 
     The methods are asyncpg's, with its arguments and results. What differs:
@@ -124,43 +129,8 @@ class GuardedConnection:
 
     # ------------------------------------------------------------------ statements
 
-    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        """Run one statement with arguments, or a text of several without; gives the last command's status."""
-        status: str = await self._inner.execute(query, *args, timeout=timeout)
-        return status
-
-    async def executemany(self, command: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None) -> None:
-        """Run a statement for each of ``args``. All are decided first; one that is denied denies all."""
-        await self._inner.executemany(command, args, timeout=timeout)
-
-    async def fetch(
-        self, query: str, *args: Any, timeout: float | None = None, record_class: type[Any] | None = None
-    ) -> list[Any]:
-        """Run a query and return its rows."""
-        rows: list[Any] = await self._inner.fetch(query, *args, timeout=timeout, record_class=record_class)
-        return rows
-
-    async def fetchval(self, query: str, *args: Any, column: int = 0, timeout: float | None = None) -> Any:
-        """Run a query and return a value of its first row, None when it has none."""
-        return await self._inner.fetchval(query, *args, column=column, timeout=timeout)
-
-    async def fetchrow(
-        self, query: str, *args: Any, timeout: float | None = None, record_class: type[Any] | None = None
-    ) -> Any:
-        """Run a query and return its first row, None when it has none."""
-        return await self._inner.fetchrow(query, *args, timeout=timeout, record_class=record_class)
-
-    async def fetchmany(
-        self,
-        query: str,
-        args: Iterable[Sequence[Any]],
-        *,
-        timeout: float | None = None,
-        record_class: type[Any] | None = None,
-    ) -> list[Any]:
-        """Run a query for each of ``args`` and return all rows; decided as :meth:`executemany`."""
-        rows: list[Any] = await self._inner.fetchmany(query, args, timeout=timeout, record_class=record_class)
-        return rows
+    async def _run(self, method: str, *args: Any, **options: Any) -> Any:
+        return await getattr(self._inner, method)(*args, **options)
 
     def cursor(
         self,
@@ -203,71 +173,6 @@ class GuardedConnection:
         """Whether a transaction is open."""
         answer: bool = self._inner.is_in_transaction()
         return answer
-
-    # ------------------------------------------------------------------ COPY
-
-    async def copy_from_query(
-        self, query: str, *args: Any, output: Output, timeout: float | None = None, **options: Unpack[CopyOptions]
-    ) -> str:
-        """Copy what a query gives to ``output``: a print in the sense of the policies."""
-        status: str = await self._inner.copy_from_query(query, *args, output=output, timeout=timeout, **options)
-        return status
-
-    async def copy_from_table(
-        self,
-        table_name: str,
-        *,
-        output: Output,
-        columns: Sequence[str] | None = None,
-        schema_name: str | None = None,
-        timeout: float | None = None,
-        **options: Unpack[CopyOptions],
-    ) -> str:
-        """Copy a table to ``output``: a print in the sense of the policies."""
-        status: str = await self._inner.copy_from_table(
-            table_name, output=output, columns=columns, schema_name=schema_name, timeout=timeout, **options
-        )
-        return status
-
-    async def copy_to_table(
-        self,
-        table_name: str,
-        *,
-        source: Any,  # noqa: ARG002  never looked at
-        columns: Sequence[str] | None = None,
-        schema_name: str | None = None,
-        timeout: float | None = None,
-        where: str | None = None,
-        **_options: Any,
-    ) -> str:
-        """Denied: copying into a table is a write. The denial is recorded with the table's name.
-
-        Raises:
-            WriteDenied: always.
-        """
-        status: str = await self._inner.copy_to_table(
-            table_name, source=bytearray(), columns=columns, schema_name=schema_name, timeout=timeout, where=where
-        )
-        return status
-
-    async def copy_records_to_table(
-        self,
-        table_name: str,
-        *,
-        records: Iterable[Sequence[Any]] | AsyncIterable[Sequence[Any]],  # noqa: ARG002  never looked at
-        columns: Sequence[str] | None = None,
-        schema_name: str | None = None,
-        timeout: float | None = None,
-        where: str | None = None,
-    ) -> str:
-        """Denied, as :meth:`copy_to_table`.
-
-        Raises:
-            WriteDenied: always.
-        """
-        return await self.copy_to_table(
-            table_name, source=bytearray(), columns=columns, schema_name=schema_name, timeout=timeout, where=where
-        )
 
     # ------------------------------------------------------------------ types
 
@@ -342,6 +247,10 @@ class GuardedConnection:
         for callback in tuple(self._loggers):
             self.remove_query_logger(callback)
 
+    def _retire(self) -> None:
+        """What follows on this connection is for somebody else; whoever kept this wrapper has no part in it."""
+        self._inner = _Gone()
+
     @contextlib.contextmanager
     def query_logger(self, callback: Callable[[Any], Any]) -> Iterator[None]:
         """:meth:`add_query_logger` for the length of a block."""
@@ -384,9 +293,9 @@ class GuardedConnection:
         """The server's version, as asyncpg's named tuple."""
         return self._inner.get_server_version()
 
-    def get_settings(self) -> Any:
+    def get_settings(self) -> ReportedSettings:
         """What the server has reported of its settings."""
-        return self._inner.get_settings()
+        return ReportedSettings(self._inner.get_settings())
 
     def get_reset_query(self) -> str:
         """What :meth:`reset` runs."""

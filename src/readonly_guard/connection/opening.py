@@ -16,7 +16,7 @@ from typing import Any, Final, TypedDict, cast
 import asyncpg
 from asyncpg import connect_utils
 
-from readonly_guard.connection.denied import ConnectionDenied
+from readonly_guard.connection.denied import ConnectionDenied, StatementDenied
 from readonly_guard.connection.desk import Desk
 from readonly_guard.connection.gate import Gate
 from readonly_guard.domain import DECLARATIONS, DECLARED_PREFIX, Declared, Language, Session, Subject, core_reason
@@ -92,11 +92,20 @@ class GatedConnection(asyncpg.Connection):  # type: ignore[misc]
 
     async def reset(self, *, timeout: float | None = None) -> None:
         """As asyncpg does; but where nothing has run there is nothing to take back."""
-        if self.gate.is_untouched:
+        if self.gate.passage.is_untouched:
             await self._reset()
         else:
             await super().reset(timeout=timeout)
-            self.gate.is_untouched = True
+            self.gate.passage.is_untouched = True
+
+    def retire_statements(self) -> None:
+        """Make prepared statements, cursors and transactions that were given out unusable, as a release does."""
+        self._pool_release_ctr += 1
+
+    def transaction(self, *, isolation: Any = None, readonly: bool = False, deferrable: bool = False) -> Any:
+        """As asyncpg does; but a BEGIN that was denied leaves no trace."""
+        self._check_open()
+        return _Transaction(self, isolation, readonly, deferrable)
 
     async def set_type_codec(self, typename: str, *, schema: str = "public", **codec: Any) -> None:
         """As asyncpg does; what the caller's encoder makes of a value is not known any longer."""
@@ -111,8 +120,21 @@ class GatedConnection(asyncpg.Connection):  # type: ignore[misc]
     def _cleanup(self) -> None:
         # asyncpg calls this whenever a connection ends, however it ends
         super()._cleanup()
-        self.gate.desk.close()
+        self.gate.passage.desk.close()
         self.own_desk.close()
+
+
+class _Transaction(asyncpg.transaction.Transaction):  # type: ignore[misc]
+    __slots__ = ()
+
+    async def start(self) -> None:
+        """As asyncpg does, which would go on taking a transaction for begun whose BEGIN was never sent."""
+        try:
+            await super().start()
+        except StatementDenied:
+            if self._connection._top_xact is self:  # noqa: SLF001  where asyncpg noted it
+                self._connection._top_xact = None  # noqa: SLF001  as above
+            raise
 
 
 class Opening:

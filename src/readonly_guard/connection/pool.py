@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, NamedTuple, Self, Unpack
 
 import asyncpg
 
+from readonly_guard.connection.asking import Asking
 from readonly_guard.connection.denied import StatementDenied
 from readonly_guard.connection.desk import Desk
-from readonly_guard.connection.guarded import CopyOptions, GuardedConnection, Output
+from readonly_guard.connection.guarded import GuardedConnection
 from readonly_guard.connection.opening import ConnectOptions, GatedConnection, Opening, new_session_id
 from readonly_guard.domain import Declared, Language, Subject
 from readonly_guard.guard import Guard
@@ -31,20 +32,25 @@ class _Taken(NamedTuple):
 class Acquisition:
     """A connection to be: await it, or use it with ``async with``, which releases it at the end."""
 
-    __slots__ = ("_connection", "_pool", "_take")
+    __slots__ = ("_connection", "_is_used", "_pool", "_take")
 
     def __init__(self, pool: GuardedPool, take: Callable[[], Awaitable[GuardedConnection]]) -> None:
         self._pool = pool
         self._take = take
         self._connection: GuardedConnection | None = None
+        self._is_used = False
 
     def __await__(self) -> Generator[Any, None, GuardedConnection]:
-        return self._take().__await__()
+        return self._once().__await__()
+
+    async def _once(self) -> GuardedConnection:
+        if self._is_used:
+            raise asyncpg.InterfaceError("a connection is already acquired")
+        self._is_used = True
+        return await self._take()
 
     async def __aenter__(self) -> GuardedConnection:
-        if self._connection is not None:
-            raise asyncpg.InterfaceError("a connection is already acquired")
-        self._connection = await self._take()
+        self._connection = await self._once()
         return self._connection
 
     async def __aexit__(
@@ -55,10 +61,11 @@ class Acquisition:
             await self._pool.release(connection)
 
 
-class GuardedPool:
+class GuardedPool(Asking):
     """Connections in read mode, shared. Made by :func:`readonly_guard.create_pool`.
 
-    The methods are asyncpg's. :meth:`acquire` can say who it is for: then the log has a session of that person's for as
+    The methods are asyncpg's; those that run statements do so on any of the connections, for the pool's subject.
+    :meth:`acquire` can say who it is for: then the log has a session of that person's for as
     long as the connection is acquired. A released connection is reset; one that cannot be reset, because the log or the
     policies do not allow even that, is closed.
     """
@@ -105,12 +112,10 @@ class GuardedPool:
         return self
 
     async def _initialised(self, opened: GatedConnection) -> None:
-        if self._init is not None:
-            await self._init(GuardedConnection(opened, opened.own_desk))
+        await _lent(opened, self._init)
 
     async def _is_reset(self, opened: GatedConnection) -> None:
-        if self._reset is not None:
-            await self._reset(GuardedConnection(opened, opened.gate.desk))
+        await _lent(opened, self._reset)
         await opened.reset()  # whatever the caller's reset leaves, declarations do not stay for the next
 
     # ------------------------------------------------------------------ acquiring
@@ -155,7 +160,7 @@ class GuardedPool:
         own: Desk = proxy.own_desk
         own.start_over()
         desk = None if subject is None else own.for_another(subject, new_session_id())
-        proxy.gate.desk = desk or own
+        proxy.gate.passage.desk = desk or own
         connection = GuardedConnection(proxy, desk or own)
         self._acquired[connection] = _Taken(proxy, desk)
         if desk is not None:
@@ -190,104 +195,9 @@ class GuardedPool:
             if taken.desk is not None:
                 taken.desk.close()
 
-    # ------------------------------------------------------------------ statements on any connection
-
-    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        """:meth:`readonly_guard.GuardedConnection.execute` on one of the connections, for the pool's subject."""
+    async def _run(self, method: str, *args: Any, **options: Any) -> Any:
         async with self.acquire() as connection:
-            return await connection.execute(query, *args, timeout=timeout)
-
-    async def executemany(self, command: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None) -> None:
-        """As :meth:`execute`."""
-        async with self.acquire() as connection:
-            await connection.executemany(command, args, timeout=timeout)
-
-    async def fetch(
-        self, query: str, *args: Any, timeout: float | None = None, record_class: type[Any] | None = None
-    ) -> list[Any]:
-        """As :meth:`execute`."""
-        async with self.acquire() as connection:
-            return await connection.fetch(query, *args, timeout=timeout, record_class=record_class)
-
-    async def fetchval(self, query: str, *args: Any, column: int = 0, timeout: float | None = None) -> Any:
-        """As :meth:`execute`."""
-        async with self.acquire() as connection:
-            return await connection.fetchval(query, *args, column=column, timeout=timeout)
-
-    async def fetchrow(
-        self, query: str, *args: Any, timeout: float | None = None, record_class: type[Any] | None = None
-    ) -> Any:
-        """As :meth:`execute`."""
-        async with self.acquire() as connection:
-            return await connection.fetchrow(query, *args, timeout=timeout, record_class=record_class)
-
-    async def fetchmany(
-        self,
-        query: str,
-        args: Iterable[Sequence[Any]],
-        *,
-        timeout: float | None = None,
-        record_class: type[Any] | None = None,
-    ) -> list[Any]:
-        """As :meth:`execute`."""
-        async with self.acquire() as connection:
-            return await connection.fetchmany(query, args, timeout=timeout, record_class=record_class)
-
-    async def copy_from_query(
-        self, query: str, *args: Any, output: Output, timeout: float | None = None, **options: Unpack[CopyOptions]
-    ) -> str:
-        """As :meth:`execute`."""
-        async with self.acquire() as connection:
-            return await connection.copy_from_query(query, *args, output=output, timeout=timeout, **options)
-
-    async def copy_from_table(
-        self,
-        table_name: str,
-        *,
-        output: Output,
-        columns: Sequence[str] | None = None,
-        schema_name: str | None = None,
-        timeout: float | None = None,
-        **options: Unpack[CopyOptions],
-    ) -> str:
-        """As :meth:`execute`."""
-        async with self.acquire() as connection:
-            return await connection.copy_from_table(
-                table_name, output=output, columns=columns, schema_name=schema_name, timeout=timeout, **options
-            )
-
-    async def copy_to_table(
-        self,
-        table_name: str,
-        *,
-        source: Any,
-        columns: Sequence[str] | None = None,
-        schema_name: str | None = None,
-        timeout: float | None = None,
-        where: str | None = None,
-        **_options: Any,
-    ) -> str:
-        """Denied, as :meth:`readonly_guard.GuardedConnection.copy_to_table`."""
-        async with self.acquire() as connection:
-            return await connection.copy_to_table(
-                table_name, source=source, columns=columns, schema_name=schema_name, timeout=timeout, where=where
-            )
-
-    async def copy_records_to_table(
-        self,
-        table_name: str,
-        *,
-        records: Iterable[Sequence[Any]] | AsyncIterable[Sequence[Any]],
-        columns: Sequence[str] | None = None,
-        schema_name: str | None = None,
-        timeout: float | None = None,
-        where: str | None = None,
-    ) -> str:
-        """Denied, as :meth:`readonly_guard.GuardedConnection.copy_to_table`."""
-        async with self.acquire() as connection:
-            return await connection.copy_records_to_table(
-                table_name, records=records, columns=columns, schema_name=schema_name, timeout=timeout, where=where
-            )
+            return await getattr(connection, method)(*args, **options)
 
     # ------------------------------------------------------------------ the pool
 
@@ -332,6 +242,17 @@ class GuardedPool:
     def terminate(self) -> None:
         """Drop all connections."""
         self._inner.terminate()
+
+
+async def _lent(opened: GatedConnection, callback: Callback | None) -> None:
+    """Have a callback awaited with a connection that is nobody's yet; nothing of it works afterwards."""
+    connection = GuardedConnection(opened, opened.gate.passage.desk)
+    try:
+        if callback is not None:
+            await callback(connection)
+    finally:
+        connection._retire()  # noqa: SLF001  the pool is what lent it
+        opened.retire_statements()
 
 
 def create_pool(
