@@ -5,12 +5,14 @@ A generated table stands between `<!-- generated: NAME -->` and `<!-- end -->`.
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from readonly_guard.codes import CORE_CODES
+from readonly_guard.hooks import HookSpecs
 from readonly_guard.sql.functions import DENIED_THOUGH_STABLE, READ_THOUGH_VOLATILE
 from readonly_guard.sql.scan import Bounds
 from readonly_guard.sql.session_settings import ALLOWED_SETTINGS, PINNED_SETTINGS, SAFE_ENCODINGS
@@ -84,9 +86,19 @@ def codes() -> str:
     return f"| code | SQLSTATE | English | svenska |\n|---|---|---|---|\n{rows}"
 
 
+def hooks() -> str:
+    """Every hook: its signature as a plugin writes it, and what its docstring says."""
+    parts = []
+    for name, hook in inspect.getmembers(HookSpecs, inspect.isfunction):
+        signature = str(inspect.signature(hook)).replace("'", "")  # annotations are kept as text
+        told = " ".join((inspect.getdoc(hook) or "").split())
+        parts.append(f"```python\ndef {name}{signature}\n```\n\n{told}")
+    return "\n\n".join(parts)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     table.__name__.replace("_", "-"): table
-    for table in (functions_denied, functions_allowed, settings, bounds, codes, metrics)
+    for table in (functions_denied, functions_allowed, settings, bounds, codes, metrics, hooks)
 }
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
