@@ -21,6 +21,7 @@ import pytest
 from readonly_guard.audit import read, verify
 from readonly_guard.domain import DecisionRecord
 from readonly_guard_cli.demo import EmbeddedServer, changed, install, write_policy_data
+from readonly_guard_proxy.wire.scram import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +46,14 @@ data = ["roster.json", "demands.json"]
 path = "journal"
 [reading]
 search_path = ["millennium", "public"]
+"""
+_LOGIN_TOML = """\
+[authentication]
+mode = "guard"
+users = "users.txt"
+[upstream.login]
+user = "jwallin"
+password_file = "password"
 """
 
 
@@ -140,7 +149,26 @@ def millennium() -> Iterator[DemoDatabase]:
 @pytest.fixture(scope="session")
 def gate(millennium: DemoDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     """The way to the database for the whole session; afterwards nothing has changed and the log is whole."""
+    with _guarding(millennium, tmp_path_factory.mktemp("guard")) as gate:
+        yield gate
+
+
+@pytest.fixture(scope="session")
+def login_gate(millennium: DemoDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+    """Another way, where Anna Lind logs in at the guard, which is her colleague at the server."""
     home = tmp_path_factory.mktemp("guard")
+    for name, text in (
+        ("password", millennium.password),
+        ("users.txt", f'"alind" "{Verifier.of(millennium.password, b"salt of a driver")}"'),
+    ):
+        (home / name).touch(0o600)
+        (home / name).write_text(text, encoding="utf-8")
+    with _guarding(millennium, home, _LOGIN_TOML) as gate:
+        yield gate
+
+
+@contextlib.contextmanager
+def _guarding(millennium: DemoDatabase, home: Path, more: str = "") -> Iterator[Gate]:
     write_policy_data(home / "roster.json")
     demands = json.loads((_POLICIES / "demands" / "data.json").read_text(encoding="utf-8"))
     demands["print"] = (
@@ -148,7 +176,8 @@ def gate(millennium: DemoDatabase, tmp_path_factory: pytest.TempPathFactory) -> 
     )
     (home / "demands.json").write_text(json.dumps({"demands": demands}), encoding="utf-8")
     config = home / "guard.toml"
-    config.write_text(_GUARD_TOML.format(host=millennium.server.host, port=millennium.server.port), encoding="utf-8")
+    text = _GUARD_TOML.format(host=millennium.server.host, port=millennium.server.port)
+    config.write_text(text + more, encoding="utf-8")
     before = millennium.checksums()
     with (home / "proxy.log").open("w+b") as log:
         process = subprocess.Popen(

@@ -119,6 +119,16 @@ def built(pytestconfig, tool, tmp_path_factory):
     return build
 
 
+def said_by(gate, folder: Path, language: str) -> dict[str, str]:
+    """What a program says of each of its steps: nothing where it went well."""
+    done = gate.run(*PROGRAMS[language].run, cwd=folder, EVENTS=str(gate.events), ENDLESS=gate.endless)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("ok ", "not ok "))]
+    said = (line.removeprefix("not ").removeprefix("ok ").partition(": ") for line in lines)
+    known = {step: why for step, _, why in said}
+    assert sorted(known) == sorted(PROGRAMS[language].steps), done.stdout + done.stderr
+    return known
+
+
 @pytest.fixture(scope="session")
 def outcomes(gate, built):
     """What a program says of each of its steps; it is run once."""
@@ -126,12 +136,7 @@ def outcomes(gate, built):
 
     def run(language: str) -> dict[str, str]:
         if language not in known:
-            folder = built(language)
-            done = gate.run(*PROGRAMS[language].run, cwd=folder, EVENTS=str(gate.events), ENDLESS=gate.endless)
-            lines = [line for line in done.stdout.splitlines() if line.startswith(("ok ", "not ok "))]
-            said = (line.removeprefix("not ").removeprefix("ok ").partition(": ") for line in lines)
-            known[language] = {step: why for step, _, why in said}
-            assert sorted(known[language]) == sorted(PROGRAMS[language].steps), done.stdout + done.stderr
+            known[language] = said_by(gate, built(language), language)
         return known[language]
 
     return run
@@ -140,3 +145,10 @@ def outcomes(gate, built):
 @pytest.mark.parametrize(("language", "step"), STEPS)
 def test_a_client(outcomes, language, step) -> None:
     assert outcomes(language)[step] == ""
+
+
+@pytest.mark.parametrize("language", PROGRAMS)
+def test_a_client_that_logs_in_at_the_guard(login_gate, built, language) -> None:
+    """Each driver has a SCRAM of its own, and all of them get on with the guard's."""
+    said = said_by(login_gate, built(language), language)
+    assert {step for step, why in said.items() if why} == {step for name, step in DENIED if name == language}
