@@ -25,6 +25,7 @@ from readonly_guard_proxy.lifecycle.notify import Notifier
 from readonly_guard_proxy.lifecycle.reload import adopt, changed, is_adopted
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.certificates import Certificates
+from readonly_guard_proxy.net.colleagues import Colleagues
 from readonly_guard_proxy.net.listener import Listener
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 from readonly_guard_proxy.reading.pool import ReadingPool
@@ -143,6 +144,7 @@ async def serve(
     meters: Meters | None = None,
     certificates: Certificates | None = None,
     checks: Mapping[str, Check] | None = None,
+    colleagues: Colleagues | None = None,
 ) -> None:
     """Serve until told to stop, then let what is under way end.
 
@@ -157,6 +159,7 @@ async def serve(
         meters: count; the admin listener shows them.
         certificates: for TLS, to be renewed from outside; without them, as the settings have it now.
         checks: what readiness looks at beside log, policies and server.
+        colleagues: the other workers on the same port.
 
     Raises:
         ConfigurationError: an address cannot be listened on, or a certificate or key is not usable.
@@ -164,7 +167,7 @@ async def serve(
     meters, notifier = meters or Meters(), notifier or Notifier(None)
     guard.watch_log(meters.committed)
     certificates = certificates or Certificates(settings)
-    listener = Listener(settings, MeasuredGuard(guard, meters), judge, meters, certificates)
+    listener = Listener(settings, MeasuredGuard(guard, meters), judge, meters, certificates, colleagues=colleagues)
     readiness = Readiness({
         "log": partial(_log_fault, guard),
         "policies": partial(_policy_fault, guard),
@@ -175,7 +178,12 @@ async def serve(
     status = OwnStatus(settings, port=port, guard=guard, meters=meters, readiness=readiness)
     serving = f"serving on {settings.listener.host}:{port}"
     try:
-        async with _admin(settings.admin, status), notifier.alive(), _reloading(listener, reload, notifier, serving):
+        async with (
+            _admin(settings.admin, status),
+            notifier.alive(),
+            _reloading(listener, reload, notifier, serving),
+            colleagues.heeded(listener.cancel_here, listener.tasks) if colleagues else contextlib.nullcontext(),
+        ):
             ready(port)
             notifier.ready(serving)
             try:
@@ -258,6 +266,8 @@ def run(
     ready: Callable[[int], None],
     reload: Reload,
     certificates: Certificates | None = None,
+    colleagues: Colleagues | None = None,
+    tether: int | None = None,
 ) -> None:
     """Run the proxy in this thread until SIGTERM or SIGINT; on uvloop where there is one.
 
@@ -268,12 +278,25 @@ def run(
         ready: called with the port once clients can connect.
         reload: called at SIGHUP, see :data:`Reload`; a ConfigurationError of its is logged, and all stays as it was.
         certificates: as for :func:`serve`.
+        colleagues: as for :func:`serve`.
+        tether: a descriptor that becomes readable when whoever started this process is gone: then it stops.
 
     Raises:
         ConfigurationError: the address cannot be listened on, or a process that reads texts cannot be started.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_main(settings, guard, judge=judge, ready=ready, reload=reload, certificates=certificates))
+        runner.run(
+            _main(
+                settings,
+                guard,
+                judge=judge,
+                ready=ready,
+                reload=reload,
+                certificates=certificates,
+                colleagues=colleagues,
+                tether=tether,
+            )
+        )
 
 
 async def _main(
@@ -284,10 +307,14 @@ async def _main(
     ready: Callable[[int], None],
     reload: Reload,
     certificates: Certificates | None,
+    colleagues: Colleagues | None,
+    tether: int | None,
 ) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if tether is not None:
+        loop.add_reader(tether, _let_go, loop, tether, stop)
     meters, notifier = Meters(), Notifier.from_environment()
     try:
         async with reading_apart(settings, guard, meters), catalog_kept(settings, guard) as checks:
@@ -302,9 +329,16 @@ async def _main(
                 meters=meters,
                 certificates=certificates,
                 checks=checks,
+                colleagues=colleagues,
             )
     finally:
         await guard.aclose()
+
+
+def _let_go(loop: asyncio.AbstractEventLoop, tether: int, stop: asyncio.Event) -> None:
+    loop.remove_reader(tether)
+    _log.error("the supervisor is gone")
+    stop.set()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -43,12 +43,14 @@ __all__ = [
     "UpstreamLoginSettings",
     "UpstreamSettings",
     "UpstreamTlsSettings",
+    "WorkerSettings",
     "load_settings",
     "read_section",
 ]
 
 
 _LAST_PORT: Final = 65_535
+_MOST_WORKERS: Final = 255
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -361,6 +363,13 @@ class IdentitySettings(_Section, frozen=True, kw_only=True):
     users: dict[str, tuple[str, ...]] = {}
 
 
+class WorkerSettings(_Section, frozen=True, kw_only=True):
+    """Processes that serve clients, on one port. Each reads new texts in ``reading.workers`` processes of its own."""
+
+    count: int = 1
+    """1 to 255; more than one are kept by a supervisor, and each writes a chain of its own below ``journal.path``."""
+
+
 class PluginSettings(_Section, frozen=True, kw_only=True):
     """Plugins by name (entry point group ``readonly_guard``); installing a package never changes enforcement."""
 
@@ -403,6 +412,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     plugins: PluginSettings = PluginSettings()
     identity: IdentitySettings = IdentitySettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
+    workers: WorkerSettings = WorkerSettings()
     admin: AdminSettings = AdminSettings()
     logging: LoggingSettings = LoggingSettings()
     plugin: dict[str, dict[str, Any]] = {}
@@ -516,6 +526,8 @@ def _check(path: Path, settings: Settings) -> None:
                 f"{path}: catalog.allow holds {allowed.object!r}; it is 'function schema.name',"
                 " 'function schema.name(types)' or 'relation schema.name', with a reason"
             )
+    if not 1 <= settings.workers.count <= _MOST_WORKERS:
+        raise ConfigurationError(f"{path}: workers.count is {settings.workers.count}; it is 1 to {_MOST_WORKERS}")
     if settings.reading.workers < 0:
         raise ConfigurationError(f"{path}: reading.workers is {settings.reading.workers}; it must be 0 or more")
     if not 0 < settings.reading.deadline_s < math.inf:  # TOML can write inf, and nan, which is not above 0 either

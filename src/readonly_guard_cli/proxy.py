@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import signal
+import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import structlog
 import typer
 
 from readonly_guard import Guard
 from readonly_guard.policy import EmbeddedEngine, load_policies
-from readonly_guard.settings import Settings, load_settings
+from readonly_guard.settings import Settings, WorkerSettings, load_settings
 from readonly_guard.sql import judge_startup
 from readonly_guard_cli.operational_log import configure
-from readonly_guard_cli.output import speaking_plainly
+from readonly_guard_cli.output import USAGE_ERROR, fail, speaking_plainly
 from readonly_guard_proxy.net.certificates import Certificates
+from readonly_guard_proxy.net.colleagues import Colleagues
 from readonly_guard_proxy.service import run
+from readonly_guard_proxy.supervision.process import NotStartedError
+from readonly_guard_proxy.supervision.run import supervise
 
 __all__ = ["proxy"]
 
@@ -26,6 +32,9 @@ _log = structlog.get_logger(__name__)
 
 def proxy(
     config: Annotated[Path, typer.Option(help="The guard.toml to run with.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=255, help="How many processes serve clients, instead of `workers.count`.")
+    ] = None,
 ) -> None:
     """Run the guard in front of a database until SIGTERM.
 
@@ -37,34 +46,88 @@ def proxy(
     listening, end idle sessions, and let running statements finish for `limits.drain_s` seconds. systemd is told
     (Type=notify-reload, and its watchdog).
 
+    With several workers (`--workers`, or `[workers]` in guard.toml) this process only keeps them: it starts again what
+    ends, passes signals on, and speaks for all of them on the admin listener. Each worker writes a chain of its own
+    below the journal's directory.
+
     Exit status: 0 told to stop, 2 it could not start.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # there is nothing to reload before the proxy is up
     with speaking_plainly():
-        settings = load_settings(config)
+        settings = _settings(config, workers)
+        if settings.workers.count == 1:
+            serve_alone(config, adapt=partial(_with_workers, workers=workers))
+            return
         configure(settings.logging)
-        certificates = Certificates(settings)
-        guard = Guard.from_settings(settings)
-        if guard.recovery is not None and guard.recovery.torn_file:
-            _log.warning("the log had a torn tail, which was set aside", file=guard.recovery.torn_file)
+        command = (sys.executable, "-P", "-m", "readonly_guard_cli.worker", str(config))
+        try:
+            supervise(
+                settings,
+                command,
+                ready=partial(_greet, settings),
+                reload=partial(_settings, config, workers),
+            )
+        except NotStartedError as error:
+            if error.status != USAGE_ERROR:  # else it has said what is wrong
+                fail(f"a worker {error}; its last words are above")
+            raise typer.Exit(USAGE_ERROR) from error
+
+
+def serve_alone(
+    config: Path,
+    *,
+    adapt: Callable[[Settings], Settings] = lambda settings: settings,
+    colleagues: Colleagues | None = None,
+    tether: int | None = None,
+) -> None:
+    """Serve in this process until told to stop.
+
+    Args:
+        config: the guard.toml.
+        adapt: makes the settings of this process from those in the file, now and at every reload.
+        colleagues: as for :func:`readonly_guard_proxy.service.run`.
+        tether: likewise.
+
+    Raises:
+        ConfigurationError: it cannot start.
+    """
+    settings = adapt(load_settings(config))
+    configure(settings.logging)
+    certificates = Certificates(settings)
+    guard = Guard.from_settings(settings)
+    if guard.recovery is not None and guard.recovery.torn_file:
+        _log.warning("the log had a torn tail, which was set aside", file=guard.recovery.torn_file)
+    _log.info("policies loaded", revision=guard.policy_revision)
+
+    def reload() -> Settings:
+        fresh = adapt(load_settings(config))
+        engine = EmbeddedEngine(load_policies(fresh.policy.source, fresh.policy.data))
+        certificates.renew(fresh)
+        guard.replace_policies(engine)
         _log.info("policies loaded", revision=guard.policy_revision)
+        return fresh
 
-        def ready(port: int) -> None:
-            print(f"listening on {settings.listener.host}:{port}", flush=True)
+    run(
+        settings,
+        guard,
+        judge=partial(judge_startup, rules=settings.reading),
+        ready=partial(_greet, settings),
+        reload=reload,
+        certificates=certificates,
+        colleagues=colleagues,
+        tether=tether,
+    )
 
-        def reload() -> Settings:
-            fresh = load_settings(config)
-            engine = EmbeddedEngine(load_policies(fresh.policy.source, fresh.policy.data))
-            certificates.renew(fresh)
-            guard.replace_policies(engine)
-            _log.info("policies loaded", revision=guard.policy_revision)
-            return fresh
 
-        run(
-            settings,
-            guard,
-            judge=partial(judge_startup, rules=settings.reading),
-            ready=ready,
-            reload=reload,
-            certificates=certificates,
-        )
+def _settings(config: Path, workers: int | None) -> Settings:
+    return _with_workers(load_settings(config), workers=workers)
+
+
+def _with_workers(settings: Settings, *, workers: int | None) -> Settings:
+    if workers is None:
+        return settings
+    return msgspec.structs.replace(settings, workers=WorkerSettings(count=workers))
+
+
+def _greet(settings: Settings, port: int) -> None:
+    print(f"listening on {settings.listener.host}:{port}", flush=True)

@@ -25,7 +25,7 @@ from readonly_guard_cli.app import app
 from readonly_guard_cli.demo import DemoDatabase, write_policy_data
 
 _PROGRAM = [sys.executable, "-m", "readonly_guard_cli"]
-_START_S = 20.0
+_START_S = 60.0
 
 
 class Ended(NamedTuple):

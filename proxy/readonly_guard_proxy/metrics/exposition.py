@@ -43,6 +43,7 @@ def metrics(figures: Figures, *, version: str, is_ready: bool, log_free_bytes: i
     yield _labelled_gauge("build_info", "The version that runs.", "version", {version: 1})
     yield _gauge("ready", "1 while clients are served, else 0.", int(is_ready))
     yield _gauge("workers", "Worker processes that answered.", figures.workers)
+    yield _counter("worker_restarts", "Workers that had to be started again.", figures.worker_restarts)
     decisions = CounterMetricFamily(
         _name("decisions"), "Decisions by verdict and first reason code.", labels=("verdict", "code")
     )

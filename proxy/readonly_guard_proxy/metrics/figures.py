@@ -42,7 +42,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         client_bytes: received from clients.
         server_bytes: received from the server.
         upstream_errors: failed connections to the server, by kind of failure.
-        cancels: cancel requests: ``forwarded``, ``unknown`` (no session has that key), ``failed``.
+        cancels: cancel requests: ``forwarded``, ``handed over`` (to the worker that holds the session), ``unknown`` (no
+            session has that key), ``failed``.
         limits: connections refused, by the limit that stood against them.
         deadlines: sessions and statements whose time ran out, by what they waited for.
         reloads: of configuration, policies and certificates: ``done`` or ``refused``.
@@ -50,6 +51,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         log_records: records written.
         log_failures: commits that failed; everything that waited for them was denied.
         policy_revisions: workers by the revision they decide by.
+        worker_restarts: how often a worker had to be started again.
         resident_bytes: memory in use, processes that read texts not included.
         cpu_s: processor time used, user and system.
     """
@@ -74,8 +76,15 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     log_records: int = 0
     log_failures: int = 0
     policy_revisions: dict[str, int] = {}
+    worker_restarts: int = 0
     resident_bytes: int = 0
     cpu_s: float = 0.0
+
+    def of_the_past(self) -> Figures:
+        """What stays of a worker that has ended: what it counted, not what there was of it."""
+        return msgspec.structs.replace(
+            self, workers=0, sessions_open=0, sessions_starting=0, policy_revisions={}, resident_bytes=0
+        )
 
 
 def total(parts: Iterable[Figures]) -> Figures:

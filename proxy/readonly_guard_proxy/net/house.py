@@ -19,6 +19,7 @@ from readonly_guard_proxy.net.link import Link
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.session.events import Waiting
+from readonly_guard_proxy.wire.startup import CancelRequest
 
 __all__ = ["Desk", "House"]
 
@@ -69,6 +70,10 @@ class House(Protocol):
     crowd: Crowd
     attempts: Attempts
     deadlines_s: Mapping[Waiting, float]
+
+    async def cancel(self, request: CancelRequest) -> None:
+        """Deal with a cancel request, whoever of the workers holds the session."""
+        ...
 
     def enter(self, link: Link) -> None:
         """A session begins."""

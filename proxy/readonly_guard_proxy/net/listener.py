@@ -15,8 +15,9 @@ from readonly_guard.settings import Settings
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.addresses import cannot_listen
 from readonly_guard_proxy.net.attempts import Attempts
-from readonly_guard_proxy.net.cancel import CancelKeys
+from readonly_guard_proxy.net.cancel import CancelKeys, forward_cancel, worker_of
 from readonly_guard_proxy.net.certificates import Certificates
+from readonly_guard_proxy.net.colleagues import Colleagues
 from readonly_guard_proxy.net.crowd import Crowd
 from readonly_guard_proxy.net.house import Desk
 from readonly_guard_proxy.net.link import Link
@@ -24,7 +25,9 @@ from readonly_guard_proxy.net.patience import deadlines_of, interval_s
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 from readonly_guard_proxy.net.reception import Reception
 from readonly_guard_proxy.net.tasks import Tasks
+from readonly_guard_proxy.net.tls import fault_of
 from readonly_guard_proxy.session.events import Waiting
+from readonly_guard_proxy.wire.startup import CancelRequest
 
 __all__ = ["Listener"]
 
@@ -43,6 +46,7 @@ class Listener:
         judge: judges startup packets.
         meters: count what comes and goes.
         certificates: for TLS.
+        colleagues: the other workers on the same port; None when there are none.
     """
 
     def __init__(
@@ -52,6 +56,8 @@ class Listener:
         judge: StartupJudge,
         meters: Meters,
         certificates: Certificates,
+        *,
+        colleagues: Colleagues | None = None,
     ) -> None:
         self.guard = guard
         self.judge = judge
@@ -59,7 +65,8 @@ class Listener:
         self.certificates = certificates
         self._links: set[Link] = set()
         self.tasks = Tasks()
-        self.cancel_keys = CancelKeys()
+        self.cancel_keys = CancelKeys(colleagues.number if colleagues is not None else 0)
+        self._colleagues = colleagues
         self.crowd = Crowd(settings.limits)
         self.attempts = Attempts(time.monotonic)
         self.deadlines_s: Mapping[Waiting, float] = {}
@@ -92,7 +99,13 @@ class Listener:
         where = self.settings.listener
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: Reception(self), where.host, where.port, backlog=_BACKLOG)
+            self._server = await loop.create_server(
+                lambda: Reception(self),
+                where.host,
+                where.port,
+                backlog=_BACKLOG,
+                reuse_port=self._colleagues is not None or None,
+            )
         except OSError as error:
             raise ConfigurationError(cannot_listen("listener", where.host, where.port, error)) from error
         port: int = self._server.sockets[0].getsockname()[1]
@@ -134,6 +147,31 @@ class Listener:
             self._looking = loop.call_later(self._look_s, self._look)
 
     # ------------------------------------------------------------------ the house
+
+    async def cancel(self, request: CancelRequest) -> None:
+        """Deal with a cancel request, here or where its session is."""
+        colleagues, worker = self._colleagues, worker_of(request.pid)
+        if colleagues is None or worker == colleagues.number:
+            await self.cancel_here(request)
+            return
+        try:
+            await colleagues.hand_over(worker, request)
+            self.meters.cancels.add("handed over")
+        except OSError:  # whoever guesses names workers that there are not
+            self.meters.cancels.add("unknown")
+
+    async def cancel_here(self, request: CancelRequest) -> None:
+        """Deal with a cancel request that can only be for a session of this listener's."""
+        outcome = "unknown"
+        key = self.cancel_keys.find(request)
+        if key is not None:
+            try:
+                await forward_cancel(self.settings.upstream, self.certificates.upstream, key)
+                outcome = "forwarded"
+            except OSError as error:
+                outcome = "failed"
+                _log.warning("cancel request not forwarded", reason=fault_of(error))
+        self.meters.cancels.add(outcome)
 
     def enter(self, link: Link) -> None:
         """A session begins."""

@@ -16,7 +16,6 @@ import structlog
 
 from readonly_guard.domain import Session
 from readonly_guard_proxy.net.admission import Admission
-from readonly_guard_proxy.net.cancel import forward_cancel
 from readonly_guard_proxy.net.certificates import ALPN
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.house import House
@@ -174,16 +173,7 @@ class Reception(asyncio.Protocol):
     # ------------------------------------------------------------------ what a client can want
 
     async def _cancel(self, request: CancelRequest) -> None:
-        outcome = "unknown"
-        key = self._house.cancel_keys.find(request)
-        if key is not None:
-            try:
-                await forward_cancel(self._house.settings.upstream, self._house.certificates.upstream, key)
-                outcome = "forwarded"
-            except OSError as error:
-                outcome = "failed"
-                _log.warning("cancel request not forwarded", reason=fault_of(error))
-        self._house.meters.cancels.add(outcome)
+        await self._house.cancel(request)
         self.over()
         close_gently(self._transport)  # there is no answer to a cancel request but the end
 

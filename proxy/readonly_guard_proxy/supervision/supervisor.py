@@ -1,0 +1,181 @@
+"""The supervisor: as many workers as wanted, each started again when it ends, slower each time it ends again soon.
+
+A worker that ends costs its own sessions and nothing else: the others go on serving on the same port, and its records
+are in its own chain, whose tail its successor repairs. One that keeps ending is reported, and the service is not ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from signal import Signals
+from typing import Final
+
+import structlog
+
+from readonly_guard_proxy.supervision.place import Place
+from readonly_guard_proxy.supervision.process import NotStartedError, WorkerProcess
+
+__all__ = ["Seat", "Supervisor", "pause_s"]
+
+_log = structlog.get_logger(__name__)
+
+_WINDOW_S: Final = 60.0
+_LOOP: Final = 5
+"""So many ends within the window are a crash loop."""
+
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 10.0
+_FAREWELL_S: Final = 5.0
+
+
+class Seat:
+    """A worker's place, whoever takes it.
+
+    ``worker`` is the process that serves, None while there is none; ``restarts`` counts how often another took over.
+    """
+
+    def __init__(self, place: Place, clock: Callable[[], float]) -> None:
+        self.place = place
+        self.worker: WorkerProcess | None = None
+        self.restarts = 0
+        self._clock = clock
+        self._ends: deque[float] = deque()
+
+    def ended(self) -> int:
+        """The process ended; gives how often that happened within the last minute."""
+        self.worker = None
+        self._ends.append(self._clock())
+        return self._recent()
+
+    @property
+    def is_looping(self) -> bool:
+        """Whether its workers keep ending."""
+        return self._recent() >= _LOOP
+
+    @property
+    def fault(self) -> str:
+        """What is wrong; empty when nothing is."""
+        if self.is_looping:
+            return f"keeps ending: {self._recent()} times within a minute; its last words are in the log"
+        return "" if self.worker is not None else "is being started"
+
+    def _recent(self) -> int:
+        horizon = self._clock() - _WINDOW_S
+        while self._ends and self._ends[0] < horizon:
+            self._ends.popleft()
+        return len(self._ends)
+
+
+class Supervisor:
+    """Keeps the workers.
+
+    Args:
+        command: starts a worker; its place is appended.
+        places: of the workers.
+        ended: told of the seat whose process has ended.
+        clock: counts seconds.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        places: Sequence[Place],
+        *,
+        ended: Callable[[Seat], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._command = command
+        self.seats = tuple(Seat(place, clock) for place in places)
+        self._told = ended
+        self._keepers: list[asyncio.Task[None]] = []
+        self._is_stopping = False
+
+    async def start(self) -> None:
+        """Start all workers and wait until all serve.
+
+        Raises:
+            NotStartedError: one did not; the others have been ended.
+            OSError: no process can be started.
+        """
+        # one alone at first: if it does not start, none would, and each would say why
+        faults = await self._fill_all(self.seats[:1]) or await self._fill_all(self.seats[1:])
+        if faults:
+            await self._end_all(Signals.SIGKILL)
+            raise faults[0]
+        self._keepers = [asyncio.create_task(self._keep(seat)) for seat in self.seats]
+
+    def signal(self, number: Signals) -> None:
+        """Send every worker a signal."""
+        for worker in self._workers():
+            worker.signal(number)
+
+    async def stop(self, drain_s: float) -> None:
+        """Have every worker let its statements finish, and end it.
+
+        Args:
+            drain_s: how long a worker may take for that; five seconds later it is killed.
+        """
+        self._is_stopping = True
+        for keeper, seat in zip(self._keepers, self.seats, strict=False):
+            if seat.worker is None:
+                keeper.cancel()
+        self.signal(Signals.SIGTERM)
+        if self._keepers:
+            await asyncio.wait(self._keepers, timeout=drain_s + _FAREWELL_S)
+        late = [worker.pid for worker in self._workers()]
+        if late:
+            _log.warning("workers killed, which did not end in time", pids=late)
+        await self._end_all(Signals.SIGKILL)
+
+    def _workers(self) -> Iterator[WorkerProcess]:
+        return (seat.worker for seat in self.seats if seat.worker is not None)
+
+    async def _end_all(self, number: Signals) -> None:
+        self.signal(number)
+        await asyncio.gather(*(worker.ended() for worker in self._workers()))
+        for seat in self.seats:
+            seat.worker = None
+
+    async def _fill_all(self, seats: Sequence[Seat]) -> list[BaseException]:
+        started = await asyncio.gather(*map(self._fill, seats), return_exceptions=True)
+        return [fault for fault in started if isinstance(fault, BaseException)]
+
+    async def _fill(self, seat: Seat) -> None:
+        seat.worker = await WorkerProcess.start(self._command, seat.place)
+        _log.info("worker started", worker=seat.place.number, pid=seat.worker.pid)
+
+    async def _keep(self, seat: Seat) -> None:
+        while True:
+            pid: int | None = None
+            status: int | None = None
+            if seat.worker is not None:
+                pid, status = seat.worker.pid, await seat.worker.ended()
+                if self._is_stopping:
+                    seat.worker = None
+                    return
+            else:
+                seat.restarts += 1
+                try:
+                    await self._fill(seat)
+                    continue
+                except NotStartedError as error:
+                    status = error.status
+                except OSError as error:
+                    _log.error("no process can be started", worker=seat.place.number, reason=error.strerror)
+            await self._pause(seat, pid, status)
+
+    async def _pause(self, seat: Seat, pid: int | None, status: int | None) -> None:
+        ends = seat.ended()
+        self._told(seat)
+        tell, event = (_log.error, "worker keeps ending") if seat.is_looping else (_log.warning, "worker ended")
+        wait_s = pause_s(ends)
+        tell(event, worker=seat.place.number, pid=pid, status=status, ends=ends, again_in_s=wait_s)
+        await asyncio.sleep(wait_s)
+
+
+def pause_s(ends: int) -> float:
+    """How long to wait before a worker is started again that has ended so often within a minute."""
+    return min(_FIRST_PAUSE_S * 2.0 ** (ends - 1), _LONGEST_PAUSE_S)

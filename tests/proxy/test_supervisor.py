@@ -1,0 +1,134 @@
+"""The supervisor with small programs for workers: started, ended, restarted, looping, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+
+import pytest
+
+from readonly_guard.errors import ConfigurationError
+from readonly_guard.settings import JournalSettings, LimitSettings, ListenerSettings, Settings, UpstreamSettings
+from readonly_guard_proxy.supervision.place import Place, as_worker, reserve
+from readonly_guard_proxy.supervision.process import NotStartedError
+from readonly_guard_proxy.supervision.supervisor import Seat, Supervisor, pause_s
+
+_SERVES = "import sys, signal; print('listening', flush=True); signal.pause()"
+_STUBBORN = (
+    "import sys, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('x', flush=True)\nwhile 1: signal.pause()"
+)
+_REFUSES = "import sys; sys.exit(2)"
+_ENDS_SOON = "import time; print('x', flush=True); time.sleep(0.02); raise SystemExit(7)"
+
+
+def _places(count: int) -> list[Place]:
+    return [Place(number=number, count=count, port=1, directory="/nowhere") for number in range(1, count + 1)]
+
+
+def _supervisor(program: str, count: int = 2, **options) -> Supervisor:
+    return Supervisor([sys.executable, "-c", program], _places(count), **options)
+
+
+async def _until(condition, timeout_s: float = 15.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class TestPlaces:
+    def test_what_is_a_workers_own(self):
+        settings = Settings(
+            upstream=UpstreamSettings(host="h"),
+            journal=JournalSettings(path="/log"),
+            limits=LimitSettings(connections=10),
+        )
+        place = Place(number=2, count=3, port=6432, directory="/run/x")
+        own = as_worker(settings, place)
+        assert own.journal.path == "/log/worker-2"
+        assert own.listener.port == 6432
+        assert own.admin.socket == "/run/x/worker-2-admin.sock"
+        assert own.limits.connections == 4
+        assert (own.upstream, own.policy, own.reading) == (settings.upstream, settings.policy, settings.reading)
+
+    def test_a_port_is_reserved_and_shared_only_among_workers(self):
+        with reserve(ListenerSettings(port=0)) as shared:
+            port = shared.getsockname()[1]
+            for _ in range(2):
+                worker = socket.create_server(("127.0.0.1", port), reuse_port=True)
+                with worker, pytest.raises(ConfigurationError, match=r"listener\.port: .* is in use"):
+                    reserve(ListenerSettings(port=port))
+        with pytest.raises(ConfigurationError, match=r"listener\.host: 192\.0\.2\.1 is not an address"):
+            reserve(ListenerSettings(host="192.0.2.1"))
+
+
+class TestWorkers:
+    async def test_one_that_is_killed_is_replaced_and_the_others_are_left_alone(self, logged):
+        told = []
+        supervisor = _supervisor(_SERVES, ended=told.append)
+        await supervisor.start()
+        first, second = supervisor.seats
+        assert first.worker is not None
+        before = first.worker.pid, second.worker.pid
+        os.kill(before[0], signal.SIGKILL)
+        await _until(lambda: first.worker is not None and first.worker.pid != before[0])
+        assert second.worker.pid == before[1]
+        assert told == [first]
+        assert first.restarts == 1
+        assert not first.fault
+        ended = next(entry for entry in logged if entry["event"] == "worker ended")
+        assert (ended["worker"], ended["pid"], ended["status"]) == (1, before[0], -9)
+        await supervisor.stop(5.0)
+        assert not any(_is_alive(pid) for pid in before)
+
+    async def test_one_that_keeps_ending_is_reported_and_still_tried(self, logged):
+        supervisor = _supervisor(_ENDS_SOON, count=1)
+        await supervisor.start()
+        (seat,) = supervisor.seats
+        await _until(lambda: seat.is_looping)
+        assert "keeps ending: 5 times within a minute" in seat.fault
+        await _until(lambda: any(entry["event"] == "worker keeps ending" for entry in logged))
+        await supervisor.stop(1.0)
+        restarts = seat.restarts
+        await asyncio.sleep(0.1)
+        assert seat.restarts == restarts
+
+    async def test_when_one_does_not_start_none_is_left(self):
+        supervisor = _supervisor(_REFUSES)
+        with pytest.raises(NotStartedError) as caught:
+            await supervisor.start()
+        assert caught.value.status == 2
+        assert all(seat.worker is None for seat in supervisor.seats)
+
+    async def test_one_that_does_not_heed_the_end_is_killed(self, logged):
+        supervisor = _supervisor(_STUBBORN, count=1)
+        await supervisor.start()
+        pid = supervisor.seats[0].worker.pid
+        await supervisor.stop(-4.9)  # the five seconds of grace are not what is tested here
+        assert not _is_alive(pid)
+        assert any(entry["event"].startswith("workers killed") for entry in logged)
+
+
+class TestPatience:
+    def test_pauses_grow_to_ten_seconds(self):
+        assert [pause_s(ends) for ends in (1, 2, 3, 7, 8, 1000)] == [0.1, 0.2, 0.4, 6.4, 10.0, 10.0]
+
+    def test_what_happened_long_ago_is_forgotten(self):
+        now = [0.0]
+        seat = Seat(_places(1)[0], lambda: now[0])
+        for _ in range(5):
+            seat.ended()
+        assert seat.is_looping
+        now[0] = 61.0
+        assert not seat.is_looping
+        assert seat.ended() == 1
