@@ -191,6 +191,15 @@ def _guarding(millennium: DemoDatabase, home: Path, more: str = "") -> Iterator[
     assert status == 0, (home / "proxy.log").read_text(encoding="utf-8")
     assert changed(before, millennium.checksums()) == ()
     assert verify(home / "journal").ok
+    assert _unnamed(home / "journal") == set()
+
+
+def _unnamed(journal: Path) -> set[str]:
+    """Statements that ran with a patient whose value could not be told from what the driver sent."""
+    decisions = [entry.record for entry in read(journal) if isinstance(entry.record, DecisionRecord)]
+    ran = [one for one in decisions if one.phase == "execute"]
+    assert any("person_id:900001" in one.patients for one in ran)
+    return {one.statement for one in ran if any(name.endswith(":?") for name in one.patients)}
 
 
 def _wait_for_port(process: subprocess.Popen[bytes], log: Path) -> int:

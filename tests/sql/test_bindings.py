@@ -354,10 +354,13 @@ def test_what_is_pinned_gives_no_row_of_another_patient(millennium, analyzer):
             claimed += 1
             lineage = analyzer.lineage(text)
             assert lineage.is_bound
+            assert analysis.patients.is_bound
             named = {
                 encounters[one.literal] if one.column == "encntr_id" else int(one.literal)
                 for one in lineage.patient_bindings
             }
+            listed = [name.partition(":") for name in analysis.patients.named]
+            assert {encounters[int(key)] if column == "encntr_id" else int(key) for column, _, key in listed} == named
             try:
                 found = connection.execute(text).fetchall()
             except psycopg.Error:
