@@ -119,6 +119,12 @@ def test_texts_may_be_read_in_the_proxys_own_process(tmp_path):
             GOOD + "[listener.tls]\ncertificate = 'c'\nkey = 'k'\nclient_certificates = 'require'",
             "listener.tls.client_ca is missing; name the roots",
         ),
+        (
+            GOOD
+            + "[listener.tls]\nmode = 'allow'\ncertificate = 'c'\nkey = 'k'\nclient_ca = 'a'"
+            + "\nclient_certificates = 'require'",
+            "listener.tls.client_certificates is require, but a client without TLS shows none",
+        ),
         (GOOD + "[[identity.certificates]]\n", 'identity is read by a plugin; write plugins.load = ["identity_certif'),
         (GOOD + "[[identity.certificates]]\nfeild = 'x'", "did you mean 'field'?"),
         (GOOD + "[upstream.tls]\nmode = 'prefer'", "upstream.tls.mode: Invalid enum value 'prefer'"),

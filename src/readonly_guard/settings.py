@@ -549,6 +549,11 @@ def _check_listener(path: Path, settings: Settings) -> None:
                 )
     if tls.client_ca is None and (tls.client_crl is not None or tls.client_certificates == "require"):
         raise ConfigurationError(f"{path}: listener.tls.client_ca is missing; name the roots of client certificates")
+    if tls.client_certificates == "require" and tls.effective_mode != "require":
+        raise ConfigurationError(
+            f"{path}: listener.tls.client_certificates is require, but a client without TLS shows none; "
+            'write listener.tls.mode = "require"'
+        )
     if settings.identity != IdentitySettings() and "identity_certificate" not in settings.plugins.load:
         raise ConfigurationError(f'{path}: identity is read by a plugin; write plugins.load = ["identity_certificate"]')
 

@@ -16,7 +16,15 @@ from cryptography.x509.oid import NameOID
 
 from readonly_guard.domain import Subject
 from readonly_guard.errors import ConfigurationError
-from readonly_guard.settings import AuthenticationSettings, ListenerTlsSettings, UpstreamLoginSettings
+from readonly_guard.settings import (
+    AuthenticationSettings,
+    JournalSettings,
+    ListenerTlsSettings,
+    Settings,
+    UpstreamLoginSettings,
+    UpstreamSettings,
+)
+from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.wire.scram import ClientExchange, Verifier, keys_of
 
 SALT = bytes(range(16))
@@ -304,6 +312,41 @@ class TestWhoDoesNot:
             "the login took too long",
             "the client left during the login",
         ]
+
+
+class TestItsFiles:
+    @pytest.mark.parametrize(
+        ("content", "mode", "said"),
+        [
+            (b"", 0o600, "upstream.login: the password is empty"),
+            (b"\n", 0o600, "upstream.login: the password is empty"),
+            (b"\xff", 0o600, "upstream.login.password_file: .* is not UTF-8 text"),
+            (b"secret", 0o644, "upstream.login.password_file: others may read .*; run `chmod 600"),
+            (None, 0o600, "upstream.login.password_file: .* cannot be read: No such file"),
+        ],
+    )
+    def test_a_password_file_that_is_none(self, tmp_path, content, mode, said) -> None:
+        path = tmp_path / "service.txt"
+        if content is not None:
+            path.touch(mode)
+            path.write_bytes(content)
+        with pytest.raises(ConfigurationError, match=said) as caught:
+            Certificates(self._settings(password_file=str(path)))
+        assert "secret" not in str(caught.value)
+
+    def test_a_password_from_the_environment(self, monkeypatch) -> None:
+        settings = self._settings(password_env="GUARD_PASSWORD")
+        with pytest.raises(ConfigurationError, match="password_env: there is no variable GUARD_PASSWORD"):
+            Certificates(settings)
+        monkeypatch.setenv("GUARD_PASSWORD", "x")
+        assert Certificates(settings).account.clear_text() == b"x"
+
+    def _settings(self, **login) -> Settings:
+        return Settings(
+            upstream=UpstreamSettings(host="x", login=UpstreamLoginSettings(user="u", **login)),
+            journal=JournalSettings(path="x"),
+            authentication=AuthenticationSettings(mode="guard", methods=("certificate",)),
+        )
 
 
 class TestTheGuardsOwnAccount:

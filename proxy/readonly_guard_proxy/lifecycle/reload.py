@@ -15,7 +15,10 @@ from readonly_guard.settings import Settings
 
 __all__ = ["adopt", "changed", "is_adopted"]
 
-_AT_ONCE: Final = ("policy", "upstream", "limits", "listener.language", "listener.tcp", "listener.tls")
+_AT_ONCE: Final = (
+    *("policy", "upstream", "authentication", "limits"),
+    *("listener.language", "listener.tcp", "listener.tls"),
+)
 _AT_START: Final = ("limits.statement_bytes", "limits.tokens")  # the processes that read texts have them
 
 
@@ -36,6 +39,7 @@ def adopt(before: Settings, after: Settings) -> Settings:
         before,
         policy=after.policy,
         upstream=after.upstream,
+        authentication=after.authentication,
         limits=replace(after.limits, statement_bytes=before.limits.statement_bytes, tokens=before.limits.tokens),
         listener=replace(
             before.listener, language=after.listener.language, tcp=after.listener.tcp, tls=after.listener.tls

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Never
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from readonly_guard.errors import ConfigurationError
@@ -56,9 +57,12 @@ class Certificates:
             ConfigurationError: as above; what was in force stays in force.
         """
         tls = settings.listener.tls
-        fresh = _listener_context(tls), _upstream_context(settings.upstream), _users(settings), _account(settings)
-        self.listener, self.upstream, self.users, self.account = fresh
-        self.binding = None if self.listener is None or tls.certificate is None else _binding(tls.certificate)
+        listener = _listener_context(tls)
+        binding = None if listener is None or tls.certificate is None else _binding(tls.certificate)
+        fresh = _upstream_context(settings.upstream), _users(settings), _account(settings)
+        # nothing below can fail: until here everything is as it was
+        self.listener, self.binding = listener, binding
+        self.upstream, self.users, self.account = fresh
         self.is_required = tls.effective_mode == "require"
         self.is_certificate_enough = "certificate" in settings.authentication.methods
 
@@ -83,8 +87,11 @@ def _listener_context(tls: ListenerTlsSettings) -> ssl.SSLContext | None:
 
 def _binding(path: str) -> bytes | None:
     """The hash of RFC 5929, 4.1: with the signature's own algorithm, SHA-256 in place of MD5 and SHA-1."""
-    certificate = x509.load_pem_x509_certificates(Path(path).read_bytes())[0]
-    algorithm = certificate.signature_hash_algorithm
+    try:
+        certificate = x509.load_pem_x509_certificates(Path(path).read_bytes())[0]
+        algorithm = certificate.signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm):
+        return None  # OpenSSL reads it, but nobody could say what to bind to
     if algorithm is None:
         return None  # Ed25519, for which the RFC names none
     return certificate.fingerprint(SHA256() if algorithm.name in {"md5", "sha1"} else algorithm)
@@ -122,7 +129,10 @@ def _account(settings: Settings) -> ServiceAccount | None:
         name = "upstream.login.password_file"
         _readable(name, login.password_file)
         _only_ours(name, login.password_file)
-        password = Path(login.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+        try:
+            password = Path(login.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f"{name}: {login.password_file} is not UTF-8 text (byte {error.start})") from error
     elif login.password_env is not None:
         password = os.environ.get(login.password_env)
         if password is None:
