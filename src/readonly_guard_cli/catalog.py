@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final, Protocol
+from typing import Annotated
 
 import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from readonly_guard.catalog import CatalogResolver, Outline, Snapshot, capture, encode, outline, read_catalog, report
+from readonly_guard.catalog import CatalogResolver, Outline, Snapshot, encode, outline, report
 from readonly_guard.errors import ConfigurationError
-from readonly_guard.settings import CatalogSettings, ReadingSettings, load_settings
-from readonly_guard_cli.output import ALLOWED, DENIED, console, fail, speaking_plainly, stderr, visible
+from readonly_guard.settings import load_settings
+from readonly_guard_cli.output import ALLOWED, DENIED, console, fail, speaking_plainly, visible
+from readonly_guard_cli.resolving import captured, progress, resolver_of
 
 __all__ = ["app"]
 
@@ -48,7 +45,7 @@ def snapshot(
     - `readonly-guard catalog snapshot --dsn postgresql://guard@db.internal/mydb --out catalog.json`
     """
     with speaking_plainly():
-        taken = _capture(dsn)
+        taken = captured(dsn)
         try:
             out.write_bytes(encode(taken))
         except OSError as error:
@@ -103,7 +100,7 @@ def report_command(
     """
     with speaking_plainly():
         resolver = _resolver(dsn, catalog, config)
-        with _progress("following") as told:
+        with progress("following") as told:
             findings = report(resolver, progress=told)
     if json:
         for finding in findings:
@@ -124,47 +121,14 @@ def report_command(
 
 
 def _resolver(dsn: str | None, catalog: Path | None, config: Path | None) -> CatalogResolver:
-    settings = load_settings(config) if config else None
-    of_catalog = settings.catalog if settings else CatalogSettings()
-    if dsn is None and catalog is None:
-        dsn, catalog = of_catalog.dsn, Path(of_catalog.snapshot) if of_catalog.snapshot else None
-    if (dsn is None) == (catalog is None):
+    resolver = resolver_of(load_settings(config) if config else None, dsn=dsn, catalog=catalog)
+    if resolver is None:
         raise ConfigurationError("give one of --dsn, --catalog, or --config with a [catalog]")
-    rules = settings.reading if settings else ReadingSettings()
-    if catalog is not None:
-        return read_catalog(catalog, rules, of_catalog)
-    return CatalogResolver(_capture(dsn or ""), rules, of_catalog)
-
-
-def _capture(dsn: str) -> Snapshot:
-    with _progress("asking the server") as told:
-        return asyncio.run(capture(dsn, progress=told))
+    return resolver
 
 
 def _size(taken: Snapshot) -> str:
     return f"{CatalogResolver(taken).size:,} objects"
-
-
-class _Told(Protocol):
-    def __call__(self, done: int, all_of_it: int, /) -> None: ...
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[_Told]:
-    """A progress bar on a terminal's standard error; nothing elsewhere."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as shown:
-        task = shown.add_task(what, total=None)
-
-        def told(done: int, all_of_it: int) -> None:
-            if done % _STEP == 0 or done == all_of_it:
-                shown.update(task, completed=done, total=all_of_it)
-
-        yield told
-
-
-_STEP: Final = 16
-"""Moving the bar costs more than following an object."""
 
 
 def _tree(of: Outline, tree: Tree | None = None) -> Tree:

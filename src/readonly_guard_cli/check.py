@@ -20,6 +20,7 @@ from readonly_guard.settings import ReadingSettings, Settings, load_settings
 from readonly_guard.sql import Analyzer, Bounds
 from readonly_guard_cli.explain import show_explanation
 from readonly_guard_cli.output import ALLOWED, DENIED, console, fail, speaking_plainly, visible
+from readonly_guard_cli.resolving import resolver_of
 
 __all__ = ["check"]
 
@@ -38,6 +39,10 @@ def check(
     config: Annotated[Path | None, typer.Option(help="A guard.toml, for its policies and table classes.")] = None,
     policies: Annotated[Path | None, typer.Option(help="A directory of Rego instead of the shipped policies.")] = None,
     data: Annotated[list[Path] | None, typer.Option(help="JSON laid over the policies' data; may be repeated.")] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(help="A database's catalog, from `catalog snapshot`: what its views and functions run."),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", "-e", help="Show the place in the statement and what both parsers read.")
     ] = False,
@@ -46,8 +51,8 @@ def check(
 ) -> None:
     """Say whether a statement would be let through, and why not.
 
-    Nothing is executed and nothing is logged. With `--config` the bounds, table classes and policies are those of the
-    proxy that runs with it; its plugins are not asked.
+    Nothing is executed and nothing is logged. With `--config` the bounds, table classes, catalog and policies are those
+    of the proxy that runs with it; its plugins are not asked.
 
     Exit status: 0 allowed, 1 denied, 2 usage error.
 
@@ -83,7 +88,8 @@ def check(
             fail(f"standard input is not UTF-8 text (byte {error.start})")
     with speaking_plainly():
         settings = load_settings(config) if config else None
-        analyzer = _analyzer(settings)
+        resolver = resolver_of(settings, catalog=catalog)
+        analyzer = Analyzer(*_reading_of(settings), resolver)
         if user is None:
             outcome = _Outcome.of_reading(analyzer.analyse(sql))
         else:
@@ -105,7 +111,7 @@ def check(
     else:
         _show(outcome, sql, language)
         if explain:
-            show_explanation(sql, language, *_reading_of(settings))
+            show_explanation(sql, language, *_reading_of(settings), resolver)
     raise typer.Exit(DENIED if outcome.reasons else ALLOWED)
 
 
@@ -113,12 +119,8 @@ _LANGUAGES: Final[dict[str, Language]] = {"en": "en", "sv": "sv"}
 _FORMATS: Final = ("text", "json")
 
 
-def _analyzer(settings: Settings | None) -> Analyzer:
-    """Reads as the proxy with these settings would, bounds included."""
-    return Analyzer(*_reading_of(settings))
-
-
 def _reading_of(settings: Settings | None) -> tuple[ReadingSettings, Bounds]:
+    """How the proxy with these settings would read, bounds included."""
     if settings is None:
         return ReadingSettings(), Bounds()
     return settings.reading, Bounds.of(settings.limits)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from readonly_guard.domain import Language
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql import Bounds, Explanation, Span, explain
+from readonly_guard.sql import Bounds, Explanation, Resolver, Span, explain
 from readonly_guard_cli.output import console, visible
 
 __all__ = ["show_explanation"]
@@ -19,10 +19,12 @@ _SHOWN_LINES: Final = 60
 _SHOWN_WIDTH: Final = 110
 
 
-def show_explanation(sql: str, language: Language, rules: ReadingSettings, bounds: Bounds) -> None:
+def show_explanation(
+    sql: str, language: Language, rules: ReadingSettings, bounds: Bounds, resolver: Resolver | None = None
+) -> None:
     """Show why the write lock judged a text as it did."""
     words = _WORDS[language]
-    found = explain(sql, rules, bounds)
+    found = explain(sql, rules, bounds, resolver)
     console.print()
     console.print(Text(words["statement"], style="bold"))
     for line in _underlined(sql, found.spans):

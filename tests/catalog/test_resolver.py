@@ -159,3 +159,9 @@ def test_the_documentation_lists_the_extensions_that_are_known():
     text = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="utf-8")
     listed = text.partition("Known extensions: ")[2].partition(", each within")[0]
     assert listed.replace("`", "").split() == [one.name for one in shipped_extensions()]
+
+
+def test_the_columns_are_known_to_lineage(newest):
+    lineage = Analyzer(resolver=newest.resolver).lineage("SELECT * FROM l_view.t", catalog=newest.snapshot.columns)
+    assert [use.column for use in lineage.columns] == ["made", "n", "name"]
+    assert lineage.complete

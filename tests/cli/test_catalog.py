@@ -75,3 +75,19 @@ def test_what_is_wrong_is_said_in_one_line(run, dsn, tmp_path, arguments, said):
     assert ended.status == 2
     assert said in ended.err
     assert len(ended.err.strip().splitlines()) == 1
+
+
+def test_check_looks_names_up_in_a_catalog(run, dsn, tmp_path):
+    file, config = tmp_path / "catalog.json", tmp_path / "guard.toml"
+    run("catalog", "snapshot", "--dsn", dsn, "--out", file)
+    text = "SELECT * FROM millennium.visited_person"
+    assert run("check", text).status == 0
+    denied = run("check", "--explain", "--catalog", file, text)
+    assert denied.status == 1
+    assert "RG-F03" in denied.out
+    assert "log_visit" in denied.out
+    # as the proxy with this file would: a catalog of its own, from a file or from the server
+    for where in ('snapshot = "catalog.json"', f'dsn = "{dsn}"'):
+        config.write_text(f'[upstream]\nhost = "h"\n[journal]\npath = "j"\n[catalog]\n{where}\n')
+        assert run("check", "--config", config, text).status == 1
+        assert run("check", "--config", config, "SELECT * FROM millennium.person").status == 0

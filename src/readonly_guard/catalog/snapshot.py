@@ -234,6 +234,14 @@ class Snapshot(_Value, frozen=True, kw_only=True):
     """What `readonly_guard.catalog.capture.fingerprint` said of the server then."""
 
     @property
+    def columns(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Schema → relation → columns, for :meth:`readonly_guard.Analyzer.lineage`."""
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        for one in self.relations:
+            found.setdefault(one.schema, {})[one.name] = tuple(name for name, _ in one.columns)
+        return found
+
+    @property
     def digest(self) -> str:
         """SHA-256 of everything but when it was taken: equal for equal catalogs."""
         content = msgspec.structs.replace(self, taken_at="", fingerprint="")

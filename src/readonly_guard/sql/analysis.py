@@ -199,7 +199,7 @@ class Analyzer:
 
         Args:
             text: as for :meth:`analyse`.
-            catalog: schema → relation → column → type, where they are known.
+            catalog: schema → relation → columns, where they are known: ``snapshot.columns``.
         """
         return lineage(text, self.analyse(text), self._rules, catalog=catalog, bounds=self._bounds)
 

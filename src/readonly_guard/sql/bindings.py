@@ -11,7 +11,7 @@ that cannot be told, the column is nobody's. So a binding that is found is one; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from readonly_guard.domain import SYSTEM_SCHEMAS, Name
@@ -34,8 +34,8 @@ from readonly_guard.sql.names import Level
 
 __all__ = ["Catalog", "Uses", "find_uses", "is_bound", "is_reference", "is_system_relation"]
 
-Catalog = Mapping[str, Mapping[str, Mapping[str, str]]]
-"""Schema → relation → column → type, as :class:`sqlglot.schema.MappingSchema` takes it."""
+Catalog = Mapping[str, Mapping[str, Collection[str]]]
+"""Schema → relation → the names of its columns."""
 
 
 def is_system_relation(name: Name) -> bool:

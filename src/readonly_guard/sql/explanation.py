@@ -14,6 +14,7 @@ from readonly_guard.sql.analysis import Analyzer
 from readonly_guard.sql.canonical import canonical_text
 from readonly_guard.sql.libpg_query import LibPgQueryError, parse
 from readonly_guard.sql.postgres_key import read_statement
+from readonly_guard.sql.resolution import Resolver
 from readonly_guard.sql.scan import Bounds, scan_text
 from readonly_guard.sql.sqlglot_key import SqlglotReading, read_text
 
@@ -46,10 +47,12 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     sqlglot: tuple[SqlglotReading, ...] = ()
 
 
-def explain(text: str, rules: ReadingSettings | None = None, bounds: Bounds | None = None) -> Explanation:
+def explain(
+    text: str, rules: ReadingSettings | None = None, bounds: Bounds | None = None, resolver: Resolver | None = None
+) -> Explanation:
     """Read a text again, slowly, and keep everything."""
     rules, bounds = rules or ReadingSettings(), bounds or Bounds()
-    analysis = Analyzer(rules, bounds).analyse(text)
+    analysis = Analyzer(rules, bounds, resolver).analyse(text)
     scanned = scan_text(text, bounds)
     if isinstance(scanned, Reason):
         return Explanation(analysis=analysis, spans=tuple(_spans(text, analysis, ())))
