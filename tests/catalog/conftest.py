@@ -28,17 +28,29 @@ class Item(NamedTuple):
     runs: tuple[str, ...]
     since: int
     """The first major that has what it needs."""
+    before: int
+    """The first major that has not any more."""
+    path: str
+    """The search path that it runs with."""
+
+    def is_for(self, major: int) -> bool:
+        """Whether it can be on a server of this major."""
+        return self.since <= major < self.before
 
 
 def items(file: str, prefix: str) -> list[Item]:
     found = []
     for chunk in (HERE / file).read_text(encoding="utf-8").split("-- item: ")[1:]:
         head, _, body = chunk.partition("\n")
+        head, _, before = head.partition(" before ")
         name, _, since = head.partition(" since ")
+        schema = f"{prefix}_{name}"
         lines = body.splitlines()
         runs = tuple(line.removeprefix("-- run: ") for line in lines if line.startswith("-- run: "))
-        made_by = "\n".join(line for line in lines if not line.startswith("-- run: "))
-        found.append(Item(f"{prefix}_{name}", made_by, runs, int(since or 13)))
+        paths = [line.removeprefix("-- path: ") for line in lines if line.startswith("-- path: ")]
+        made_by = "\n".join(line for line in lines if not line.startswith("-- "))
+        path = paths[0] if paths else f"{schema}, canary"
+        found.append(Item(schema, made_by, runs, int(since or 13), int(before or 99), path))
     return found
 
 
@@ -74,7 +86,7 @@ def build(dsn: str, data: Path) -> Trapped:
         connection.execute("CREATE ROLE reader")
         connection.execute((HERE / "canary.sql").read_text(encoding="utf-8"))
         for item in (*TRAPS, *LOOKALIKES):
-            if item.since <= major:
+            if item.is_for(major):
                 connection.execute(f"CREATE SCHEMA {item.schema}; SET search_path = {item.schema}; {item.made_by}")
                 connection.execute(
                     f"GRANT USAGE ON SCHEMA {item.schema} TO reader;"

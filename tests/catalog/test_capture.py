@@ -72,6 +72,9 @@ async def test_cancelling_ends_the_process(newest):
         ("CREATE CAST (point AS int) WITH INOUT", "DROP CAST (point AS int)"),
         ("CREATE SCHEMA x", "DROP SCHEMA x"),
         ("CREATE TABLE canary.c () INHERITS (canary.written)", "DROP TABLE canary.c"),
+        ("ALTER TABLE canary.written RENAME n TO m", "ALTER TABLE canary.written RENAME m TO n"),
+        ("CREATE INDEX i ON canary.written (n)", "DROP INDEX canary.i"),
+        ("ALTER ROLE reader RENAME TO other", "ALTER ROLE other RENAME TO reader"),
     ],
 )
 async def test_every_change_moves_the_fingerprint(newest, change, undo):
@@ -83,6 +86,25 @@ async def test_every_change_moves_the_fingerprint(newest, change, undo):
             assert await fingerprint(newest.dsn) != before
         finally:
             admin.execute(undo)
+
+
+async def test_functions_on_the_search_path_do_not_keep_a_change_from_being_seen(newest):
+    better = (
+        "CREATE FUNCTION public.concat(oid, text, xid) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'x' $$;"
+        "CREATE FUNCTION public.concat(text, text, xid) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'x' $$;"
+        "CREATE FUNCTION public.hashtextextended(text, int) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 1::bigint'"
+    )
+    with psycopg.connect(newest.dsn, autocommit=True) as admin:
+        admin.execute(better)
+        try:
+            before = await fingerprint(newest.dsn)
+            assert (await capture(newest.dsn)).fingerprint == before
+            admin.execute("ALTER FUNCTION canary.poke(int) STABLE")
+            assert await fingerprint(newest.dsn) != before
+        finally:
+            admin.execute("ALTER FUNCTION canary.poke(int) VOLATILE")
+            admin.execute("DROP FUNCTION public.concat(oid, text, xid), public.concat(text, text, xid)")
+            admin.execute("DROP FUNCTION public.hashtextextended(text, int)")
 
 
 def test_a_snapshot_is_read_as_it_was_written(trapped):

@@ -82,15 +82,15 @@ def written(newest):
 
 async def test_nothing_changes(proxied, newest, all_traps, all_lookalikes):
     before = written(newest)
-    for item in all_traps:
-        async with await connect(proxied, f"{item.schema},canary") as connection:
+    for item in [item for item in all_traps if item.is_for(newest.major)]:
+        async with await connect(proxied, item.path.replace(" ", "")) as connection:
             for sql in item.runs:
                 said = await run(connection, sql)
                 assert said is not None, sql
                 assert "RG-F" in said[1], (sql, said)
     assert written(newest) == before
     for item in all_lookalikes:
-        async with await connect(proxied, f"{item.schema},canary") as connection:
+        async with await connect(proxied, item.path.replace(" ", "")) as connection:
             for sql in item.runs:
                 assert await run(connection, sql) is None, sql
     assert written(newest) == before

@@ -5,18 +5,18 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from readonly_guard.domain import SearchPath
+from readonly_guard.domain import SearchPath, split_identifiers
 from readonly_guard.sql import Analyzer
 
 
 def analyse(trapped, item, sql):
-    path = SearchPath(user="reader", paths=((item.schema, "canary"),))
+    path = SearchPath(user="reader", paths=(tuple(split_identifiers(item.path) or ()),))
     return Analyzer(resolver=trapped.resolver).analyse(sql, path)
 
 
 def skip_where_there_is_none(trapped, item):
-    if item.since > trapped.major:
-        pytest.skip(f"PostgreSQL {item.since}")
+    if not item.is_for(trapped.major):
+        pytest.skip("not for this PostgreSQL")
 
 
 def signs_of_writing(trapped, connection):
@@ -37,7 +37,7 @@ def run_unguarded(trapped, item, sql):
     file = trapped.data / "canary-file"
     file.unlink(missing_ok=True)
     with trapped.connect() as connection:
-        connection.execute(f"SET search_path = {item.schema}, canary")
+        connection.execute(f"SET search_path = {item.path}")
         before = signs_of_writing(trapped, connection)
         with connection.cursor() as cursor:
             if sql.startswith("COPY"):

@@ -314,3 +314,153 @@ CREATE FUNCTION "Poke it"() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT canary.
 CREATE VIEW "A View" AS SELECT "Poke it"() AS n;
 -- run: SELECT "Poke it"()
 -- run: SELECT * FROM "A View"
+
+-- item: plpgsql_record_default
+CREATE TYPE c AS (n int);
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE r record := ROW(canary.poke()); BEGIN RETURN 1; END $$;
+CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE r t_plpgsql_record_default.c := ROW(canary.poke()); BEGIN RETURN 1; END $$;
+CREATE FUNCTION h() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE r CONSTANT c NOT NULL = ROW(canary.poke()); BEGIN RETURN 1; END $$;
+-- run: SELECT f()
+-- run: SELECT g()
+-- run: SELECT h()
+
+-- item: plpgsql_dropped
+CREATE FUNCTION in_fetch() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE c SCROLL CURSOR FOR SELECT 1; n int; BEGIN OPEN c; FETCH RELATIVE canary.poke() FROM c INTO n; RETURN 1; END $$;
+CREATE FUNCTION in_move() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE c SCROLL CURSOR FOR SELECT 1; BEGIN OPEN c; MOVE FORWARD canary.poke() FROM c; RETURN 1; END $$;
+CREATE FUNCTION in_argument() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE c CURSOR (a int) FOR SELECT a; n int; BEGIN OPEN c(canary.poke()); FETCH c INTO n; RETURN n; END $$;
+CREATE FUNCTION in_named_argument() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE c CURSOR (a int) FOR SELECT a; n int; BEGIN OPEN c(a := canary.poke()); FETCH c INTO n; RETURN n; END $$;
+CREATE FUNCTION in_for_argument() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE c CURSOR (a int) FOR SELECT a; BEGIN FOR r IN c(canary.poke()) LOOP NULL; END LOOP; RETURN 1; END $$;
+CREATE FUNCTION in_assert() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN ASSERT canary.poke() > 0, 'x'; RETURN 1; END $$;
+CREATE FUNCTION in_exit() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN LOOP EXIT WHEN canary.poke() > 0; END LOOP; RETURN 1; END $$;
+CREATE FUNCTION in_while() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN WHILE canary.poke() > 5 LOOP NULL; END LOOP; RETURN 1; END $$;
+CREATE FUNCTION in_step() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN FOR i IN REVERSE 3..1 BY canary.poke() LOOP NULL; END LOOP; RETURN 1; END $$;
+CREATE FUNCTION in_foreach() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE n int; BEGIN FOREACH n IN ARRAY ARRAY[canary.poke()] LOOP NULL; END LOOP; RETURN 1; END $$;
+CREATE FUNCTION in_elsif() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN IF false THEN NULL; ELSIF canary.poke() > 0 THEN NULL; END IF; RETURN 1; END $$;
+CREATE FUNCTION in_raise_option() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE DEBUG USING MESSAGE = canary.poke()::text; RETURN 1; END $$;
+CREATE FUNCTION in_next() RETURNS SETOF int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN NEXT canary.poke(); END $$;
+CREATE FUNCTION in_open_dynamic() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE c refcursor; n int; BEGIN OPEN c FOR EXECUTE 'SELECT canary.poke()'; FETCH c INTO n; RETURN 1; END $$;
+CREATE FUNCTION in_open() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE c refcursor; n int; BEGIN OPEN c FOR SELECT canary.poke(); FETCH c INTO n; RETURN 1; END $$;
+CREATE FUNCTION in_using() RETURNS SETOF int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN QUERY EXECUTE 'SELECT $1' USING canary.poke(); END $$;
+CREATE FUNCTION in_nested() RETURNS int LANGUAGE plpgsql STABLE AS $$ <<a>> BEGIN <<b>> DECLARE n int = canary.poke(); BEGIN <<c>> BEGIN NULL; END c; END b; RETURN 1; END a $$;
+CREATE FUNCTION in_into() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE n int; BEGIN SELECT INTO STRICT n canary.poke(); RETURN 1; END $$;
+CREATE FUNCTION in_modulo() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE n int := 1; type int := 2; BEGIN n := canary.poke() % type; RETURN n; END $$;
+CREATE FUNCTION in_alias(int) RETURNS int LANGUAGE plpgsql STABLE AS $$ #variable_conflict use_variable
+DECLARE n ALIAS FOR $1; BEGIN n = canary.poke(); RETURN n; END $$;
+-- run: SELECT in_fetch()
+-- run: SELECT in_move()
+-- run: SELECT in_argument()
+-- run: SELECT in_named_argument()
+-- run: SELECT in_for_argument()
+-- run: SELECT in_assert()
+-- run: SELECT in_exit()
+-- run: SELECT in_while()
+-- run: SELECT in_step()
+-- run: SELECT in_foreach()
+-- run: SELECT in_elsif()
+-- run: SELECT in_raise_option()
+-- run: SELECT in_next()
+-- run: SELECT in_open_dynamic()
+-- run: SELECT in_open()
+-- run: SELECT in_using()
+-- run: SELECT in_nested()
+-- run: SELECT in_into()
+-- run: SELECT in_modulo()
+-- run: SELECT in_alias(1)
+
+-- item: plpgsql_mark
+CREATE TYPE c AS (n int);
+CREATE FUNCTION c() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE SCHEMA IF NOT EXISTS public;
+CREATE FUNCTION public."readonly-guard 0"() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT canary.poke()';
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE r t_plpgsql_mark.c; BEGIN RETURN public."readonly-guard 0"(); END $$;
+-- run: SELECT f()
+
+-- item: plpgsql_names
+CREATE FUNCTION checked(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN true; END $$;
+CREATE DOMAIN d AS int CHECK (t_plpgsql_names.checked(VALUE));
+CREATE DOMAIN a_name_that_is_longer_than_the_sixty_three_bytes_of_an_identifier AS int CHECK (t_plpgsql_names.checked(VALUE));
+CREATE TABLE t (v d);
+CREATE FUNCTION escaped() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE n t_plpgsql_names.U&"\0064"; BEGIN n := 3; RETURN n; END $$;
+CREATE FUNCTION escaped_otherwise() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE n U&"!0064" UESCAPE '!'; BEGIN n := 3; RETURN n; END $$;
+CREATE FUNCTION long() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE n a_name_that_is_longer_than_the_sixty_three_bytes_of_an_identifier; BEGIN n := 3; RETURN n; END $$;
+CREATE FUNCTION of_column() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE n t.v%TYPE; BEGIN n := 3; RETURN n; END $$;
+CREATE FUNCTION of_row() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE n t_plpgsql_names.t%ROWTYPE; BEGIN n.v := 3; RETURN 1; END $$;
+CREATE FUNCTION outs(OUT a d, OUT b int) LANGUAGE plpgsql STABLE AS $$ BEGIN a := 3; b := 1; END $$;
+CREATE FUNCTION sql_outs(OUT a d, OUT b int) LANGUAGE sql STABLE AS 'SELECT 1, 2';
+CREATE FUNCTION gives() RETURNS TABLE (a d, b int) LANGUAGE sql STABLE AS 'SELECT 1, 2';
+-- run: SELECT escaped()
+-- run: SELECT escaped_otherwise()
+-- run: SELECT long()
+-- run: SELECT of_column()
+-- run: SELECT of_row()
+-- run: SELECT outs()
+-- run: SELECT sql_outs()
+-- run: SELECT * FROM gives()
+
+-- item: row_type
+CREATE TABLE t (n int);
+INSERT INTO t VALUES (1);
+CREATE FUNCTION to_int(t) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 3; END $$;
+CREATE FUNCTION to_text(t) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 'x'; END $$;
+CREATE CAST (t AS int) WITH FUNCTION to_int(t) AS IMPLICIT;
+CREATE CAST (t AS text) WITH FUNCTION to_text(t);
+-- run: SELECT abs(t) FROM t
+-- run: SELECT t + 1 FROM t
+-- run: SELECT t::text FROM t
+
+-- item: array_type
+CREATE TYPE c AS (n int);
+CREATE TABLE t (v c);
+INSERT INTO t VALUES (ROW(1));
+CREATE FUNCTION to_int(c[]) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 3; END $$;
+CREATE CAST (c[] AS int) WITH FUNCTION to_int(c[]) AS IMPLICIT;
+CREATE FUNCTION to_int(t[]) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 3; END $$;
+CREATE CAST (t[] AS int) WITH FUNCTION to_int(t[]) AS IMPLICIT;
+-- run: SELECT abs(array_agg(v)) FROM t
+-- run: SELECT abs(ARRAY[v]) FROM t
+-- run: SELECT abs(array_agg(t)) FROM t
+
+-- item: multirange_type since 14
+CREATE TYPE r AS RANGE (subtype = int);
+CREATE TABLE t (v r);
+INSERT INTO t VALUES ('[1,2]');
+CREATE FUNCTION to_int(r_multirange) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 3; END $$;
+CREATE CAST (r_multirange AS int) WITH FUNCTION to_int(r_multirange) AS IMPLICIT;
+-- run: SELECT abs(range_agg(v)) FROM t
+
+-- item: system_column
+CREATE VIEW v AS SELECT 1 AS n;
+CREATE FUNCTION ctid(v) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN 1; END $$;
+-- run: SELECT v.ctid FROM v
+-- run: SELECT x.ctid FROM v x
+
+-- item: field_cast
+CREATE FUNCTION checked(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN true; END $$;
+CREATE DOMAIN d AS int CHECK (checked(VALUE));
+CREATE TABLE t (n int);
+INSERT INTO t VALUES (1);
+-- run: SELECT (t.n).d FROM t
+-- run: SELECT ('5').d
+
+-- item: attribute_cast
+CREATE FUNCTION checked(point) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN true; END $$;
+CREATE TABLE t (a int, b int);
+INSERT INTO t VALUES (1, 2);
+CREATE CAST (t AS point) WITH INOUT;
+CREATE DOMAIN d AS point CHECK (checked(VALUE));
+-- run: SELECT t.d FROM t
+-- run: SELECT x.d FROM t x
+
+-- item: unusable_schema
+CREATE SCHEMA t_unusable_schema_first;
+CREATE VIEW t_unusable_schema_first.v AS SELECT 1 AS n;
+CREATE VIEW v AS SELECT canary.poke() AS n;
+-- path: t_unusable_schema_first, t_unusable_schema
+-- run: SELECT * FROM v
+
+-- item: newer_name before 16
+CREATE VIEW pg_aios AS SELECT canary.poke() AS n;
+CREATE FUNCTION checked(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN true; END $$;
+CREATE DOMAIN pg_stat_io AS int CHECK (checked(VALUE));
+-- run: SELECT * FROM pg_aios
+-- run: SELECT 1::pg_stat_io

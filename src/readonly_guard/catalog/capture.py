@@ -65,7 +65,9 @@ async def fingerprint(dsn: str, *, timeout_s: float = 30.0) -> str:
     """
     connection = await _connect(dsn, timeout_s)
     try:
-        return _digest(await connection.fetch(FINGERPRINT))
+        async with connection.transaction(readonly=True):
+            await connection.execute(PREPARE)
+            return _digest(await connection.fetch(FINGERPRINT))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CatalogUnavailable(_said(error)) from error
     finally:
@@ -87,8 +89,8 @@ async def capture(dsn: str, *, timeout_s: float = 120.0, progress: Progress = _n
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             identity = await connection.fetchrow(IDENTITY)
-            moved = _digest(await connection.fetch(FINGERPRINT))
             await connection.execute(PREPARE)
+            moved = _digest(await connection.fetch(FINGERPRINT))
             major = identity["server_version"] // 10_000
             rows: dict[str, list[Any]] = {}
             for done, (name, query) in enumerate(QUERIES.items()):
@@ -154,7 +156,9 @@ class _Assembly:
                 SearchPathSetting(role=role, of_database=of_database, value=value)
                 for role, of_database, value in rows["search_paths"]
             ),
-            schemas=tuple(name for (name,) in rows["schemas"]),
+            schemas=tuple(name for name, _ in rows["schemas"]),
+            open_schemas=tuple(name for name, is_open in rows["schemas"] if is_open),
+            system_names=tuple(name for (name,) in rows["system_names"]),
             extensions=tuple(Extension(name=name, version=version) for name, version in rows["extensions"]),
             relations=tuple(self._relations()),
             functions=tuple(self._functions()),

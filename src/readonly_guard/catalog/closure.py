@@ -209,11 +209,13 @@ class Closure:
         self._uses("partition", [Ref("relation", child) for child in one.children], context, found)
         for name, oid in one.columns:
             self._type_of(f"column {name}", oid, context, found)
+        if (row := self.objects.types.get((one.schema, one.name))) is not None:
+            self._type_of("row", row.oid, context, found)
         for expression in one.runs:
             self._expression(expression, context, found)
 
     def _type(self, one: Type, context: Context, found: Outcome) -> None:
-        for part in one.parts:
+        for part in (*one.parts, *self.objects.made_of.get(one.oid, ())):
             self._type_of("", part, context, found)
         for expression in one.runs:
             self._expression(expression, context, found)
@@ -291,8 +293,9 @@ class Closure:
             for meant in meanings(reading, self.names(context)):
                 self._note(meant.what, "", context, found)
         for word in sorted(body.words, key=str):
-            if isinstance(one := self.names(context).type(word), Type):
-                self._type_of(f"the word {word}", one.oid, context, found)
+            for one in self.names(context).types(word):
+                if one is not None:
+                    self._type_of(f"the word {word}", one.oid, context, found)
 
     def _note(self, what: Ref | Fault, via: str, context: Context, found: Outcome) -> None:
         if isinstance(what, Fault):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from readonly_guard.catalog.names import SYSTEM_COLUMNS, Names
-from readonly_guard.catalog.snapshot import Ref, Relation, Type
+from readonly_guard.catalog.snapshot import Ref, Type
 from readonly_guard.domain import Name, Reading, Reference
 from readonly_guard.sql.functions import is_builtin_operator, judge_function
 
@@ -54,15 +54,15 @@ def meanings(reading: Reading, names: Names, *, is_deparsed: bool = False) -> It
             case "attribute":
                 yield from _attribute(reference, reading, names)
             case "field":
-                for one in names.functions(reference.name, 1):
-                    yield Meaning(Ref("function", one.oid), reference)
+                yield from _call_of(reference.name.name, reference, names)
 
 
 def _relation(name: Name, names: Names) -> Iterator[Meaning]:
-    found = names.relation(name)
-    if isinstance(found, Relation):
-        yield Meaning(Ref("relation", found.oid), name)
-    elif not found:
+    found = names.relations(name)
+    for one in found:
+        if one is not None:
+            yield Meaning(Ref("relation", one.oid), name)
+    if not found:
         yield Meaning(Fault("RG-F04", f"relation {name}"), name)
 
 
@@ -72,12 +72,9 @@ def _function(reference: Reference, names: Names) -> Iterator[Meaning]:
     for one in candidates:
         yield Meaning(Ref("function", one.oid), reference)
     # f(x) can also be a cast to a type of that name (documentation 4.2.9)
-    cast = names.type(name) if reference.arguments == 1 else False
-    if isinstance(cast, Type):
-        yield Meaning(Ref("type", cast.oid), reference)
-    elif cast:
-        yield from _casts_to(reference, names)
-    if reference.kind == "function" and (verdict := judge_function(name)) is not None and not candidates and not cast:
+    casts = names.types(name) if reference.arguments == 1 else []
+    yield from _types(casts, reference, names)
+    if reference.kind == "function" and (verdict := judge_function(name)) is not None and not candidates and not casts:
         yield Meaning(Fault(*verdict), reference)
 
 
@@ -90,13 +87,18 @@ def _operator(reference: Reference, names: Names) -> Iterator[Meaning]:
 
 
 def _type(reference: Reference, names: Names) -> Iterator[Meaning]:
-    found = names.type(reference.name)
-    if isinstance(found, Type):
-        yield Meaning(Ref("type", found.oid), reference)
-    elif found:
-        yield from _casts_to(reference, names)
-    else:
+    found = names.types(reference.name)
+    yield from _types(found, reference, names)
+    if not found:
         yield Meaning(Fault("RG-F04", f"type {reference.name}"), reference)
+
+
+def _types(types: list[Type | None], reference: Reference, names: Names) -> Iterator[Meaning]:
+    for one in types:
+        if one is None:
+            yield from _casts_to(reference, names)
+        else:
+            yield Meaning(Ref("type", one.oid), reference)
 
 
 def _casts_to(reference: Reference, names: Names) -> Iterator[Meaning]:
@@ -108,10 +110,19 @@ def _casts_to(reference: Reference, names: Names) -> Iterator[Meaning]:
 def _attribute(reference: Reference, reading: Reading, names: Names) -> Iterator[Meaning]:
     """``t.f``: a column, or where t has none of that name, a call of f (documentation 8.16.5)."""
     field = reference.name.name
-    candidates = names.functions(Name(name=field), 1)
-    if candidates and not _is_column(field, reference.name.schema or "", reading, names):
-        for one in candidates:
-            yield Meaning(Ref("function", one.oid), reference)
+    calls = list(_call_of(field, reference, names))
+    if calls and not _is_column(field, reference.name.schema or "", reading, names):
+        yield from calls
+
+
+def _call_of(field: str, reference: Reference, names: Names) -> Iterator[Meaning]:
+    """``x.f`` as a call of f, which like f(x) can also be a cast to a type of that name."""
+    name = Name(name=field)
+    for function in names.functions(name, 1):
+        yield Meaning(Ref("function", function.oid), reference)
+    for one in names.types(name):
+        if one is not None and one.kind != "c":
+            yield Meaning(Ref("type", one.oid), reference)
 
 
 def _is_column(field: str, alias: str, reading: Reading, names: Names) -> bool:
@@ -119,8 +130,13 @@ def _is_column(field: str, alias: str, reading: Reading, names: Names) -> bool:
     relations = [name for known_as, name in reading.aliases if known_as == alias]
     if not relations or any(one.kind == "function" and one.name.name == alias for one in reading.references):
         return False  # a function in FROM goes by its own name
-    for name in relations:
-        found = names.relation(name) if name.name else False
-        if not isinstance(found, Relation) or field not in {column for column, _ in found.columns} | SYSTEM_COLUMNS:
-            return False
-    return True
+    return all(_has_column(name, field, names) for name in relations)
+
+
+def _has_column(name: Name, field: str, names: Names) -> bool:
+    found = names.relations(name) if name.name else []
+    return bool(found) and all(
+        one is not None
+        and (field in {column for column, _ in one.columns} or (field in SYSTEM_COLUMNS and one.kind != "v"))
+        for one in found
+    )

@@ -1,13 +1,16 @@
 """Which objects a name can mean in a session, as PostgreSQL resolves it (documentation 5.10.3, chapter 10).
 
 A relation or a type is the first of its name on the search path; pg_catalog comes first unless the path says where.
+PostgreSQL passes over a schema that the role may not use. Which roles may is not followed, so that behind a schema that
+is not open to all roles the next of the name may be meant, too.
 A function or an operator is chosen among all of its name on the path by the types of its arguments, which are not
 known here: all that can be called with so many arguments are candidates.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple, TypeVar
 
 from readonly_guard.catalog.objects import Objects
 from readonly_guard.catalog.snapshot import Cast, Function, Operator, Relation, Type
@@ -20,6 +23,7 @@ __all__ = ["SYSTEM_COLUMNS", "Context", "Names"]
 SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
 _CATALOG: Final = "pg_catalog"
+_Object = TypeVar("_Object")
 
 
 class Context(NamedTuple):
@@ -42,25 +46,31 @@ class Names:
     def _searched(self, name: Name) -> tuple[str, ...]:
         return self.schemas if name.schema is None else (name.schema,)
 
-    def relation(self, name: Name) -> Relation | bool:
-        """The relation; True when it is PostgreSQL's own, False when there is none."""
-        for schema in self._searched(name):
-            if (found := self._objects.relations.get((schema, name.name))) is not None:
-                return found
-            if name.name in RELATIONS.get(schema, ()) or (
-                name.schema is not None and is_system_relation(name) and schema in self._objects.schemas
-            ):
-                return True
-        return False
+    def relations(self, name: Name) -> list[Relation | None]:
+        """The relations that may be meant, None for PostgreSQL's own; empty when there is none."""
+        found = self._first(name, self._objects.relations, RELATIONS)
+        if not found and name.schema in self._objects.schemas and is_system_relation(name):
+            return [None]
+        return found
 
-    def type(self, name: Name) -> Type | bool:
-        """The type; True when it is built in, False when there is none."""
+    def types(self, name: Name) -> list[Type | None]:
+        """The types that may be meant, None for one that is built in; empty when there is none."""
+        return self._first(name, self._objects.types, TYPES)
+
+    def _first(
+        self, name: Name, made: Mapping[tuple[str, str], _Object], built_in: Mapping[str, Collection[str]]
+    ) -> list[_Object | None]:
+        found: list[_Object | None] = []
         for schema in self._searched(name):
-            if (found := self._objects.types.get((schema, name.name))) is not None:
-                return found
-            if name.name in TYPES.get(schema, ()):
-                return True
-        return False
+            if (one := made.get((schema, name.name))) is not None:
+                found.append(one)
+                if schema in self._objects.open_schemas:
+                    break
+            elif name.name in built_in.get(schema, ()):
+                found.append(None)
+                if name.name in self._objects.system_names:
+                    break  # else it may be built in of another major only
+        return found
 
     def functions(self, name: Name, arguments: int | None) -> list[Function]:
         """The candidates that people made, for a call with so many arguments; None for any number."""

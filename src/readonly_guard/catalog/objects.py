@@ -31,6 +31,8 @@ class Objects:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.schemas = frozenset(snapshot.schemas)
+        self.open_schemas = frozenset(snapshot.open_schemas) | {"pg_catalog"}
+        self.system_names = frozenset(snapshot.system_names)
         self.versions = {extension.name: extension.version for extension in snapshot.extensions}
         self.by_ref: dict[Ref, AnyObject] = {}
         self._put("relation", snapshot.relations)
@@ -55,6 +57,10 @@ class Objects:
             (one.target_name, one) for one in snapshot.casts if Ref("type", one.source) not in self.by_ref
         )
         """Between built-in types; a cast from a type that people made comes with that type."""
+        self.made_of: dict[int, list[int]] = _grouped(
+            (part, one.oid) for one in snapshot.types if one.kind in {"b", "m"} for part in one.parts
+        )
+        """The array of a type, the multirange of a range: a function can make one though no name says so."""
         self.classes_of: dict[int, list[OperatorClass]] = _grouped(
             (one.type, one) for one in snapshot.operator_classes if one.is_default
         )

@@ -3,11 +3,12 @@
 PostgreSQL's own PL/pgSQL parser, in libpg_query, gives the statements and the SQL in them. It knows no types but the
 built-in ones, so a function is put to it with its types replaced, and the names are put back into the SQL that comes
 out. What the types of variables are, the tree does not say: every name in the body that is one of a type is taken for
-a variable's.
+a variable's. Nor does it say what a record begins with: the defaults of variables are read from the text.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
@@ -38,9 +39,11 @@ _ASSIGNMENTS: Final = frozenset({3, 4, 5})  # RAW_PARSE_PLPGSQL_ASSIGN1 to 3: ta
 _ASSIGNED_BY: Final = frozenset({"COLON_EQUALS", "ASCII_61"})
 
 _MODES: Final = {"o": "OUT ", "t": "OUT ", "b": "INOUT ", "v": "VARIADIC "}
-_MARK: Final = 'public."readonly-guard {}"'
-_SOME_TYPE: Final = 'public."readonly-guard"'
+_MARK: Final = "readonly-guard"
+_SOME_TYPE: Final = f'public."{_MARK}"'
 """A type that the parser does not know; of such a type it makes a variable that may hold anything."""
+_LONGEST_NAME: Final = 63
+"""Bytes of an identifier that PostgreSQL keeps (NAMEDATALEN)."""
 
 
 def read_plpgsql(function: Function, types: Collection[tuple[str, str]], rules: ReadingSettings) -> Body:
@@ -54,7 +57,9 @@ def read_plpgsql(function: Function, types: Collection[tuple[str, str]], rules: 
     scanned = scan_text(function.body, BOUNDS)
     if isinstance(scanned, Reason):
         return unreadable(scanned.what)
-    body, marked = _without_types(scanned, types)
+    if "UIDENT" in scanned.tokens.kinds:
+        return unreadable('a name with Unicode escapes (U&"…")')
+    body, marks = _without_types(scanned, types)
     try:
         trees = parse_plpgsql(f"{_header(function)} AS {_quoted(body)}".encode())
     except LibPgQueryError:
@@ -71,9 +76,13 @@ def read_plpgsql(function: Function, types: Collection[tuple[str, str]], rules: 
         elif kind not in _PLAIN:
             faults.append(("RG-F03", f"a PL/pgSQL statement of the kind {kind.removeprefix('PLpgSQL_stmt_')}"))
         elif kind == "PLpgSQL_expr":
-            found = _read_expr(node, marked, rules)
+            found = _read_expr(node, marks, rules)
             readings += found.readings
             faults += found.faults
+    for default in _defaults(scanned):
+        found = read_expressions(default, rules)
+        readings += found.readings
+        faults += found.faults
     return Body(readings, faults, frozenset(_names(scanned)))
 
 
@@ -100,7 +109,27 @@ def _quoted(body: str) -> str:
 # --- types ----------------------------------------------------------------------------------------------------------
 
 
-def _without_types(scanned: Scanned, types: Collection[tuple[str, str]]) -> tuple[str, dict[str, str]]:
+class _Marks:
+    """What stands for names of types in a body: a name that is nowhere else in it."""
+
+    def __init__(self, body: str) -> None:
+        self._word = _MARK
+        while self._word in body:
+            self._word += "_"
+        self._pattern = re.compile(rf'public\."{self._word} ([0-9]+)"')
+        self._names: list[str] = []
+
+    def of(self, name: str) -> str:
+        """The mark that stands for this name from now on."""
+        self._names.append(name)
+        return f'public."{self._word} {len(self._names) - 1}"'
+
+    def undone(self, text: str) -> str:
+        """The text with the names put back."""
+        return self._pattern.sub(lambda mark: self._names[int(mark[1])], text)
+
+
+def _without_types(scanned: Scanned, types: Collection[tuple[str, str]]) -> tuple[str, _Marks]:
     """The body with names of one's own types marked, and what the marks stand for.
 
     Where a marked name was no type but a table or a function of the same name, the mark comes out again in the SQL that
@@ -108,16 +137,14 @@ def _without_types(scanned: Scanned, types: Collection[tuple[str, str]]) -> tupl
     """
     text, tokens = scanned.text, scanned.tokens
     pieces: list[str] = []
-    marked: dict[str, str] = {}
+    marks = _Marks(text.decode())
     at = 0
     for first, last in _types_in(scanned, types):
         start, stop = tokens.starts[first], tokens.ends[last]
-        mark = _MARK.format(len(marked))
-        marked[mark] = text[start:stop].decode()
-        pieces += (text[at:start].decode(), mark)
+        pieces += (text[at:start].decode(), marks.of(text[start:stop].decode()))
         at = stop
     pieces.append(text[at:].decode())
-    return "".join(pieces), marked
+    return "".join(pieces), marks
 
 
 def _types_in(scanned: Scanned, types: Collection[tuple[str, str]]) -> Iterator[tuple[int, int]]:
@@ -155,8 +182,41 @@ def _word(scanned: Scanned, index: int) -> str:
         return ""
     word = scanned.text[tokens.starts[index] : tokens.ends[index]].decode()
     if word[:1] == '"':
-        return word[1:-1].replace('""', '"')
-    return "".join(chr(ord(letter) + 32) if "A" <= letter <= "Z" else letter for letter in word)
+        word = word[1:-1].replace('""', '"')
+    else:
+        word = "".join(chr(ord(letter) + 32) if "A" <= letter <= "Z" else letter for letter in word)
+    if len(word) * 4 <= _LONGEST_NAME:
+        return word
+    return word.encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
+
+
+# --- defaults of variables ------------------------------------------------------------------------------------------
+
+
+def _defaults(scanned: Scanned) -> Iterator[str]:
+    """What variables are declared with: ``name type := expression;`` between DECLARE and BEGIN.
+
+    DECLARE and BEGIN are reserved there, so that no variable can be called so and hide where declarations end.
+    """
+    tokens = scanned.tokens
+    kinds = tokens.kinds
+    declares = False
+    first = 0  # of the declaration
+    for index, kind in enumerate(kinds):
+        if kind == "DECLARE":
+            declares, first = True, index + 1
+        elif declares and kind == "BEGIN_P" and index == first:
+            declares = False
+        elif declares and kind == "ASCII_59":
+            at = next((at for at in range(first, index) if kinds[at] in _BEGIN_DEFAULTS), None)
+            if at is not None and _CURSORS.isdisjoint(kinds[first + 1 : first + 2]):
+                yield scanned.text[tokens.ends[at] : tokens.starts[index]].decode()
+            first = index + 1
+
+
+_BEGIN_DEFAULTS: Final = _ASSIGNED_BY | {"DEFAULT"}
+_CURSORS: Final = frozenset({"CURSOR", "SCROLL", "NO"})
+"""After a variable's name: what follows is the query of a cursor, which the tree has."""
 
 
 # --- the tree -------------------------------------------------------------------------------------------------------
@@ -176,10 +236,8 @@ def _nodes(tree: Any) -> Iterator[tuple[str, Any]]:
                 stack.append(value)
 
 
-def _read_expr(node: dict[str, Any], marked: dict[str, str], rules: ReadingSettings) -> Body:
-    text, mode = str(node.get("query", "")), node.get("parseMode", _QUERY)
-    for mark, name in marked.items():
-        text = text.replace(mark, name)
+def _read_expr(node: dict[str, Any], marks: _Marks, rules: ReadingSettings) -> Body:
+    text, mode = marks.undone(str(node.get("query", ""))), node.get("parseMode", _QUERY)
     if mode == _QUERY:
         return read_query(text, rules)
     if mode == _EXPRESSION:

@@ -9,7 +9,7 @@ from typing import Final
 from readonly_guard.catalog.closure import Closure, Node
 from readonly_guard.catalog.meaning import Fault, Meaning, meanings
 from readonly_guard.catalog.names import Context
-from readonly_guard.catalog.snapshot import Ref, Relation, Snapshot, Type
+from readonly_guard.catalog.snapshot import Ref, Snapshot
 from readonly_guard.domain import Name, Reading, Reason, Reference, SearchPath, core_reason, split_identifiers
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import CatalogSettings, ReadingSettings
@@ -113,10 +113,9 @@ class CatalogResolver:
         for context in self.contexts(path or SearchPath()):
             names = self.closure.names(context)
             refs: list[Ref] = []
-            if isinstance(relation := names.relation(wanted), Relation):
-                refs.append(Ref("relation", relation.oid))
-            elif isinstance(type_ := names.type(wanted), Type):  # a relation's own row type says nothing more
-                refs.append(Ref("type", type_.oid))
+            refs += [Ref("relation", one.oid) for one in names.relations(wanted) if one is not None]
+            if not refs:  # a relation's own row type says nothing more
+                refs += [Ref("type", one.oid) for one in names.types(wanted) if one is not None]
             refs += [Ref("function", one.oid) for one in names.functions(wanted, None)]
             refs += [Ref("operator", one.oid) for one in names.operators(wanted)]
             found += [node for ref in refs if (node := Node(ref, context)) not in found]

@@ -209,9 +209,11 @@ class SearchPathSetting(_Value, frozen=True, kw_only=True):
 class Snapshot(_Value, frozen=True, kw_only=True):
     """A catalog at one moment.
 
-    ``search_path`` is the server's own, ``search_paths`` what roles and databases set instead. ``internals`` are the
-    built-in functions by the C names that functions of language internal here stand for. ``login_triggers`` run when a
-    session begins, before the guard can see anything.
+    ``search_path`` is the server's own, ``search_paths`` what roles and databases set instead. ``open_schemas`` are
+    those that every role may use. ``system_names`` are the names that people gave to relations and types and that this
+    server's pg_catalog has, too: it lacks what is built in only since a later major. ``internals`` are the built-in
+    functions by the C names that functions of language internal here stand for. ``login_triggers`` run when a session
+    begins, before the guard can see anything.
     """
 
     format: int = 1
@@ -221,6 +223,8 @@ class Snapshot(_Value, frozen=True, kw_only=True):
     search_path: str = '"$user", public'
     search_paths: tuple[SearchPathSetting, ...] = ()
     schemas: tuple[str, ...] = ()
+    open_schemas: tuple[str, ...] = ()
+    system_names: tuple[str, ...] = ()
     extensions: tuple[Extension, ...] = ()
     relations: tuple[Relation, ...] = ()
     functions: tuple[Function, ...] = ()
