@@ -222,6 +222,9 @@ class TestKeysAndSignatures:
         ended = run("audit", "verify", "--public-key", public, signed)
         assert ended.status == 0
         assert "--public-key" not in ended.out
+        run("audit", "show", signed)
+        ended = run("audit", "verify", "--public-key", public, signed)
+        assert ended.status == 0, "readers have no key to sign what they wrote in custody with"
 
     def test_a_public_key_asks_for_signatures(self, run, signed, journal, tmp_path):
         (public,) = tmp_path.glob("*.pub")
