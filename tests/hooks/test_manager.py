@@ -9,6 +9,7 @@ from readonly_guard.errors import ConfigurationError
 from readonly_guard.guard import Guard
 from readonly_guard.hooks import Hooks, hookimpl
 from readonly_guard.settings import JournalSettings, Settings, UpstreamSettings
+from readonly_guard.sql import Analyzer
 
 LOGIN = Login(user="alind", session=Session())
 
@@ -34,7 +35,7 @@ def guard(*answers) -> Guard:
     hooks = Hooks()
     for number, answer in enumerate(answers):
         hooks.register(Names(answer), f"plugin{number}")
-    return Guard(analyzer=None, pdp=None, hooks=hooks)
+    return Guard(analyzer=Analyzer(), pdp=None, hooks=hooks)
 
 
 def test_without_a_plugin_the_subject_is_the_database_user() -> None:
