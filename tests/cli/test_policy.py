@@ -134,6 +134,14 @@ def test_check_tries_the_cases(run, policies):
     assert f'{policies}/cases/cases.json: statistics: deny is ["RG-P04"], expected ["RG-P02"]\n' in ended.out
 
 
+def test_check_says_when_the_fast_form_cannot_be_had(run, policies):
+    path = policies / "readonly_guard/facts/facts.rego"
+    path.write_text(path.read_text(encoding="utf-8").replace("\tis_string(person)\n", ""), encoding="utf-8")
+    ended = run("policy", "check", policies)
+    assert ended.status == 1
+    assert "the interpreter decides, nine times as slowly; check what `:=` assigned" in ended.out
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [

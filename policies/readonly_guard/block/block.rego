@@ -5,6 +5,7 @@
 #   providers, a provider's from others. Only that there is a block may show, never whose or what.
 # schemas:
 #   - input: schema.input.schema
+#   - data.demands: schema.demands.schema
 # custom:
 #   statement: S22
 #   law: Patientdatalagen (2008:355) 4 kap. 4–5 §§; lag (2022:913) 3 kap.
@@ -25,7 +26,7 @@ deny contains {
 	"hint_en": "Ask the patient to lift the block, or use emergency access where the patient is in danger.",
 } if {
 	data.readonly_guard.question.opens_records
-	data.readonly_guard.demand.is_made("block")
+	not data.demands.block == "never"
 	_is_blocked
 }
 
@@ -37,7 +38,7 @@ _is_blocked if {
 }
 
 _is_blocked if {
-	data.readonly_guard.demand.is_strict("block")
+	not data.demands.block in {"never", "known"}
 	not data.readonly_guard.question.is_pinned
 }
 

@@ -25,8 +25,10 @@ date_after(date, days) := time.format([later, "UTC", "2006-01-02"]) if {
 }
 
 # METADATA
-# description: The date so many days earlier.
-date_before(date, days) := date_after(date, 0 - days)
+# description: How many days the second date is later than the first.
+days_between(first, second) := (time.parse_ns("2006-01-02", second) - time.parse_ns("2006-01-02", first)) / _day
+
+_day := ((24 * 3600) * 1000) * 1000000
 
 # METADATA
 # description: >-

@@ -22,7 +22,9 @@ test_days_are_counted_over_months_years_and_leap_days if {
 	data.readonly_guard.calendar.date_after("2026-12-18", 30) == "2027-01-17"
 	data.readonly_guard.calendar.date_after("2028-02-28", 1) == "2028-02-29"
 	data.readonly_guard.calendar.date_after("2026-12-18", 0) == "2026-12-18"
-	data.readonly_guard.calendar.date_before("2026-12-18", 90) == "2026-09-19"
+	data.readonly_guard.calendar.days_between("2026-09-19", "2026-12-18") == 90
+	data.readonly_guard.calendar.days_between("2026-03-28", "2026-03-30") == 2
+	data.readonly_guard.calendar.days_between("2026-12-18", "2026-12-17") == -1
 }
 
 test_a_day_begins_at_the_instant_of_its_season if {

@@ -55,13 +55,20 @@ blocks_of(key) := input.context.facts.blocks[key] if input.context.facts.blocks
 blocks_of(key) := data.blocks[key] if not input.context.facts.blocks
 
 # METADATA
-# title: The person behind a patient key
+# title: The persons that the statement names
 # description: An encounter or an alias stands for a person; a key of which nothing is known stands for itself.
-person_of(key) := patient(key).person
+persons contains person if {
+	some key in data.readonly_guard.question.patients
+	person := patient(key).person
+	is_string(person)
+}
 
-person_of(key) := key if not _stands_for_another(key)
+persons contains key if {
+	some key in data.readonly_guard.question.patients
+	not _stands_for(key)
+}
 
-_stands_for_another(key) if patient(key).person
+_stands_for(key) if patient(key).person
 
 _is_user_given if "user" in object.keys(input.context.facts)
 

@@ -56,7 +56,7 @@ test_an_information_point_has_the_last_word_on_patients_relations_and_blocks if 
 }
 
 test_a_key_stands_for_a_person_or_for_itself if {
-	patients := {"encntr_id:7": {"person": "person_id:1"}}
-	data.readonly_guard.facts.person_of("encntr_id:7") == "person_id:1" with data.patients as patients with input as _asked
-	data.readonly_guard.facts.person_of("encntr_id:8") == "encntr_id:8" with data.patients as patients with input as _asked
+	persons := data.readonly_guard.facts.persons with data.patients as {"encntr_id:7": {"person": "person_id:1"}}
+		with input as testing.about(["encntr_id:7", "encntr_id:8", "person_id:1"])
+	persons == {"person_id:1", "encntr_id:8"}
 }

@@ -3,6 +3,7 @@
 # description: Paper and copies leave the log behind, so print wants a reason of its own and leaves duties.
 # schemas:
 #   - input: schema.input.schema
+#   - data.demands: schema.demands.schema
 package readonly_guard.print
 
 # METADATA
@@ -42,7 +43,7 @@ deny contains {
 	"hint_en": "Name one patient in every table that is read, and print one at a time.",
 } if {
 	_is_print
-	data.readonly_guard.demand.is_made("print")
+	not data.demands.print == "never"
 	not data.readonly_guard.purpose.is_bulk
 	_is_of_many
 }
@@ -63,15 +64,13 @@ obligations contains obligation if {
 }
 
 _is_of_many if {
-	count({data.readonly_guard.facts.person_of(key) |
-		some key in data.readonly_guard.question.patients
-	}) > 1
+	count(data.readonly_guard.facts.persons) > 1
 }
 
 _is_of_many if data.readonly_guard.question.is_unpinned
 
 _is_of_many if {
-	data.readonly_guard.demand.is_strict("print")
+	not data.demands.print in {"never", "known"}
 	not data.readonly_guard.question.is_pinned
 }
 

@@ -30,7 +30,9 @@ opens_records if input.action.name in {"read", "search", "print"}
 #   *:? (an earlier statement names them) and *:23 (so many more).
 patients := {patient |
 	some patient in input.context.patients
-	not _is_vague(patient)
+	not endswith(patient, ":?")
+	not startswith(patient, "*:")
+	not _is_awaited(patient)
 }
 
 # METADATA
@@ -41,7 +43,7 @@ patients := {patient |
 is_pinned if {
 	input.context.is_bound == true
 	count(patients) > 0
-	not _is_vague_somewhere
+	count(patients) == count({patient | some patient in input.context.patients})
 }
 
 is_pinned if {
@@ -82,16 +84,7 @@ is_in_effect(from, to) if {
 
 _is_parsed if input.action.properties.phase == "parse"
 
-_is_vague_somewhere if {
-	some patient in input.context.patients
-	_is_vague(patient)
-}
-
-_is_vague(patient) if endswith(patient, ":?")
-
-_is_vague(patient) if startswith(patient, "*:")
-
-_is_vague(patient) if {
+_is_awaited(patient) if {
 	_is_parsed
 	contains(patient, ":$")
 }

@@ -6,6 +6,7 @@
 #   that it is known of a listed patient who has none.
 # schemas:
 #   - input: schema.input.schema
+#   - data.demands: schema.demands.schema
 # custom:
 #   statement: S09, S22
 #   source:
@@ -29,7 +30,7 @@ deny contains {
 } if {
 	data.readonly_guard.question.opens_records
 	data.readonly_guard.purpose.is_care
-	data.readonly_guard.demand.is_made("relation")
+	not data.demands.relation == "never"
 	_is_stranger
 }
 
@@ -51,9 +52,8 @@ deny contains {
 	"hint_en": "Read your record in 1177, or order a copy.",
 } if {
 	data.readonly_guard.question.opens_records
-	some key in data.readonly_guard.question.patients
 	some own in data.readonly_guard.roster.user.patients
-	data.readonly_guard.facts.person_of(key) == data.readonly_guard.facts.person_of(own)
+	own in data.readonly_guard.facts.persons
 }
 
 # METADATA
@@ -70,12 +70,12 @@ _is_stranger if {
 }
 
 _is_stranger if {
-	data.readonly_guard.demand.is_strict("relation")
+	not data.demands.relation in {"never", "known"}
 	some key in data.readonly_guard.question.patients
 	not has_relation(key)
 }
 
 _is_stranger if {
-	data.readonly_guard.demand.is_strict("relation")
+	not data.demands.relation in {"never", "known"}
 	not data.readonly_guard.question.is_pinned
 }

@@ -8,6 +8,7 @@
 #   said to (data.scope.is_copy_limited), and the rule rests.
 # schemas:
 #   - input: schema.input.schema
+#   - data.demands: schema.demands.schema
 #   - data.scope: schema.scope.schema
 # custom:
 #   statement: S02
@@ -48,13 +49,13 @@ deny contains {
 	"hint_en": "State in the query from and until when the information was created.",
 } if {
 	_is_asked
-	data.readonly_guard.demand.is_strict("scope_window")
+	not data.demands.scope_window in {"never", "known"}
 	not _is_known
 }
 
 _is_asked if {
 	data.readonly_guard.question.opens_records
-	data.readonly_guard.demand.is_made("scope_window")
+	not data.demands.scope_window == "never"
 	not _is_copy_limited
 }
 

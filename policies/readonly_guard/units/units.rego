@@ -6,6 +6,7 @@
 #   so that inner secrecy does not cover them.
 # schemas:
 #   - input: schema.input.schema
+#   - data.demands: schema.demands.schema
 #   - data.units: schema.units.schema
 package readonly_guard.units
 
@@ -28,7 +29,7 @@ deny contains {
 	"hint_en": "Ask your manager to check which unit your commission is for.",
 } if {
 	data.readonly_guard.question.opens_records
-	data.readonly_guard.demand.is_made("unit")
+	not data.demands.unit == "never"
 	_is_outside
 }
 
@@ -47,7 +48,7 @@ deny contains {
 	"hint_en": "Obtain the patient's consent, or read in NPÖ.",
 } if {
 	data.readonly_guard.question.opens_records
-	data.readonly_guard.demand.is_made("provider")
+	not data.demands.provider == "never"
 	_is_foreign
 }
 
@@ -66,7 +67,7 @@ obligations contains "disclosure_note" if {
 _is_outside if data.readonly_guard.facts.unit.is_southern == false
 
 _is_outside if {
-	data.readonly_guard.demand.is_strict("unit")
+	not data.demands.unit in {"never", "known"}
 	not _is_southern
 }
 
@@ -79,13 +80,13 @@ _is_foreign if {
 }
 
 _is_foreign if {
-	data.readonly_guard.demand.is_strict("provider")
+	not data.demands.provider in {"never", "known"}
 	some key in data.readonly_guard.question.patients
 	not _has_providers(key)
 }
 
 _is_foreign if {
-	data.readonly_guard.demand.is_strict("provider")
+	not data.demands.provider in {"never", "known"}
 	not data.readonly_guard.question.is_pinned
 }
 

@@ -94,7 +94,7 @@ warn contains {
 	_is_unexpired
 	days_left := min([days |
 		some days in data.routine.expiry.warn_days
-		data.readonly_guard.question.today >= data.readonly_guard.calendar.date_before(_last_day, days)
+		_days_left <= days
 	])
 }
 
@@ -120,6 +120,8 @@ _has_begun if {
 }
 
 _last_day := data.routine.valid_to if data.readonly_guard.calendar.is_date(data.routine.valid_to)
+
+_days_left := data.readonly_guard.calendar.days_between(data.readonly_guard.question.today, _last_day)
 
 _is_unexpired if data.readonly_guard.question.today <= _last_day
 

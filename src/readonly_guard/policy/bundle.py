@@ -24,7 +24,10 @@ from readonly_guard.errors import PolicyError
 from readonly_guard.policy.case_table import CaseTable
 from readonly_guard.policy.schema import find_violation
 
-__all__ = ["PolicySet", "load_policies"]
+__all__ = ["SHIPPED", "PolicySet", "load_policies"]
+
+SHIPPED: Final = "the shipped policies"
+"""The origin of those that come with this package."""
 
 _CASES: Final = "cases/cases.json"
 _SHIPPED: Final = "readonly_guard_policies"
@@ -109,7 +112,7 @@ def _root(source: str | None) -> tuple[Traversable, str]:
             raise PolicyError(f"{source}: is not a directory; name a directory of policies")
         return path, source
     try:
-        return importlib.resources.files(_SHIPPED), "the shipped policies"
+        return importlib.resources.files(_SHIPPED), SHIPPED
     except ModuleNotFoundError:
         raise PolicyError(
             f"the package {_SHIPPED} is not installed; install readonly-guard, or name a directory of policies"

@@ -47,7 +47,12 @@ class CaseTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def question(self, case: PolicyCase) -> AccessRequest:
         """The whole question of a case."""
-        return msgspec.convert(_merged(self.input, case.input), AccessRequest)
+        return msgspec.convert(self.document(case), AccessRequest)
+
+    def document(self, case: PolicyCase) -> dict[str, Any]:
+        """The same as plain JSON, whether it is a question or not."""
+        merged: dict[str, Any] = _merged(self.input, case.input)
+        return merged
 
     def documents(self, case: PolicyCase) -> dict[str, Any]:
         """The data documents of a case, to be laid over the policies' own."""

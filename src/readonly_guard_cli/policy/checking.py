@@ -24,8 +24,13 @@ def check(
     """
     with speaking_plainly():
         policies = load(directory, data)
-        EmbeddedEngine(policies)
+        engine = EmbeddedEngine(policies)
         findings = [f"{policies.origin}/{finding}" for finding in lint(policies)]
+        if not engine.is_compiled:
+            findings.append(
+                f"{policies.origin}: regorus's compiled form answers otherwise than its interpreter, so that "
+                "the interpreter decides, nine times as slowly; check what `:=` assigned (is_string)"
+            )
         cases = () if policies.cases is None else policies.cases.cases
         if policies.cases is not None:
             findings += [

@@ -1,0 +1,94 @@
+"""Whether regorus's compiled form answers as its interpreter does, on the questions that bring differences to light.
+
+As of 0.13 the compiled form takes an assignment of an undefined value for one that succeeded, so that a rule can hold
+where the interpreter and OPA have it undefined. What is asked: the table of cases, and each of its questions with every
+field left out, null and empty in turn. Where the interpreter stops with an error (a built-in function fails, nothing
+can be iterated) OPA goes on, and so may the compiled form; everywhere else both must answer alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+import regorus
+
+from readonly_guard.domain import AccessRequest, Answer
+from readonly_guard.errors import PolicyUnavailable
+from readonly_guard.policy.answer import decode_answer
+from readonly_guard.policy.case_table import CaseTable
+
+__all__ = ["Ask", "agree", "ask_engine", "ask_machine", "questions"]
+
+Ask = Callable[[str], Any]
+"""A form of regorus: a question as JSON in, the entrypoint's value out; RuntimeError where a rule fails."""
+
+_MOST: Final = 600  # questions, of some milliseconds each
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], 0, True)
+
+
+def questions(table: CaseTable | None, base: AccessRequest) -> Iterator[str]:
+    """At most some hundred questions, each once: the cases' own first, then what is left of them without a field."""
+    asked = [msgspec.to_builtins(base)]
+    if table is not None:
+        asked += [table.document(case) for case in table.cases]
+    seen: set[str] = set()
+    for document in (*asked, *(spoilt for whole in asked for spoilt in _spoilt(whole))):
+        text = json.dumps(document)
+        if text not in seen:
+            seen.add(text)
+            yield text
+        if len(seen) == _MOST:
+            return
+
+
+def _spoilt(document: Any) -> Iterator[Any]:
+    """Copies of a document, each with one field left out or emptied."""
+    if not isinstance(document, dict):
+        return
+    for key, value in document.items():
+        rest = {name: other for name, other in document.items() if name != key}
+        yield rest
+        yield from ({**rest, key: empty} for empty in _EMPTY if empty != value)
+        yield from ({**rest, key: spoilt} for spoilt in _spoilt(value))
+
+
+def agree(interpreted: Ask, compiled: Ask, asked: Iterator[str]) -> bool:
+    """Whether the compiled form may decide."""
+    for question in asked:
+        try:
+            value = interpreted(question)
+        except RuntimeError:
+            continue
+        if _answer(value) != _answer(compiled(question)):
+            return False
+    return True
+
+
+def _answer(value: Any) -> Answer | None:
+    try:
+        return decode_answer(value, revision="")
+    except PolicyUnavailable:
+        return None
+
+
+def ask_engine(engine: regorus.Engine, entrypoint: str) -> Ask:
+    """The interpreter as something to ask."""
+
+    def ask(question: str) -> Any:
+        engine.set_input_json(question)
+        return msgspec.json.decode(engine.eval_rule_as_json(entrypoint))
+
+    return ask
+
+
+def ask_machine(machine: regorus.Rvm) -> Ask:
+    """The compiled form as something to ask."""
+
+    def ask(question: str) -> Any:
+        machine.set_input_json(question)
+        return msgspec.json.decode(machine.execute())
+
+    return ask
