@@ -38,7 +38,7 @@ from readonly_guard.domain import (
 from readonly_guard.errors import ConfigurationError, DecisionUnavailable, PolicyUnavailable
 from readonly_guard.hooks import Hooks, Receipt
 from readonly_guard.moments import rfc3339, utc_now
-from readonly_guard.policy import EmbeddedEngine, PolicyDecisionPoint, SyncPolicyDecisionPoint, load_policies
+from readonly_guard.policy import OpaServer, PolicyDecisionPoint, SyncPolicyDecisionPoint, decision_point
 from readonly_guard.settings import CatalogSettings, JournalSettings, PolicySettings, ReadingSettings, Settings
 from readonly_guard.sql import Analyzer, Bounds, BuiltinResolver, Resolver, StartupJudgement, judge_startup
 
@@ -156,7 +156,7 @@ class Guard:
         settings: Settings | None,
         clock: Callable[[], datetime],
     ) -> Self:
-        pdp = EmbeddedEngine(load_policies(policy.source, policy.data))
+        pdp = decision_point(policy)
         hooks = Hooks()
         if settings is not None:
             hooks.load(settings.plugins.load, settings.plugin, Path(settings.folder))
@@ -198,6 +198,8 @@ class Guard:
         """As :meth:`close`, for a running event loop."""
         for pending in self._hooks.shutdown():
             await pending
+        if isinstance(self._pdp, OpaServer):
+            await self._pdp.aclose()
 
     @property
     def policy_revision(self) -> str:

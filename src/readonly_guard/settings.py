@@ -35,10 +35,12 @@ __all__ = [
     "ListenerSettings",
     "ListenerTlsSettings",
     "LoggingSettings",
+    "OpaSettings",
     "PluginSettings",
     "PolicySettings",
     "ReadingSettings",
     "Settings",
+    "SigningSettings",
     "TcpSettings",
     "UpstreamLoginSettings",
     "UpstreamSettings",
@@ -167,15 +169,48 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
+class SigningSettings(_Section, frozen=True, kw_only=True):
+    """Who must have signed the policies, as `opa build --signing-key` and `opa sign` do; anything else is not taken."""
+
+    key_file: str
+    """The public key in PEM, or for HS… the secret that both share."""
+    algorithm: Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+                       "HS256", "HS384", "HS512"] = "RS256"  # fmt: skip
+    scope: str = ""
+
+
+class OpaSettings(_Section, frozen=True, kw_only=True):
+    """An OPA server that decides. It has its own policies and data: ``source`` and ``data`` are not read then.
+
+    ``timeout_s`` is for a whole decision, nothing is asked twice. After ``failures`` in a row every decision is denied
+    at once for ``rest_s`` seconds, then one is tried. The authorities that TLS trusts are the system's (OpenSSL's
+    ``SSL_CERT_FILE``).
+    """
+
+    url: str
+    token_file: str | None = None
+    certificate: str | None = None
+    """The guard's own, in PEM, for a server that asks for one; ``key`` where it is not in the same file."""
+    key: str | None = None
+    decision_path: str = "readonly_guard/authz/decision"
+    timeout_s: float = 0.5
+    failures: int = 5
+    rest_s: float = 5.0
+
+
 class PolicySettings(_Section, frozen=True, kw_only=True):
-    """The policies. ``source`` is a directory of Rego; without it, the shipped policies.
+    """The policies. ``source`` is a directory of Rego or a bundle (.tar.gz); without it, the shipped policies.
 
     ``data`` are JSON files or directories laid over the source's data documents; each top-level key of an overlay
-    replaces the source's key whole.
+    replaces the source's key whole. With ``signing`` the source must be signed, the overlays are the site's own. With
+    ``watch_s`` the files are looked at every so many seconds, and a change is a SIGHUP.
     """
 
     source: str | None = None
     data: tuple[str, ...] = ()
+    signing: SigningSettings | None = None
+    watch_s: float = 0.0
+    opa: OpaSettings | None = None
 
 
 class JournalSettings(_Section, frozen=True, kw_only=True):
@@ -469,6 +504,8 @@ def load_settings(path: Path) -> Settings:
             settings.policy,
             source=None if settings.policy.source is None else str(base / settings.policy.source),
             data=tuple(str(base / item) for item in settings.policy.data),
+            signing=None if settings.policy.signing is None else _from(base, settings.policy.signing, "key_file"),
+            opa=None if settings.policy.opa is None else _from(base, settings.policy.opa, *_OPA_FILES),
         ),
         upstream=msgspec.structs.replace(
             settings.upstream,
@@ -482,6 +519,7 @@ def load_settings(path: Path) -> Settings:
     )
 
 
+_OPA_FILES: Final = ("token_file", "certificate", "key")
 _AnySection = TypeVar("_AnySection", bound=_Section)
 
 
@@ -491,7 +529,26 @@ def _from(base: Path, section: _AnySection, *keys: str) -> _AnySection:
     return msgspec.structs.replace(section, **{key: str(base / value) for key, value in paths.items()})
 
 
+def _check_policy(path: Path, policy: PolicySettings) -> None:
+    if not 0 <= policy.watch_s < math.inf:
+        raise ConfigurationError(f"{path}: policy.watch_s is {policy.watch_s}; it must be 0 (never) or more")
+    if policy.signing is not None and policy.source is None:
+        raise ConfigurationError(f"{path}: policy.signing is for a policy.source; the shipped policies are not signed")
+    if policy.opa is None:
+        return
+    for key in ("source", "data", "signing", "watch_s"):
+        if getattr(policy, key):
+            raise ConfigurationError(f"{path}: policy.{key} has no effect beside policy.opa; remove one of the two")
+    for key in ("timeout_s", "failures", "rest_s"):
+        value = getattr(policy.opa, key)
+        if not 0 < value < math.inf:
+            raise ConfigurationError(f"{path}: policy.opa.{key} is {value}; it must be above 0 and finite")
+    if policy.opa.key is not None and policy.opa.certificate is None:
+        raise ConfigurationError(f"{path}: policy.opa.key belongs to a policy.opa.certificate")
+
+
 def _check(path: Path, settings: Settings) -> None:
+    _check_policy(path, settings.policy)
     if settings.folder:
         raise ConfigurationError(f"{path}: unknown key 'folder'")
     for name in settings.plugin:
@@ -620,7 +677,7 @@ def _fields_at(at: str, root: type[msgspec.Struct]) -> list[str]:
     for part in filter(None, at.split(".")):
         name, _, index = part.partition("[")
         node = next(field.type for field in msgspec.structs.fields(node) if field.name == name)
-        node = get_args(node)[0] if index else node
+        node = get_args(node)[0] if index or type(None) in get_args(node) else node
     return [field.name for field in msgspec.structs.fields(node)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,12 @@ import structlog
 import typer
 
 from readonly_guard import Guard
-from readonly_guard.policy import EmbeddedEngine, load_policies
+from readonly_guard.policy import decision_point, state_of
 from readonly_guard.settings import Settings, WorkerSettings, load_settings
 from readonly_guard.sql import judge_startup
 from readonly_guard_cli.operational_log import configure
 from readonly_guard_cli.output import USAGE_ERROR, fail, speaking_plainly
+from readonly_guard_cli.watching import watch
 from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.net.colleagues import Colleagues
 from readonly_guard_proxy.service import run
@@ -101,12 +103,15 @@ def serve_alone(
 
     def reload() -> Settings:
         fresh = adapt(load_settings(config))
-        engine = EmbeddedEngine(load_policies(fresh.policy.source, fresh.policy.data))
+        pdp = decision_point(fresh.policy, tried=True)
         certificates.renew(fresh)
-        guard.replace_policies(engine)
+        guard.replace_policies(pdp)
         _log.info("policies loaded", revision=guard.policy_revision)
         return fresh
 
+    stop = threading.Event()
+    if settings.policy.watch_s:
+        watch(partial(state_of, settings.policy), settings.policy.watch_s, stop)
     run(
         settings,
         guard,
@@ -117,6 +122,7 @@ def serve_alone(
         colleagues=colleagues,
         tether=tether,
     )
+    stop.set()
 
 
 def _settings(config: Path, workers: int | None) -> Settings:

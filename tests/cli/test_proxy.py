@@ -154,6 +154,7 @@ class TestReload:
             ),
             ("routine/data.json", '{"id": ', "routine/data.json:1:"),
             ("../roster.json", "[]", "roster.json: "),
+            ("npo/data.json", '{"purposes": [], "sets": {}}', "policies: the case what NPÖ shows: warn is []"),
             ("../guard.toml", "[listener]\nport = 'x'", "guard.toml: "),
             ("../guard.toml", "[", "guard.toml: "),
         )
@@ -172,6 +173,19 @@ class TestReload:
                     connection.execute(f"COPY ({_READ}) TO STDOUT")
             proxy.reload()
             proxy.wait_for("reloaded")
+            connection.execute(_READ)
+        assert proxy.stop() == 0
+
+    def test_a_changed_file_is_loaded_without_being_told_to(
+        self, start_proxy, guard_toml, millennium, policy_of, roster
+    ):
+        proxy = start_proxy(guard_toml(policy=f"{policy_of}\nwatch_s = 0.1"))
+        before = proxy.wait_for("policies loaded")["revision"]
+        overlay = json.loads(roster.read_text(encoding="utf-8"))
+        overlay["roster"]["users"]["alind"]["revoked_at"] = "2025-01-01"
+        roster.write_text(json.dumps(overlay), encoding="utf-8")
+        assert proxy.wait_for("policies loaded", times=2)["revision"] != before
+        with _connect(proxy, millennium) as connection, pytest.raises(psycopg.Error, match="RG-R01"):
             connection.execute(_READ)
         assert proxy.stop() == 0
 

@@ -10,6 +10,7 @@ from readonly_guard.policy.port import ENTRYPOINT, PolicyDecisionPoint, SyncPoli
 from readonly_guard.policy.rego_test import FileCoverage, RegoTest, TestReport, run_tests
 from readonly_guard.policy.scaffold import new_rule
 from readonly_guard.policy.schema import Violation, find_violation
+from readonly_guard.policy.source import decision_point, state_of
 from readonly_guard.policy.trial import CaseFailure, differences, run_cases
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "TestReport",
     "Violation",
     "annotations_of",
+    "decision_point",
     "differences",
     "find_violation",
     "lint",
@@ -37,4 +39,5 @@ __all__ = [
     "new_rule",
     "run_cases",
     "run_tests",
+    "state_of",
 ]

@@ -13,16 +13,20 @@ import hashlib
 import importlib.resources
 import json
 import math
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final, Never
+from typing import Any, Final, Never, Protocol
 
 import msgspec
 
 from readonly_guard.errors import PolicyError
+from readonly_guard.policy.archive import Member, read_archive
 from readonly_guard.policy.case_table import CaseTable
 from readonly_guard.policy.schema import find_violation
+from readonly_guard.policy.signature import verify_signature
+from readonly_guard.settings import SigningSettings
 
 __all__ = ["SHIPPED", "PolicySet", "load_policies"]
 
@@ -34,17 +38,32 @@ _SHIPPED: Final = "readonly_guard_policies"
 _SCHEMAS: Final = "schema"
 _MAX_DEPTH: Final = 16  # folders; a circle of links ends here
 
+_ARCHIVES: Final = (".tar.gz", ".tgz")
+_PACKAGE: Final = re.compile(r"^package (\w+)", re.MULTILINE)
+
 Module = tuple[str, str]
 """A module's path below its root, with forward slashes, and its text."""
+
+
+class File(Protocol):
+    """A file on disk, in a package or in a bundle."""
+
+    def is_file(self) -> bool:
+        """Whether it is there and a plain file."""
+        ...
+
+    def read_bytes(self) -> bytes:
+        """Its content."""
+        ...
 
 
 class PolicySet(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an engine needs, and what to call it.
 
     ``modules`` are evaluated, ``tests`` are the ``_test.rego`` beside them. ``revision`` is the manifest's, with a
-    digest over modules and data: another policy or another roster is another revision. ``schemas`` are by the data key
-    that they describe (``input`` for the question); ``cases`` are what the policies are tried on, None where there are
-    none. ``origin`` is for messages.
+    digest over modules and data: another policy or another roster is another revision. ``own_data`` is the data without
+    overlays, ``schemas`` are by the data key that they describe (``input`` for the question), ``cases`` are what the
+    policies are tried on, None where there are none. ``origin`` is for messages.
     """
 
     modules: tuple[Module, ...]
@@ -52,6 +71,7 @@ class PolicySet(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
     revision: str
     origin: str
+    own_data: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
     cases: CaseTable | None = None
 
@@ -64,28 +84,33 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return any(root == "" or root.partition("/")[0] == key for root in self.roots)
 
 
-def load_policies(source: str | None = None, data: Iterable[str] = ()) -> PolicySet:
+def load_policies(
+    source: str | None = None, data: Iterable[str] = (), signing: SigningSettings | None = None
+) -> PolicySet:
     """Read the policies.
 
     Args:
-        source: a directory; None for the shipped policies.
+        source: a directory or a bundle (.tar.gz); None for the shipped policies.
         data: JSON files or directories of ``data.json`` laid over the source's data, later over earlier; each
             top-level key replaces the whole key below it.
+        signing: who must have signed the source; None for whoever can write the file.
 
     Raises:
-        PolicyError: something is missing, unreadable, not JSON, not of its schema, or would be without effect; the
-            text names file, place and fix.
+        PolicyError: something is missing, unreadable, not JSON, not of its schema, not signed, or would be without
+            effect; the text names file, place and fix.
     """
-    root, origin = _root(source)
-    files = dict(_walk(root, ""))
+    files, origin = _files_of(source)
+    if signing is not None:
+        files = _signed(files, origin, signing)
     rego = {path: _text(file, f"{origin}/{path}") for path, file in files.items() if path.endswith(".rego")}
     modules = tuple((path, text) for path, text in rego.items() if not path.endswith("_test.rego"))
     if not modules:
         raise PolicyError(f"{origin}: no .rego file in it; name a directory of policies")
     manifest = _manifest(files.get(".manifest"), origin)
     documents = _data_of(files, origin)
+    own = dict(documents)
     places = dict.fromkeys(documents, origin)
-    rule_roots = {path.partition("/")[0] for path, _ in modules}
+    rule_roots = {package[1] for _, text in modules for package in [_PACKAGE.search(text)] if package}
     for overlay in data:
         for key, value in _overlay(overlay).items():
             _admit(key, overlay, manifest, rule_roots)
@@ -100,23 +125,34 @@ def load_policies(source: str | None = None, data: Iterable[str] = ()) -> Policy
         data=documents,
         revision=f"{manifest.revision}+{_digest(modules, documents)}",
         origin=origin,
+        own_data=own,
         schemas=schemas,
         cases=_case_table(files.get(_CASES), f"{origin}/{_CASES}"),
     )
 
 
-def _root(source: str | None) -> tuple[Traversable, str]:
+def _files_of(source: str | None) -> tuple[dict[str, File], str]:
     if source is not None:
         path = Path(source)
+        if source.endswith(_ARCHIVES):
+            return dict(read_archive(path)), source
         if not _is_folder(path, source):
-            raise PolicyError(f"{source}: is not a directory; name a directory of policies")
-        return path, source
+            raise PolicyError(f"{source}: is not a directory; name a directory of policies, or a bundle (.tar.gz)")
+        return dict(_walk(path, "")), source
     try:
-        return importlib.resources.files(_SHIPPED), SHIPPED
+        return dict(_walk(importlib.resources.files(_SHIPPED), "")), SHIPPED
     except ModuleNotFoundError:
         raise PolicyError(
             f"the package {_SHIPPED} is not installed; install readonly-guard, or name a directory of policies"
         ) from None
+
+
+def _signed(files: dict[str, File], origin: str, signing: SigningSettings) -> dict[str, File]:
+    """The files, read once and found to be as they were signed: what is loaded is what was verified."""
+    read: dict[str, Member] = {path: Member(_bytes(file, f"{origin}/{path}")) for path, file in files.items()}
+    key = _text(Path(signing.key_file), signing.key_file)
+    verify_signature(read, origin, key=key, algorithm=signing.algorithm, scope=signing.scope)
+    return dict(read)
 
 
 def _is_folder(entry: Traversable, place: str) -> bool:
@@ -142,18 +178,23 @@ def _walk(folder: Traversable, prefix: str, depth: int = 0) -> Iterator[tuple[st
             yield from _walk(entry, path, depth + 1)
 
 
-def _text(file: Traversable, place: str) -> str:
+def _bytes(file: File, place: str) -> bytes:
     try:
         if not file.is_file():  # a pipe would be waited for
             raise PolicyError(f"{place}: does not exist or is not a file")
-        return file.read_bytes().decode()
+        return file.read_bytes()
     except OSError as error:
         raise PolicyError(f"{place}: cannot be read: {error.strerror}") from None
+
+
+def _text(file: File, place: str) -> str:
+    try:
+        return _bytes(file, place).decode()
     except UnicodeDecodeError as error:
         raise PolicyError(f"{place}: is not UTF-8 text (byte {error.start})") from None
 
 
-def _json(file: Traversable, place: str) -> Any:
+def _json(file: File, place: str) -> Any:
     """A JSON document, stricter than the standard library's: no NaN, no key twice, nothing outside Unicode."""
 
     def refuse(word: str) -> Never:
@@ -183,7 +224,7 @@ def _json(file: Traversable, place: str) -> Any:
     return value
 
 
-def _manifest(file: Traversable | None, origin: str) -> _Manifest:
+def _manifest(file: File | None, origin: str) -> _Manifest:
     if file is None:
         return _Manifest()
     try:
@@ -192,7 +233,7 @@ def _manifest(file: Traversable | None, origin: str) -> _Manifest:
         raise PolicyError(f"{origin}/.manifest: {error}") from None
 
 
-def _case_table(file: Traversable | None, place: str) -> CaseTable | None:
+def _case_table(file: File | None, place: str) -> CaseTable | None:
     if file is None:
         return None
     try:
@@ -201,7 +242,7 @@ def _case_table(file: Traversable | None, place: str) -> CaseTable | None:
         raise PolicyError(f"{place}: {error}") from None
 
 
-def _data_of(files: dict[str, Traversable], origin: str) -> dict[str, Any]:
+def _data_of(files: Mapping[str, File], origin: str) -> dict[str, Any]:
     documents: dict[str, Any] = {}
     for path, file in files.items():
         folder, _, name = path.rpartition("/")
@@ -227,7 +268,7 @@ def _merge(into: dict[str, Any], document: dict[str, Any], place: str) -> None:
             raise PolicyError(f"{place}: the key {key!r} has a value in another document already; keep one")
 
 
-def _schemas_of(files: dict[str, Traversable], origin: str) -> dict[str, Any]:
+def _schemas_of(files: Mapping[str, File], origin: str) -> dict[str, Any]:
     """The schemas by the data key they describe: ``schema/<key>/schema.json``."""
     return {
         parts[1]: _json(file, f"{origin}/{path}")

@@ -61,6 +61,17 @@ class EmbeddedEngine:
         """Whether the compiled form decides; False where it answered otherwise than the interpreter."""
         return self._is_compiled
 
+    def with_data(self, data: dict[str, Any]) -> EmbeddedEngine:
+        """The same rules on other data, without a rehearsal: for trying many."""
+        other = object.__new__(EmbeddedEngine)
+        other._policies = msgspec.structs.replace(self._policies, data=data)
+        other._data = msgspec.json.encode(data).decode()
+        other._cache = AnswerCache(_REMEMBERED)
+        other._local = threading.local()
+        other._program = self._program
+        other._is_compiled = self._is_compiled
+        return other
+
     @property
     def revision(self) -> str:
         """The policies and data in force."""
@@ -121,7 +132,7 @@ class EmbeddedEngine:
         table = self._policies.cases
         key = hashlib.sha256(repr((self._policies.modules, table)).encode()).digest()
         if key not in _agreed:
-            documents = self._policies.data | (table.data if table else {})
+            documents = self._policies.own_data | (table.data if table else {})
             data = msgspec.json.encode(documents).decode()
             asked = questions(table, _question("read"))
             _agreed[key] = agree(ask_engine(self._interpreter(data), ENTRYPOINT), self._machine(data), asked)

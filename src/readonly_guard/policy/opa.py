@@ -18,6 +18,7 @@ import msgspec
 from readonly_guard.domain import AccessRequest, Answer
 from readonly_guard.errors import ConfigurationError, PolicyUnavailable
 from readonly_guard.policy.answer import decode_answer
+from readonly_guard.policy.breaker import Breaker
 from readonly_guard.policy.port import ENTRYPOINT
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OpaServer"]
 
-_PACKAGE, _RULE = ENTRYPOINT.removeprefix("data.").rpartition(".")[::2]
 _NO_BUNDLE: Final = "opa"
 
 
@@ -36,6 +36,8 @@ class OpaServer:
         url: ``https://host:port``, or ``http://`` to this machine only: over a network without TLS anyone between
             could answer.
         deadline_s: seconds for one decision, all in all.
+        decision_path: which rule is asked, as in OPA's Data API.
+        breaker: whether to ask at all; None asks always.
         token: sent as a bearer token.
         certificate: file of a client certificate with its key, or the two files.
 
@@ -48,6 +50,8 @@ class OpaServer:
         url: str,
         *,
         deadline_s: float = 0.5,
+        decision_path: str = ENTRYPOINT.removeprefix("data.").replace(".", "/"),
+        breaker: Breaker | None = None,
         token: str | None = None,
         certificate: str | tuple[str, str] | None = None,
     ) -> None:
@@ -58,6 +62,8 @@ class OpaServer:
 
         scheme, host, port = _address(url)
         self._deadline_s = deadline_s
+        self._package, self._rule = _rule_at(decision_path)
+        self._breaker = breaker
         self._revision = _NO_BUNDLE
         self._client: AsyncOpaClient | None = None
         self._new_client = partial(
@@ -94,14 +100,28 @@ class OpaServer:
         """Answer one request.
 
         Raises:
-            PolicyUnavailable: no usable answer within the deadline.
+            PolicyUnavailable: no usable answer within the deadline, or none is asked for since too many failed.
         """
+        if self._breaker is None:
+            return await self._ask(request)
+        clock = asyncio.get_running_loop().time
+        if not self._breaker.admits(clock()):
+            raise PolicyUnavailable("the OPA server failed too often; it is asked again soon")
+        try:
+            answer = await self._ask(request)
+        except PolicyUnavailable:
+            self._breaker.failed(clock())
+            raise
+        self._breaker.succeeded()
+        return answer
+
+    async def _ask(self, request: AccessRequest) -> Answer:
         try:
             async with asyncio.timeout(self._deadline_s):
                 client = await self._connected()
                 # provenance names the bundle revision, so that the log can say which policies decided
                 reply = await client.query_rule(
-                    msgspec.to_builtins(request), _PACKAGE, _RULE, query_params={"provenance": "true"}
+                    msgspec.to_builtins(request), self._package, self._rule, query_params={"provenance": "true"}
                 )
         except TimeoutError:
             raise PolicyUnavailable(f"the OPA server did not answer within {self._deadline_s} s") from None
@@ -136,6 +156,14 @@ def _address(url: str) -> tuple[str, str, int]:
     if parts.scheme == "http" and not _is_this_machine(host):
         raise ConfigurationError(f"the OPA server at {host} must be asked over https; http is for this machine only")
     return parts.scheme, f"[{host}]" if ":" in host else host, port or (443 if parts.scheme == "https" else 8181)
+
+
+def _rule_at(path: str) -> tuple[str, str]:
+    package, _, rule = path.strip("/").rpartition("/")
+    if not package or not all(part.isidentifier() for part in (*package.split("/"), rule)):
+        what = f"the decision path is {path!r}; write package and rule, such as readonly_guard/authz/decision"
+        raise ConfigurationError(what)
+    return package.replace("/", "."), rule
 
 
 def _is_this_machine(host: str) -> bool:
