@@ -6,7 +6,9 @@ Values in, values out; the order of things is `readonly_guard.guard`'s.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from readonly_guard.domain import (
     AccessRequest,
@@ -79,6 +81,11 @@ class Case:
                 "is_bound": analysis.patients.is_bound,
             },
         )
+
+    def inform(self, facts: dict[str, Any]) -> None:
+        """Add what information points know to the question; the record does not keep it."""
+        if facts:
+            self.question = msgspec.structs.replace(self.question, context={**self.question.context, "facts": facts})
 
     def record(self, decision: Decision, answer: Answer) -> DecisionRecord:
         """What the log keeps of it."""

@@ -36,10 +36,17 @@ from readonly_guard.domain import (
     core_reason,
 )
 from readonly_guard.errors import ConfigurationError, DecisionUnavailable, PolicyUnavailable
-from readonly_guard.hooks import Hooks, Receipt
+from readonly_guard.hooks import Hooks, Receipt, gather, gather_now
 from readonly_guard.moments import rfc3339, utc_now
 from readonly_guard.policy import OpaServer, PolicyDecisionPoint, SyncPolicyDecisionPoint, decision_point
-from readonly_guard.settings import CatalogSettings, JournalSettings, PolicySettings, ReadingSettings, Settings
+from readonly_guard.settings import (
+    CatalogSettings,
+    JournalSettings,
+    PluginSettings,
+    PolicySettings,
+    ReadingSettings,
+    Settings,
+)
 from readonly_guard.sql import Analyzer, Bounds, BuiltinResolver, Resolver, StartupJudgement, judge_startup
 
 __all__ = ["Guard", "Reader"]
@@ -77,6 +84,7 @@ class Guard:
         self._analyzer = analyzer
         self._pdp = pdp
         self._hooks = hooks
+        self._facts_deadline_s = PluginSettings().timeout_s
         self._reader = reader
         self._without_catalog: Resolver = BuiltinResolver(analyzer.rules)
         self.recovery: Recovery | None = None
@@ -158,10 +166,12 @@ class Guard:
     ) -> Self:
         pdp = decision_point(policy)
         hooks = Hooks()
+        deadline_s = PluginSettings().timeout_s if settings is None else settings.plugins.timeout_s
         if settings is not None:
             hooks.load(settings.plugins.load, settings.plugin, Path(settings.folder))
             hooks.startup(settings)
         made = cls(analyzer=Analyzer(reading, bounds), pdp=pdp, hooks=hooks, clock=clock)
+        made._facts_deadline_s = deadline_s
         made._without_catalog = BuiltinResolver(reading, relations=not catalog.denies_unknown_relations)
         made.resolve_with(None if catalog.snapshot is None else read_catalog(Path(catalog.snapshot), reading, catalog))
         if journal is not None:
@@ -276,6 +286,7 @@ class Guard:
         analysis = self._settled(self._analyzer.of_text(request.text), request)
         case = Case(request, analysis, self._new_id(), self._clock())
         try:
+            case.inform(gather_now(self._hooks.facts(case.question)))
             answer = pdp.decide_now(case.question)
         except DecisionUnavailable as error:
             answer = _no_answer(error)
@@ -339,6 +350,8 @@ class Guard:
     async def _decide(self, request: StatementRequest, analysis: Analysis) -> Decision:
         case = Case(request, analysis, self._new_id(), self._clock())
         try:
+            if points := self._hooks.facts(case.question):
+                case.inform(await gather(points, self._facts_deadline_s))
             answer = await self._pdp.decide(case.question)
         except DecisionUnavailable as error:
             answer = _no_answer(error)

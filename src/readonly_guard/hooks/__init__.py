@@ -1,6 +1,7 @@
 """The places where plugins take part (pluggy): specifications and the manager that calls them safely."""
 
+from readonly_guard.hooks.facts import gather, gather_now
 from readonly_guard.hooks.manager import Hooks
 from readonly_guard.hooks.specs import HookSpecs, Receipt, Sink, hookimpl, hookspec
 
-__all__ = ["HookSpecs", "Hooks", "Receipt", "Sink", "hookimpl", "hookspec"]
+__all__ = ["HookSpecs", "Hooks", "Receipt", "Sink", "gather", "gather_now", "hookimpl", "hookspec"]

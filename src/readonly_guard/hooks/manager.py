@@ -15,6 +15,7 @@ import pluggy
 
 from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, Login, LogRecord, Reason, Subject
 from readonly_guard.errors import ConfigurationError, DecisionUnavailable, GuardError, PluginFailed
+from readonly_guard.hooks.facts import Found
 from readonly_guard.hooks.specs import PROJECT, HookSpecs, Receipt, Sink
 from readonly_guard.settings import Settings, read_section
 
@@ -99,6 +100,24 @@ class Hooks:
         if not isinstance(found[0], Subject | Reason):
             raise PluginFailed(f"resolve_identity: a plugin answered {type(found[0]).__name__}")
         return found[0]
+
+    def facts(self, request: AccessRequest) -> list[Found]:
+        """What information points say about a question, or promise to.
+
+        Raises:
+            PluginFailed: one of them raised.
+        """
+        found: list[Found] = []
+        for implementation in self._manager.hook.gather_context.get_hookimpls():
+            arguments = [request] if implementation.argnames else []
+            try:
+                facts = implementation.function(*arguments)
+            except DecisionUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001  a plugin may raise anything; it is named and denies
+                raise PluginFailed(f"plugin {implementation.plugin_name}: {type(error).__name__}") from None
+            found.append(Found(implementation.plugin_name, facts))
+        return found
 
     def review(self, analysis: Analysis, request: AccessRequest) -> list[Reason]:
         """Every plugin's reasons to deny.

@@ -6,7 +6,7 @@ may return an awaitable. A plugin can only make a decision stricter.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Generator, Mapping, Sequence
 from typing import Any, Protocol
 
 import pluggy
@@ -64,6 +64,15 @@ class HookSpecs:
         """Whose login this is, a reason to refuse it, or None when the plugin has nothing to say. Sync; no I/O.
 
         The first that says something counts. Where none does, the subject is the database user.
+        """
+
+    @hookspec
+    def gather_context(self, request: AccessRequest) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]] | None:
+        """Facts for the policies: some of ``user``, ``unit``, ``patients``, ``relations``, ``blocks``.
+
+        Put into the question's ``context.facts``, in the form of the data documents of docs/policies.md, where they
+        replace the policies' data on that subject. An awaitable has ``plugins.timeout_s``; what fails or is late
+        denies.
         """
 
     @hookspec
