@@ -52,7 +52,7 @@ class FactsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     database: str
     user: str
     port: int = 5432
-    password_file: Path | None = None
+    password: Path | None = None
     ca: Path | None = None
     connections: int = 4
     timeout_s: float = 0.5
@@ -143,7 +143,7 @@ class FactsPostgres:
                     port=settings.port,
                     database=settings.database,
                     user=settings.user,
-                    password=None if settings.password_file is None else _password(settings.password_file),
+                    password=None if settings.password is None else _password(settings.password),
                     ssl=self._tls,
                     min_size=1,
                     max_size=settings.connections,

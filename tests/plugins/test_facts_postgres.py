@@ -46,7 +46,7 @@ def settings_of(millennium, tmp_path):
 
     def make(**changes):
         where = {"host": "127.0.0.1", "port": millennium.server.port, "database": millennium.name}
-        return FactsSettings(**{**where, "user": "alind", "password_file": password, "timeout_s": 10.0, **changes})
+        return FactsSettings(**{**where, "user": "alind", "password": password, "timeout_s": 10.0, **changes})
 
     return make
 
