@@ -118,7 +118,7 @@ class Case:
             fingerprint=self.analysis.fingerprint,
             verdict=decision.verdict.value,
             codes=decision.codes,
-            warnings=tuple(warning.code for warning in decision.warnings),
+            warnings=tuple(dict.fromkeys((*(warning.code for warning in decision.warnings), *decision.not_enforced))),
             obligations=_obligations_of(decision),
             policy_revision=decision.policy_revision,
             routine=answer.routine,
@@ -174,7 +174,7 @@ def _level_or_none(value: object) -> int | None:
 
 def _obligations_of(decision: Decision) -> tuple[str, ...]:
     bound = () if decision.max_rows is None else (f"max_rows={decision.max_rows}",)
-    return (*decision.obligations, *bound)
+    return (*decision.obligations, *bound, *(f"not_enforced={code}" for code in decision.not_enforced))
 
 
 _SESSION_EFFECTS: Final = frozenset({Effect.SESSION, Effect.TRANSACTION})

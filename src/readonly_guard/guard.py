@@ -38,7 +38,7 @@ from readonly_guard.domain import (
 from readonly_guard.errors import ConfigurationError, DecisionUnavailable, PolicyUnavailable
 from readonly_guard.hooks import Hooks, Receipt, gather, gather_now
 from readonly_guard.moments import rfc3339, utc_now
-from readonly_guard.policy import OpaServer, PolicyDecisionPoint, SyncPolicyDecisionPoint, decision_point
+from readonly_guard.policy import Modes, OpaServer, PolicyDecisionPoint, SyncPolicyDecisionPoint, decision_point
 from readonly_guard.settings import (
     CatalogSettings,
     JournalSettings,
@@ -85,6 +85,7 @@ class Guard:
         self._pdp = pdp
         self._hooks = hooks
         self._facts_deadline_s = PluginSettings().timeout_s
+        self._modes = Modes(PolicySettings())
         self._reader = reader
         self._without_catalog: Resolver = BuiltinResolver(analyzer.rules)
         self.recovery: Recovery | None = None
@@ -172,6 +173,7 @@ class Guard:
             hooks.startup(settings)
         made = cls(analyzer=Analyzer(reading, bounds), pdp=pdp, hooks=hooks, clock=clock)
         made._facts_deadline_s = deadline_s
+        made._modes = Modes(policy)
         made._without_catalog = BuiltinResolver(reading, relations=not catalog.denies_unknown_relations)
         made.resolve_with(None if catalog.snapshot is None else read_catalog(Path(catalog.snapshot), reading, catalog))
         if journal is not None:
@@ -224,9 +226,11 @@ class Guard:
         """
         self._analyzer.resolve_with(resolver or self._without_catalog)
 
-    def replace_policies(self, pdp: PolicyDecisionPoint) -> None:
-        """Decide with another policy decision point from the next decision on (reload)."""
+    def replace_policies(self, pdp: PolicyDecisionPoint, settings: PolicySettings | None = None) -> None:
+        """Decide with another policy decision point from the next decision on, in the settings' modes (reload)."""
         self._pdp = pdp
+        if settings is not None:
+            self._modes = Modes(settings)
 
     def watch_log(self, watch: CommitWatch) -> None:
         """Tell ``watch`` of every commit of the log from now on; of none where this guard did not open one."""
@@ -408,12 +412,13 @@ class Guard:
             return  # nothing is released on this record, and the next decision meets the same fault and denies
 
     def _conclude(self, case: Case, answer: Answer) -> tuple[Decision, list[Receipt]]:
-        reasons = [*case.analysis.reasons, *answer.deny]
+        judged = self._modes.judge(answer.deny, case.request.session.listener)
+        reasons = [*case.analysis.reasons, *judged.enforced]
         try:
             reasons.extend(self._hooks.review(case.analysis, case.question))
         except DecisionUnavailable as error:
             reasons.append(core_reason(error.code, str(error)))
-        if not reasons and not answer.allow:
+        if not reasons and not answer.allow and not judged.not_enforced:
             # deny overrides, and ALLOW needs an explicit allow: an answer with neither is no answer
             reasons.append(core_reason(PolicyUnavailable.code, "the policy neither allowed nor gave a reason"))
         decision = Decision(
@@ -422,9 +427,10 @@ class Guard:
             analysis=case.analysis,
             action=case.question.action.name,
             reasons=tuple(reasons),
-            warnings=answer.warn,
+            warnings=(*answer.warn, *judged.warned),
             obligations=answer.obligations,
             max_rows=answer.max_rows,
+            not_enforced=judged.not_enforced,
             policy_revision=answer.revision,
             declared=case.declared,
         )

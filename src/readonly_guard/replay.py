@@ -27,6 +27,7 @@ __all__ = ["Change", "Difference", "Replay", "replay"]
 
 _BATCH: Final = 500  # lines; some 10 ms of work in a process
 _NO_ANSWER: Final = "RG-SYS-001"
+_SOFTENED: Final = "not_enforced="
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,8 +186,10 @@ class _Decider:
             denied = [reason.code for reason in answer.deny]
             warned = [reason.code for reason in answer.warn]
         fixed = [code for code in record.codes if _is_fixed(code)]
-        before, after = _sorted(record.codes), _sorted((*fixed, *denied))
-        warned_before, warned_after = _sorted(record.warnings), _sorted(warned)
+        # a denial that its mode made none was one: policies are compared with policies
+        softened = {item.removeprefix(_SOFTENED) for item in record.obligations if item.startswith(_SOFTENED)}
+        before, after = _sorted((*record.codes, *softened)), _sorted((*fixed, *denied))
+        warned_before, warned_after = _sorted(set(record.warnings) - softened), _sorted(warned)
         if (before, warned_before) == (after, warned_after):
             return None
         return Difference(

@@ -35,6 +35,7 @@ __all__ = [
     "ListenerSettings",
     "ListenerTlsSettings",
     "LoggingSettings",
+    "Mode",
     "OpaSettings",
     "PluginSettings",
     "PolicySettings",
@@ -198,6 +199,10 @@ class OpaSettings(_Section, frozen=True, kw_only=True):
     rest_s: float = 5.0
 
 
+Mode = Literal["enforce", "warn", "dry_run"]
+"""What becomes of a policy's denial: it denies, it is a warning to the client, or it is only recorded."""
+
+
 class PolicySettings(_Section, frozen=True, kw_only=True):
     """The policies. ``source`` is a directory of Rego or a bundle (.tar.gz); without it, the shipped policies.
 
@@ -210,6 +215,12 @@ class PolicySettings(_Section, frozen=True, kw_only=True):
     data: tuple[str, ...] = ()
     signing: SigningSettings | None = None
     watch_s: float = 0.0
+    mode: Mode = "enforce"
+    """Of the policies' denials. What the write lock, the log and plugins deny is denied in every mode."""
+    rules: dict[str, Mode] = {}
+    """Of single rules, by rule (``npo_first``) or code (``RG-X02``); goes before the others."""
+    listeners: dict[str, Mode] = {}
+    """Of listeners, by their name."""
     opa: OpaSettings | None = None
 
 

@@ -105,7 +105,7 @@ def serve_alone(
         fresh = adapt(load_settings(config))
         pdp = decision_point(fresh.policy, tried=True)
         certificates.renew(fresh)
-        guard.replace_policies(pdp)
+        guard.replace_policies(pdp, fresh.policy)
         _log.info("policies loaded", revision=guard.policy_revision)
         return fresh
 

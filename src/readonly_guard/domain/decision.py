@@ -58,6 +58,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     obligations: tuple[str, ...] = ()
     max_rows: int | None = None
     """How many rows may be given; None without a bound."""
+    not_enforced: tuple[str, ...] = ()
+    """Codes of denials whose mode is ``warn`` (they are among the warnings, too) or ``dry_run``."""
     policy_revision: str = ""
     declared: Declared = Declared()
 

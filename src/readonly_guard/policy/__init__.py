@@ -5,6 +5,7 @@ from readonly_guard.policy.bundle import PolicySet, load_policies
 from readonly_guard.policy.case_table import CaseTable, Expected, PolicyCase
 from readonly_guard.policy.embedded import EmbeddedEngine
 from readonly_guard.policy.lint import Finding, lint
+from readonly_guard.policy.modes import Judged, Modes
 from readonly_guard.policy.opa import OpaServer
 from readonly_guard.policy.port import ENTRYPOINT, PolicyDecisionPoint, SyncPolicyDecisionPoint
 from readonly_guard.policy.rego_test import FileCoverage, RegoTest, TestReport, run_tests
@@ -22,6 +23,8 @@ __all__ = [
     "Expected",
     "FileCoverage",
     "Finding",
+    "Judged",
+    "Modes",
     "OpaServer",
     "PolicyCase",
     "PolicyDecisionPoint",
