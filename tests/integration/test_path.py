@@ -10,7 +10,8 @@ import asyncpg
 import psycopg
 import pytest
 
-from readonly_guard.audit import verify
+from readonly_guard.audit import read, verify
+from readonly_guard.domain import DecisionRecord
 from readonly_guard_cli.demo import changed
 
 PATIENT = 900_001
@@ -289,3 +290,33 @@ async def test_what_is_released_is_on_disk_first(path):
         fresh = [record for record in path.decisions() if record.decision_id not in known]
         assert [record.verdict for record in fresh] == ["allow"]
         assert fresh[0].hsa_id.startswith("SE")
+
+
+async def test_a_warning_is_told_once_a_session_in_the_sessions_language(path):
+    """NPÖ is the first choice for diagnoses: said before the rows, and not again."""
+    for options, message in (
+        (TREAT, "readonly-guard: NPÖ is the first choice (RG-N90)"),
+        (
+            f"{TREAT} -c readonly_guard.language=sv",
+            "readonly-guard: NPÖ är förstahandsval för denna information (RG-N90)",
+        ),
+    ):
+        asked = ["-c", "SELECT count(*) FROM diagnosis WHERE person_id = 900001"] * 3
+        status, out, err = await psql(path, "-v", "VERBOSITY=verbose", *asked, options=options)
+        assert (status, len(out.splitlines())) == (0, 3)
+        assert err.count("RG-N90") == 1
+        assert f"WARNING:  01000: {message}" in err
+        assert "DETAIL:  Diagnoser" in err
+    records = [entry.record for entry in read(path.journal) if isinstance(entry.record, DecisionRecord)]
+    assert [record.warnings for record in records if "diagnosis" in record.relations] == [("RG-N90",)] * 6
+
+
+async def test_a_warning_reaches_a_driver_and_the_protocol_goes_on(path):
+    heard = []
+    connection = await asyncpg.connect(path.dsn("alind"), server_settings={"readonly_guard.purpose": "TREAT"})
+    connection.add_log_listener(lambda _, message: heard.append((message.sqlstate, message.message)))
+    for _ in range(3):
+        assert await connection.fetchval("SELECT count(*) FROM diagnosis WHERE person_id = $1", 900_001) >= 0
+    await connection.close()
+    await asyncio.sleep(0)
+    assert heard == [("01000", "readonly-guard: NPÖ is the first choice (RG-N90)")]

@@ -139,6 +139,7 @@ class Stage:
                 analysis=self.analyse(self.text),
                 action="read",
                 reasons=(core_reason(word.split()[1], "x", position=4),) if denied else (),
+                warnings=() if denied else tuple(core_reason(code) for code in word.split()[1:] if code != "sv"),
             ),
         )
 
@@ -212,6 +213,52 @@ def test_a_denied_query_is_substituted_and_its_error_is_exchanged(stage) -> None
           client E(ERROR 25006)
         < Z:I
           client Z
+        """
+    )
+
+
+def test_a_warning_is_told_before_the_first_reply_and_once_a_session(stage) -> None:
+    """A notice may stand between any two messages of the server, never inside one; Parse is not told, Execute is."""
+    stage.play(
+        """
+        > Q:a + Q:b
+          decide query a
+        = allow RG-T04 RG-T06
+          server Q
+          decide query b
+        = allow RG-T04
+          server Q
+        < T D C:SELECT_1 Z:I C:SELECT_0 Z:I
+          client N N T D C Z C Z
+          completed 1 1
+          completed 2 0
+        > P:=c + B:= + E: + S
+          decide parse c
+        = allow RG-T07
+          server P B
+          decide execute c
+        = allow RG-T07 RG-T04
+          server E S
+        < 1 2 D C:SELECT_1 Z:I
+          client 1 2 N D C Z
+          completed 3 None
+          completed 4 1
+        """
+    )
+
+
+def test_a_warning_of_a_statement_that_fails_is_told_behind_its_error(stage) -> None:
+    stage.play(
+        """
+        > Q:a
+          decide query a
+        = allow RG-T04
+          server Q
+        < E:22012
+          client E(ERROR 22012)
+        < Z:I
+          client N Z
+          completed 1 None 22012
         """
     )
 

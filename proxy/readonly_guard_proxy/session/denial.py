@@ -12,7 +12,7 @@ from typing import Final
 
 from readonly_guard.codes import sqlstate_of
 from readonly_guard.domain import Decision, Language, Reason, core_reason
-from readonly_guard_proxy.wire.messages import Frontend, error_response, parse_message, query_message
+from readonly_guard_proxy.wire.messages import Frontend, error_response, notice_response, parse_message, query_message
 
 __all__ = [
     "QUERY_CANCELED",
@@ -25,6 +25,7 @@ __all__ = [
     "fatal_of_reasons",
     "statement_timeout_response",
     "substitute",
+    "warning_notice",
 ]
 
 SYNTAX_ERROR: Final = "42601"
@@ -42,6 +43,7 @@ RESERVED_NAME: Final = b"readonly_guard_denied"
 _POISON: Final = "readonly_guard_denied"  # no statement begins with an identifier
 _NOT_IN_AN_ID: Final = re.compile(r"[^0-9A-Za-z-]+")
 _PREFIX: Final = "readonly-guard: "
+_WARNING: Final = "01000"  # warning
 _ROUTINE: Final = b"readonly_guard"
 
 
@@ -75,6 +77,21 @@ def denial_response(decision: Decision, language: Language, codec: str) -> bytes
         hint=decision.hint(language),
         position="" if first.position is None else str(first.position),
         codec=codec,
+    )
+
+
+def warning_notice(reason: Reason, language: Language, codec: str) -> bytes:
+    """The NoticeResponse of a policy's warning: the statement runs all the same."""
+    swedish = language == "sv"
+    return notice_response(
+        _told(
+            "WARNING",
+            _WARNING,
+            f"{_PREFIX}{reason.sv if swedish else reason.en} ({reason.code})",
+            detail=reason.what,
+            hint=reason.hint_sv if swedish else reason.hint_en,
+            codec=codec,
+        )
     )
 
 
@@ -112,13 +129,17 @@ def statement_timeout_response(codec: str) -> bytes:
 def _response(
     severity: str, sqlstate: str, message: str, *, detail: str, hint: str, codec: str, position: str = ""
 ) -> bytes:
+    return error_response(_told(severity, sqlstate, message, detail=detail, hint=hint, codec=codec, position=position))
+
+
+def _told(
+    severity: str, sqlstate: str, message: str, *, detail: str, hint: str, codec: str, position: str = ""
+) -> dict[str, bytes]:
     texts = {"M": message, "D": detail, "H": hint, "P": position}
-    return error_response(
-        {
-            "S": severity.encode("ascii"),
-            "V": severity.encode("ascii"),
-            "C": sqlstate.encode("ascii"),
-            **{field: text.encode(codec, errors="replace") for field, text in texts.items()},
-            "R": _ROUTINE,
-        }
-    )
+    return {
+        "S": severity.encode("ascii"),
+        "V": severity.encode("ascii"),
+        "C": sqlstate.encode("ascii"),
+        **{field: text.encode(codec, errors="replace") for field, text in texts.items()},
+        "R": _ROUTINE,
+    }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from readonly_guard.domain import Decision, Language
+from readonly_guard.domain import Decision, Language, Reason
 from readonly_guard_proxy.session.names import Change, Prepared
 from readonly_guard_proxy.wire.messages import Backend, Frontend
 
@@ -68,11 +68,12 @@ class Entry:
         describes: the statement of which the reply tells the parameters' types.
         text: that it runs, so that a name given by SQL can be known.
         prepares: names that SQL-level PREPARE gives, the next one last.
+        warnings: of the decision, to be told before the first reply, in ``language``.
     """
 
     __slots__ = (
         "bytes_sent", "change", "denial", "describes", "kind", "language", "number", "overdue", "prepares", "rows",
-        "sqlstate", "text", "token",
+        "sqlstate", "text", "token", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -87,7 +88,9 @@ class Entry:
         describes: Prepared | None = None,
         text: str = "",
         prepares: tuple[str, ...] = (),
+        warnings: tuple[Reason, ...] = (),
     ) -> None:
+        self.warnings = warnings
         self.kind = kind
         self.number = number
         self.token = token

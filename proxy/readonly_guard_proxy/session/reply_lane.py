@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from readonly_guard.domain import Decision, Language
+from readonly_guard.domain import Decision, Language, Reason
 from readonly_guard_proxy.session.commands import Completed
 from readonly_guard_proxy.session.consequences import Consequences
 from readonly_guard_proxy.session.denial import (
@@ -22,6 +22,7 @@ from readonly_guard_proxy.session.denial import (
     denial_response,
     statement_timeout_response,
     substitute,
+    warning_notice,
 )
 from readonly_guard_proxy.session.names import Change, Kind, Meaning, NameTable, Prepared
 from readonly_guard_proxy.session.outbox import Outbox
@@ -112,12 +113,29 @@ class ReplyLane:
         self._names.send(change)
         self._append(Entry(kind=message.kind, number=change.number, token=token, change=change), message.data)
 
-    def send_released(self, message: Frame, token: int, text: str, after: Consequences) -> None:
-        """Send a request that runs a text which was allowed."""
+    def send_released(
+        self,
+        message: Frame,
+        token: int,
+        text: str,
+        after: Consequences,
+        *,
+        warnings: tuple[Reason, ...] = (),
+        language: Language = "en",
+    ) -> None:
+        """Send a request that runs a text which was allowed; its warnings are told before its first reply."""
         number = self._next()
         if after.names:
             self._names_altered_at = number
-        entry = Entry(kind=message.kind, number=number, token=token, text=text, prepares=after.prepares)
+        entry = Entry(
+            kind=message.kind,
+            number=number,
+            token=token,
+            text=text,
+            prepares=after.prepares,
+            warnings=warnings,
+            language=language,
+        )
         self._append(entry, message.data)
 
     def send_substitute(self, message: Frame, name: bytes, decision: Decision, language: Language) -> None:
@@ -164,11 +182,14 @@ class ReplyLane:
         if message.kind == Backend.ERROR:
             self._error(message, codec)
         elif self._entries:
-            self._success(message, self._entries[0])
+            self._success(message, self._entries[0], codec)
         else:
             raise ProtocolViolation(f"message type {message.kind!r} from the server in reply to nothing")
 
-    def _success(self, message: Frame, entry: Entry) -> None:
+    def _success(self, message: Frame, entry: Entry, codec: str) -> None:
+        for warning in entry.warnings:
+            self._outbox.to_client.append(warning_notice(warning, entry.language, codec))
+        entry.warnings = ()
         result = outcome(entry, message.kind)
         if result is Outcome.BROKEN:
             what = "a denied message" if entry.denial is not None else f"message type {entry.kind!r}"

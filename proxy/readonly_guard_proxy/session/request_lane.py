@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from readonly_guard.domain import Parameters
+from readonly_guard.domain import Parameters, Reason
 from readonly_guard_proxy.session.commands import Completed, Decide, Refuse
 from readonly_guard_proxy.session.consequences import consequences
 from readonly_guard_proxy.session.events import Decided
@@ -66,6 +66,7 @@ class RequestLane:
         self._pending: _Pending | None = None
         self._token = 0
         self._stalled = False
+        self._told: set[str] = set()
         self.hold = False  # nothing may be released, because a cancel request is on its way
         self.terminated = False
 
@@ -139,8 +140,19 @@ class RequestLane:
         else:
             after = consequences(decision.analysis)
             self._reported.released(after)
-            self._replies.send_released(pending.message, event.token, pending.text, after)
+            news = self._not_told(decision.warnings)
+            self._replies.send_released(
+                pending.message, event.token, pending.text, after, warnings=news, language=event.language
+            )
         return True
+
+    def _not_told(self, warnings: tuple[Reason, ...]) -> tuple[Reason, ...]:
+        """Those of which the session has not been told: each code once, or a report's loop would drown in them."""
+        if not warnings:
+            return ()
+        news = {warning.code: warning for warning in warnings if warning.code not in self._told}
+        self._told.update(news)
+        return tuple(news.values())
 
     # ------------------------------------------------------------------ one method a message; False: it must wait
 

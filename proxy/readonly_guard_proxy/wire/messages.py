@@ -33,6 +33,7 @@ __all__ = [
     "execute_portal",
     "negotiate_protocol_version",
     "negotiated_version",
+    "notice_response",
     "parameter_status",
     "parameter_types",
     "parse_message",
@@ -214,8 +215,17 @@ def error_fields(message: Frame) -> dict[str, bytes]:
 
 def error_response(fields: Mapping[str, bytes]) -> bytes:
     """An ErrorResponse; empty fields are left out, NULs inside a value are dropped."""
+    return frame(Backend.ERROR, _fields(fields))
+
+
+def notice_response(fields: Mapping[str, bytes]) -> bytes:
+    """A NoticeResponse, as :func:`error_response`."""
+    return frame(Backend.NOTICE, _fields(fields))
+
+
+def _fields(fields: Mapping[str, bytes]) -> bytes:
     body = b"".join(code.encode("ascii") + value.replace(b"\0", b"") + b"\0" for code, value in fields.items() if value)
-    return frame(Backend.ERROR, body + b"\0")
+    return body + b"\0"
 
 
 def parameter_status(message: Frame) -> tuple[str, str]:
