@@ -1,7 +1,7 @@
 """The policies, evaluated in this process by regorus: the default engine.
 
 Decisions come from regorus's compiled form, which is nine times as fast as its interpreter, unless the two disagree:
-then the interpreter decides (docs/decisions/0014-decide-with-compiled-rego.md).
+then the interpreter decides (docs/decisions/0015-decide-with-compiled-rego.md).
 """
 
 from __future__ import annotations
