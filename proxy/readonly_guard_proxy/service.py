@@ -21,6 +21,7 @@ from readonly_guard.sql import Bounds
 from readonly_guard_proxy.admin.measured import MeasuredGuard, MeasuredReader
 from readonly_guard_proxy.admin.readiness import Check, Readiness, reaches
 from readonly_guard_proxy.admin.status import OwnStatus, StatusSource
+from readonly_guard_proxy.lifecycle.descriptors import provide
 from readonly_guard_proxy.lifecycle.notify import Notifier
 from readonly_guard_proxy.lifecycle.reload import adopt, changed, is_adopted
 from readonly_guard_proxy.metrics.meters import Meters
@@ -313,6 +314,7 @@ async def _main(
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    provide(settings.limits.connections)
     if tether is not None:
         loop.add_reader(tether, _let_go, loop, tether, stop)
     meters, notifier = Meters(), Notifier.from_environment()

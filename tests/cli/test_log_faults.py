@@ -1,0 +1,83 @@
+"""The log's disk is full and freed again, and the clock jumps: nothing is released unlogged, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from readonly_guard import Guard
+from readonly_guard.audit import read, verify
+from readonly_guard.domain import DecisionRecord
+
+_READ = "SELECT name_last FROM person WHERE person_id = 900001"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of one megabyte."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "readonly-guard-test", path], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("needs the right to mount a file system (root)")
+    yield path
+    subprocess.run(["umount", "--lazy", path], check=True)
+
+
+def test_a_full_disk_denies_everything_until_it_is_freed(small_disk, start_proxy, guard_toml, program, millennium):
+    config = guard_toml(journal=f'path = "{small_disk}/journal"', admin='socket = "admin.sock"')
+    proxy = start_proxy(config)
+    filler = small_disk / "filler"
+    with psycopg.connect(
+        millennium.dsn("alind", port=proxy.port), options="-c readonly_guard.purpose=TREAT", autocommit=True
+    ) as connection:
+        connection.execute(_READ)
+        for _ in range(2):
+            room = os.statvfs(small_disk)
+            filler.write_bytes(bytes(room.f_bavail * room.f_frsize))
+            with pytest.raises(psycopg.OperationalError, match="RG-SYS-002"):
+                for _ in range(200):  # what is left of the last page
+                    connection.execute(_READ)
+            shown = program("status", "--config", config)
+            assert shown.status == 1
+            assert "No space left on device" in shown.out
+            filler.unlink()
+            connection.execute(_READ)  # the same session, without a restart
+            assert program("status", "--config", config).status == 0
+    figures = json.loads(program("status", "--config", config, "--json").out)["figures"]
+    assert figures["log_failures"] >= 2
+    assert proxy.stop() == 0
+    assert verify(small_disk / "journal").ok
+    allowed = [
+        entry.record
+        for entry in read(small_disk / "journal")
+        if isinstance(entry.record, DecisionRecord) and not entry.record.codes
+    ]
+    assert len(allowed) == figures["decisions"]["allow"][""]
+
+
+def test_a_clock_that_jumps_breaks_no_chain_and_loosens_no_decision(tmp_path):
+    now = [datetime(2026, 3, 1, 12, tzinfo=UTC)]
+    with Guard.open(journal=tmp_path, clock=lambda: now[0], durability="buffered") as guard:
+        verdicts = []
+        for jump in (
+            timedelta(),
+            timedelta(days=-3650),
+            timedelta(days=9000),
+            timedelta(hours=-1),
+            timedelta(days=-5350),
+        ):
+            now[0] += jump
+            verdicts.append(guard.check("DELETE FROM person", subject="nobody").allowed)
+    assert not any(verdicts)
+    assert verify(tmp_path).ok
+    times = [entry.record.time for entry in read(tmp_path) if isinstance(entry.record, DecisionRecord)]
+    assert len(times) == 5
+    assert times != sorted(times)  # they are what the clock said; the order is the chain's
