@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from readonly_guard.domain import Analysis
+from readonly_guard.domain import Analysis, PatientPlace, PatientScope
 from readonly_guard.sql import Analyzer
 from readonly_guard.sql.memory import Memory
 
@@ -25,6 +25,15 @@ def test_a_text_larger_than_the_memory_is_not_kept():
     memory = Memory(3)
     memory.put("aaaa", Analysis())
     assert (len(memory), memory.characters) == (0, 0)
+
+
+def test_a_list_of_patients_counts_for_what_it_takes():
+    memory = Memory(100)
+    places = tuple(PatientPlace(column="person_id", token=token) for token in range(4))
+    memory.put("aaaa", Analysis(patients=PatientScope(places=places)))
+    assert memory.characters > 20
+    memory.put("b" * 90, Analysis())
+    assert (len(memory), memory.characters) == (1, 90)
 
 
 def test_texts_that_differ_in_literals_share_a_reading():

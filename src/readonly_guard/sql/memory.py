@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Final
 
 from readonly_guard.domain import Analysis
 
 __all__ = ["Memory"]
+
+
+_PLACE: Final = 16
+"""What a place of a patient's value takes in an analysis, in characters of text."""
 
 
 class Memory:
@@ -33,10 +38,14 @@ class Memory:
 
     def put(self, text: str, analysis: Analysis) -> None:
         """Remember; a text larger than the whole memory is not kept."""
-        if len(text) > self._limit or text in self._kept:
+        weight = _weight(text, analysis)
+        if weight > self._limit or text in self._kept:
             return
         self._kept[text] = analysis
-        self.characters += len(text)
+        self.characters += weight
         while self.characters > self._limit:
-            oldest, _ = self._kept.popitem(last=False)
-            self.characters -= len(oldest)
+            self.characters -= _weight(*self._kept.popitem(last=False))
+
+
+def _weight(text: str, analysis: Analysis) -> int:
+    return len(text) + _PLACE * len(analysis.patients.places)
