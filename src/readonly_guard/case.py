@@ -189,11 +189,11 @@ def _action(analysis: Analysis, declared: Declared) -> str:
 
 
 _INDIRECT: Final = frozenset({"execute", "explain_execute", "fetch"})
-"""Reads whose relations stand in an earlier statement; asked for as the broader action, a search."""
+"""Reads whose relations stand in an earlier statement; where that is not known, the broader action, a search."""
 
 
 def _action_of(reading: Reading, declared: Declared) -> str:
-    if reading.kind in _INDIRECT:
+    if reading.kind in _INDIRECT and not reading.relations:
         return "search"
     if not reading.relations:
         return "session" if reading.effects & _SESSION_EFFECTS else "catalog"

@@ -26,6 +26,7 @@ from readonly_guard.domain import (
     Decision,
     Declared,
     Login,
+    Reading,
     Reason,
     SearchPath,
     Session,
@@ -35,6 +36,7 @@ from readonly_guard.domain import (
     Verdict,
     core_reason,
 )
+from readonly_guard.earlier import Followed, follow, target_of
 from readonly_guard.errors import ConfigurationError, DecisionUnavailable, PolicyUnavailable
 from readonly_guard.hooks import Hooks, Receipt, gather, gather_now
 from readonly_guard.moments import rfc3339, utc_now
@@ -307,7 +309,18 @@ class Guard:
 
         When it is cancelled and the log has the decision by then, the log is also told that it came to nothing.
         """
-        return await self._decide(request, self._settled(await self._analysis(request.text), request))
+        analysis = self._settled(await self._analysis(request.text), request)
+        if request.earlier is not None and analysis.patients.is_elsewhere and analysis.is_read:
+            analysis = follow(analysis, [await self._earlier(one, analysis, request) for one in analysis.readings])
+        return await self._decide(request, analysis)
+
+    async def _earlier(self, reading: Reading, analysis: Analysis, request: StatementRequest) -> Followed | None:
+        target = target_of(reading, analysis)
+        earlier = None if target is None or request.earlier is None else request.earlier.find(*target)
+        if earlier is None:
+            return None
+        known = self._settled(await self._analysis(earlier.text), request)
+        return (known, earlier.parameters) if known.is_read and not known.patients.is_elsewhere else None
 
     async def _analysis(self, text: str) -> Analysis:
         if self._reader is None:

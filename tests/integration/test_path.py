@@ -283,6 +283,55 @@ async def test_the_log_names_the_patients_that_parameters_name(path):
     assert canary not in "".join(file.read_text(encoding="utf-8") for file in path.journal.glob("*.jsonl"))
 
 
+async def test_fetch_and_execute_are_about_whom_the_earlier_statement_names(path):
+    async def run(connection, sql, parameters=None, *, fails=False):
+        try:
+            await connection.execute(sql, parameters)
+        except psycopg.Error:
+            assert fails, sql
+        record = path.decisions()[-1]
+        return record.action, " ".join(record.patients), record.relations
+
+    cursor = "DECLARE c CURSOR {} FOR SELECT name_last FROM person WHERE person_id = {}"
+    mine, other = ("read", "person_id:900001", ("person",)), ("read", "person_id:7", ("person",))
+    unknown = ("search", "*:?", ())
+    async with await connect(path) as connection:
+        await connection.execute("BEGIN")
+        await run(connection, cursor.format("", PATIENT))
+        assert await run(connection, "FETCH 1 FROM c") == mine
+        assert await run(connection, "MOVE 1 IN c") == mine
+        await connection.execute("SAVEPOINT s")
+        await run(connection, cursor.format("", 7), fails=True)  # there is a c
+        await connection.execute("ROLLBACK TO s")
+        assert await run(connection, "FETCH 1 FROM c") == mine
+        await connection.execute("CLOSE c")
+        await run(connection, "DECLARE c CURSOR FOR SELECT name_last FROM person WHERE person_id = %b", (7,))
+        assert await run(connection, "FETCH 1 FROM c") == other
+        await connection.execute("COMMIT")
+        assert await run(connection, "FETCH 1 FROM c", fails=True) == unknown
+        await run(connection, cursor.format("WITH HOLD", PATIENT))
+        assert await run(connection, "FETCH 1 FROM c") == mine
+        in_one = await run(connection, f"BEGIN; CLOSE c; {cursor.format('', 7)}; FETCH 1 FROM c; COMMIT")
+        assert in_one == ("search", "person_id:7 *:?", ("person",))
+        await connection.execute("PREPARE p AS SELECT name_last FROM person WHERE person_id = ANY ($1)")
+        assert await run(connection, "EXECUTE p ('{7,900001}')") == (
+            "read",
+            "person_id:7 person_id:900001",
+            ("person",),
+        )
+        await connection.execute("PREPARE q AS SELECT name_last FROM person WHERE person_id = $1")
+        assert await run(connection, f"EXECUTE q ({PATIENT})") == mine
+        assert await run(connection, f"EXPLAIN EXECUTE q ({PATIENT})") == mine
+        assert await run(connection, "EXECUTE q (3 + 4)") == ("read", "person_id:?", ("person",))
+        await connection.execute("DEALLOCATE ALL")
+        assert await run(connection, f"EXECUTE q ({PATIENT})", fails=True) == unknown
+        async with connection.transaction(), connection.cursor("named") as named:  # with which Django streams
+            await named.execute("SELECT name_last FROM person WHERE person_id = %s", (PATIENT,))
+            assert await named.fetchall() == [("Tolvansson",)]
+    fetched = [one for one in path.decisions() if one.kinds == ("fetch",) and one.phase != "parse"]
+    assert (fetched[-1].action, fetched[-1].patients) == ("read", (f"person_id:{PATIENT}",))
+
+
 async def test_what_is_released_is_on_disk_first(path):
     async with await connect(path) as connection:
         known = {record.decision_id for record in path.decisions()}

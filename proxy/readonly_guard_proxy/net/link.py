@@ -272,6 +272,7 @@ class Link(asyncio.Protocol):
             session=self._who.session,
             phase=question.phase,
             parameters=question.parameters if isinstance(question, Decide) else None,
+            earlier=question.earlier if isinstance(question, Decide) else None,
         )
         if isinstance(question, Decide):
             return await self._guard.decide(request)

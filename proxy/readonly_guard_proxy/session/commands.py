@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from readonly_guard.domain import Parameters
+from readonly_guard.domain import Earlier, Parameters
 from readonly_guard_proxy.wire.messages import BackendKey
 
 __all__ = [
@@ -41,13 +41,14 @@ class ToClient(_Command, frozen=True, kw_only=True):
 class Decide(_Command, frozen=True, kw_only=True):
     """Have this text decided and answer with `Decided`.
 
-    ``phase`` and ``parameters`` as in `readonly_guard.domain.StatementRequest`.
+    ``phase``, ``parameters`` and ``earlier`` as in `readonly_guard.domain.StatementRequest`.
     """
 
     token: int
     phase: str
     text: str
     parameters: Parameters | None = None
+    earlier: Earlier | None = None
 
 
 class Refuse(_Command, frozen=True, kw_only=True):

@@ -22,12 +22,14 @@ class Consequences(msgspec.Struct, frozen=True, kw_only=True):
         encoding: client_encoding may be another.
         transaction: a transaction may have begun or ended; ending one undoes what SET did in it.
         prepares: the names that SQL-level PREPARE gives, in order.
+        declares: the cursors that DECLARE opens, in order, each with whether it outlives its transaction.
     """
 
     names: bool = False
     encoding: bool = False
     transaction: bool = False
     prepares: tuple[str, ...] = ()
+    declares: tuple[tuple[str, bool], ...] = ()
 
 
 _NONE: Final = Consequences()
@@ -48,4 +50,5 @@ def consequences(analysis: Analysis) -> Consequences:
         ),
         transaction=any(Effect.TRANSACTION in reading.effects for reading in readings),
         prepares=tuple(reading.prepares for reading in readings if reading.prepares is not None),
+        declares=tuple((reading.declares, reading.holds) for reading in readings if reading.declares is not None),
     )

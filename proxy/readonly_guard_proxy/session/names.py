@@ -11,7 +11,7 @@ table may be bounded; only believing another text than the server's would not be
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -24,7 +24,7 @@ _MAX_NAMES: Final = 4_096
 _MAX_CHARACTERS: Final = 8 * 1024 * 1024
 _MAX_VALUES: Final = 256 * 1024  # an array of 10,000 whole numbers has 120,000 bytes
 
-Kind = Literal["statement", "portal"]
+Kind = Literal["statement", "portal", "cursor", "held"]
 
 
 def is_followed(name: bytes) -> bool:
@@ -33,6 +33,10 @@ def is_followed(name: bytes) -> bool:
     A longer name is cut, and one beyond ASCII is converted to the server's encoding: two names could be one.
     """
     return len(name) <= MAX_NAME_BYTES and name.isascii()
+
+
+_DECLARED: Final[tuple[Kind, ...]] = ("cursor", "held")
+_FETCHED: Final[tuple[Kind, ...]] = ("portal", *_DECLARED)
 
 
 class Prepared:
@@ -126,7 +130,7 @@ class NameTable:
     """The prepared statements and portals of one session."""
 
     def __init__(self) -> None:
-        self._shelves: Final[dict[Kind, _Shelf]] = {"statement": _Shelf(), "portal": _Shelf()}
+        self._shelves: Final[dict[Kind, _Shelf]] = {kind: _Shelf() for kind in get_args(Kind)}
 
     def send(self, change: Change) -> None:
         """A request that would make this change is on its way to the server."""
@@ -137,6 +141,9 @@ class NameTable:
         shelf = self._shelves[change.kind]
         shelf.settle(change)
         shelf.put(change.name, change.meaning)
+        if change.kind == "portal":  # had there been a cursor of that name, the server would not have made it
+            for kind in _DECLARED:
+                self._shelves[kind].put(change.name, None)
 
     def drop(self, change: Change) -> None:
         """The server did not make the change, nor will it."""
@@ -157,6 +164,20 @@ class NameTable:
         else:
             self.forget_statements()  # it may be one of ours under its cut name
 
+    def declare(self, name: str, cursor: Portal, *, holds: bool) -> None:
+        """A DECLARE in SQL succeeded; a cursor that holds outlives its transaction."""
+        raw = name.encode()
+        self._shelves["held" if holds else "cursor"].put(raw, cursor)
+        self._shelves["cursor" if holds else "held"].put(raw, None)
+
+    def look_up_cursor(self, name: bytes) -> Portal | None:
+        """What FETCH reads under a name, a portal or a cursor; None where it could be more than one thing."""
+        shelves = [self._shelves[kind] for kind in _FETCHED]
+        if any(name in shelf.in_flight for shelf in shelves):
+            return None
+        found = [meaning for shelf in shelves if isinstance(meaning := shelf.get(name), Portal)]
+        return found[0] if len(found) == 1 else None
+
     def forget_statements(self) -> None:
         """No committed statement is known any longer, but the unnamed one: SQL cannot reach it."""
         self._shelves["statement"].clear(but=b"")
@@ -166,5 +187,11 @@ class NameTable:
         self._shelves["portal"].clear(but=b"")
 
     def forget_portals(self) -> None:
-        """No committed portal is known any longer."""
+        """The transaction is over: no portal is known any longer, nor a cursor that does not hold."""
         self._shelves["portal"].clear()
+        self._shelves["cursor"].clear()
+
+    def forget_declared(self) -> None:
+        """No cursor is known any longer."""
+        for kind in _DECLARED:
+            self._shelves[kind].clear()

@@ -1,13 +1,15 @@
-"""The values that a portal was bound to, for whoever must know whom a statement is about."""
+"""What a session knows of whom a statement is about: the values that a portal was bound to, and what names mean."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
-from readonly_guard_proxy.session.names import Portal
+from readonly_guard.domain import EarlierStatement
+from readonly_guard_proxy.session.names import Portal, Prepared, is_followed
+from readonly_guard_proxy.session.reply_lane import ReplyLane
 from readonly_guard_proxy.wire.values import Value, array_texts, bound_values, text_of
 
-__all__ = ["BoundParameters"]
+__all__ = ["BoundParameters", "EarlierNames"]
 
 _NOTHING: Final[tuple[Value, ...]] = ()
 
@@ -40,3 +42,27 @@ class BoundParameters:
             return array_texts(value, oid, self._codec)
         text = text_of(value, oid, self._codec)
         return None if text is None else (text,)
+
+
+class EarlierNames:
+    """What EXECUTE and FETCH refer to; a :class:`readonly_guard.domain.Earlier`.
+
+    Args:
+        replies: knows the names.
+        codec: of the client's encoding.
+    """
+
+    def __init__(self, replies: ReplyLane, codec: str) -> None:
+        self._replies = replies
+        self._codec = codec
+
+    def find(self, kind: Literal["statement", "cursor"], name: str) -> EarlierStatement | None:
+        """The statement behind a name as PostgreSQL folded it; None unless it is certain."""
+        raw = name.encode()
+        if not is_followed(raw):
+            return None
+        if kind == "cursor":
+            portal = self._replies.look_up_cursor(raw)
+            return None if portal is None else EarlierStatement(portal.text, BoundParameters(portal, self._codec))
+        is_certain, statement = self._replies.look_up("statement", raw)
+        return EarlierStatement(statement.text) if is_certain and isinstance(statement, Prepared) else None

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Final
 
 from readonly_guard.domain import Decision, Language, Reason
-from readonly_guard_proxy.session.names import Change, Prepared
+from readonly_guard_proxy.session.names import Change, Portal, Prepared
 from readonly_guard_proxy.wire.messages import Backend, Frontend
 
 __all__ = ["ASYNCHRONOUS", "SKIPS_UNTIL_SYNC", "Entry", "Outcome", "outcome"]
@@ -68,12 +68,14 @@ class Entry:
         describes: the statement of which the reply tells the parameters' types.
         text: that it runs, so that a name given by SQL can be known.
         prepares: names that SQL-level PREPARE gives, the next one last.
+        declares: cursors that DECLARE opens, the next one last, each with whether it outlives its transaction.
+        portal: that it runs, when it does by protocol.
         warnings: of the decision, to be told before the first reply, in ``language``.
     """
 
     __slots__ = (
-        "bytes_sent", "change", "denial", "describes", "kind", "language", "number", "overdue", "prepares", "rows",
-        "sqlstate", "text", "token", "warnings",
+        "bytes_sent", "change", "declares", "denial", "describes", "kind", "language", "number", "overdue", "portal",
+        "prepares", "rows", "sqlstate", "text", "token", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +90,8 @@ class Entry:
         describes: Prepared | None = None,
         text: str = "",
         prepares: tuple[str, ...] = (),
+        declares: tuple[tuple[str, bool], ...] = (),
+        portal: Portal | None = None,
         warnings: tuple[Reason, ...] = (),
     ) -> None:
         self.warnings = warnings
@@ -100,6 +104,8 @@ class Entry:
         self.describes = describes
         self.text = text
         self.prepares = list(reversed(prepares))
+        self.declares = list(reversed(declares))
+        self.portal = portal
         self.rows: int | None = None
         self.bytes_sent = 0
         self.sqlstate = ""

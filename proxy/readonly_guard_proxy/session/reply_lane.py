@@ -24,7 +24,7 @@ from readonly_guard_proxy.session.denial import (
     substitute,
     warning_notice,
 )
-from readonly_guard_proxy.session.names import Change, Kind, Meaning, NameTable, Prepared
+from readonly_guard_proxy.session.names import Change, Kind, Meaning, NameTable, Portal, Prepared
 from readonly_guard_proxy.session.outbox import Outbox
 from readonly_guard_proxy.session.replies import SKIPS_UNTIL_SYNC, Entry, Outcome, outcome
 from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation
@@ -120,10 +120,14 @@ class ReplyLane:
         text: str,
         after: Consequences,
         *,
+        portal: Portal | None = None,
         warnings: tuple[Reason, ...] = (),
         language: Language = "en",
     ) -> None:
-        """Send a request that runs a text which was allowed; its warnings are told before its first reply."""
+        """Send a request that runs a text which was allowed, by Query or by a portal.
+
+        Its warnings are told before its first reply.
+        """
         number = self._next()
         if after.names:
             self._names_altered_at = number
@@ -133,6 +137,8 @@ class ReplyLane:
             token=token,
             text=text,
             prepares=after.prepares,
+            declares=after.declares,
+            portal=portal,
             warnings=warnings,
             language=language,
         )
@@ -158,6 +164,11 @@ class ReplyLane:
         if number is not None:
             return number > max(self._sync_at, self._names_altered_at), meaning
         return not self._entries or self._names_altered_at < self._entries[0].number, meaning
+
+    def look_up_cursor(self, name: bytes) -> Portal | None:
+        """What FETCH reads under a name; None unless that is certain."""
+        is_certain = not self._entries or self._names_altered_at < self._entries[0].number
+        return self._names.look_up_cursor(name) if is_certain else None
 
     def _next(self) -> int:
         self._number += 1
@@ -220,6 +231,11 @@ class ReplyLane:
                 self._names.forget_statements()  # which name it gave is not known
         elif tag == b"DECLARE CURSOR":
             self._names.forget_cursors()  # a cursor may now stand where a portal did
+            if entry.declares:
+                name, holds = entry.declares.pop()
+                self._names.declare(name, entry.portal or Portal(Prepared(entry.text), b""), holds=holds)
+            else:
+                self._names.forget_declared()  # which one it opened is not known
         elif tag in {b"DEALLOCATE ALL", b"DISCARD ALL"}:
             self._names.forget_statements()
 

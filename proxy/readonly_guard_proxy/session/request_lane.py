@@ -13,13 +13,13 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from readonly_guard.domain import Parameters, Reason
+from readonly_guard.domain import Reason
 from readonly_guard_proxy.session.commands import Completed, Decide, Refuse
 from readonly_guard_proxy.session.consequences import consequences
 from readonly_guard_proxy.session.events import Decided
 from readonly_guard_proxy.session.names import Kind, Portal, Prepared, is_followed
 from readonly_guard_proxy.session.outbox import Outbox
-from readonly_guard_proxy.session.parameters import BoundParameters
+from readonly_guard_proxy.session.parameters import BoundParameters, EarlierNames
 from readonly_guard_proxy.session.reply_lane import ReplyLane
 from readonly_guard_proxy.session.reported import Reported
 from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation, frame
@@ -45,6 +45,7 @@ class _Pending(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     name: bytes
     prepared: Prepared | None
+    portal: Portal | None
     may_be_allowed: bool
 
 
@@ -140,9 +141,14 @@ class RequestLane:
         else:
             after = consequences(decision.analysis)
             self._reported.released(after)
-            news = self._not_told(decision.warnings)
             self._replies.send_released(
-                pending.message, event.token, pending.text, after, warnings=news, language=event.language
+                pending.message,
+                event.token,
+                pending.text,
+                after,
+                portal=pending.portal,
+                warnings=self._not_told(decision.warnings),
+                language=event.language,
             )
         return True
 
@@ -195,8 +201,7 @@ class RequestLane:
     def _execute(self, message: Frame) -> bool:
         certain, portal = self._replies.look_up("portal", execute_portal(message))
         if certain and isinstance(portal, Portal):
-            codec = "ascii" if self._reported.in_doubt else self._reported.codec
-            self._decide(message, "execute", portal.text, parameters=BoundParameters(portal, codec))
+            self._decide(message, "execute", portal.text, portal=portal)
         elif certain:
             self._refuse(message, "execute", "RG-T05", "portal not bound by protocol")
         return certain
@@ -265,17 +270,34 @@ class RequestLane:
         name: bytes = b"",
         *,
         prepared: Prepared | None = None,
-        parameters: Parameters | None = None,
+        portal: Portal | None = None,
     ) -> None:
-        self._pend(message, phase, text, name, prepared, may_be_allowed=True)
-        self._outbox.commands.append(Decide(token=self._token, phase=phase, text=text, parameters=parameters))
+        self._pend(message, phase, text, name, may_be_allowed=True, prepared=prepared, portal=portal)
+        codec = "ascii" if self._reported.in_doubt else self._reported.codec
+        self._outbox.commands.append(
+            Decide(
+                token=self._token,
+                phase=phase,
+                text=text,
+                parameters=None if portal is None else BoundParameters(portal, codec),
+                earlier=EarlierNames(self._replies, codec),
+            )
+        )
 
     def _refuse(self, message: Frame, phase: str, code: str, what: str, name: bytes = b"") -> None:
-        self._pend(message, phase, "", name, None, may_be_allowed=False)
+        self._pend(message, phase, "", name, may_be_allowed=False)
         self._outbox.commands.append(Refuse(token=self._token, phase=phase, code=code, what=what))
 
     def _pend(
-        self, message: Frame, phase: str, text: str, name: bytes, prepared: Prepared | None, *, may_be_allowed: bool
+        self,
+        message: Frame,
+        phase: str,
+        text: str,
+        name: bytes,
+        *,
+        may_be_allowed: bool,
+        prepared: Prepared | None = None,
+        portal: Portal | None = None,
     ) -> None:
         self._token += 1
         self._pending = _Pending(
@@ -285,5 +307,6 @@ class RequestLane:
             text=text,
             name=name,
             prepared=prepared,
+            portal=portal,
             may_be_allowed=may_be_allowed,
         )

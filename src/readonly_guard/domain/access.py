@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from readonly_guard.domain.identifiers import split_identifiers
-from readonly_guard.domain.patients import Parameters
+from readonly_guard.domain.patients import Earlier, Parameters
 from readonly_guard.domain.statement import SettingChange
 
 __all__ = [
@@ -100,7 +100,8 @@ class StatementRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``phase`` says where in the protocol the text stands: ``query``, ``parse``, ``execute`` or ``fastpath``.
     ``declared`` is what the session has declared so far, ``initial`` what it declared at startup (RESET returns to it).
-    ``parameters`` are the values of ``$1`` and the like; None while they are still to come (Parse).
+    ``parameters`` are the values of ``$1`` and the like; None while they are still to come (Parse). ``earlier`` knows
+    what EXECUTE and FETCH refer to.
     """
 
     text: str
@@ -110,6 +111,7 @@ class StatementRequest(msgspec.Struct, frozen=True, kw_only=True):
     session: Session = Session()
     phase: str = "query"
     parameters: Parameters | None = None
+    earlier: Earlier | None = None
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
@@ -18,9 +18,12 @@ __all__ = [
     "ANY_PATIENT",
     "MOST_PATIENTS",
     "UNKNOWN_VALUE",
+    "Earlier",
+    "EarlierStatement",
     "Parameters",
     "PatientPlace",
     "PatientScope",
+    "joined_patients",
     "listed_patients",
     "patient_names",
 ]
@@ -67,6 +70,8 @@ class PatientScope(msgspec.Struct, frozen=True, kw_only=True):
     unlisted: int = 0
     is_bound: bool = False
     is_elsewhere: bool = False
+    arguments: tuple[str | None, ...] = ()
+    """What EXECUTE gives the earlier statement, as text; None where it is no constant."""
 
     def __repr__(self) -> str:
         return f"PatientScope({len(self.named)} named, {len(self.parameters)} parameters, is_bound={self.is_bound})"
@@ -81,6 +86,21 @@ class Parameters(Protocol):
         Returns:
             None when that cannot be told.
         """
+        ...
+
+
+class EarlierStatement(NamedTuple):
+    """What a session ran PREPARE or DECLARE with; ``parameters`` are a cursor's, and EXECUTE brings its own."""
+
+    text: str
+    parameters: Parameters | None = None
+
+
+class Earlier(Protocol):
+    """What is known of a session's earlier statements."""
+
+    def find(self, kind: Literal["statement", "cursor"], name: str) -> EarlierStatement | None:
+        """The statement behind a name; None unless it is certain."""
         ...
 
 
@@ -135,6 +155,26 @@ def listed_patients(scope: PatientScope, parameters: Parameters | None = None) -
     if unlisted:
         listed.append(f"*:{unlisted}")
     return tuple(listed)
+
+
+def joined_patients(
+    scope: PatientScope,
+    earlier: Iterable[tuple[PatientScope, Parameters | None]],
+    *,
+    is_bound: bool,
+    is_elsewhere: bool,
+) -> PatientScope:
+    """The patients of a text with those of the earlier statements that it runs, each with its parameters."""
+    named: dict[str, None] = dict.fromkeys(scope.named)
+    unlisted = scope.unlisted
+    for one, parameters in earlier:
+        named |= dict.fromkeys(one.named)
+        for place in one.parameters:
+            named |= dict.fromkeys(_bound(place, parameters))
+        unlisted += one.unlisted
+    return msgspec.structs.replace(
+        scope, named=tuple(named), unlisted=unlisted, is_bound=is_bound, is_elsewhere=is_elsewhere
+    )
 
 
 def _bound(place: PatientPlace, parameters: Parameters | None) -> Iterable[str]:

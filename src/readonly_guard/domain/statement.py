@@ -111,6 +111,12 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     has_patient_predicate: bool = False
     prepares: str | None = None
     """The name that SQL-level PREPARE gives, so that a protocol Bind to it is known."""
+    declares: str | None = None
+    """The cursor that DECLARE opens."""
+    holds: bool = False
+    """Whether that cursor outlives its transaction."""
+    refers: str | None = None
+    """What EXECUTE runs, or FETCH and MOVE read: the name of an earlier statement, or of a cursor."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

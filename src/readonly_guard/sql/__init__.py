@@ -11,6 +11,7 @@ full. ``explanation`` shows all of it to people.
 from readonly_guard.sql.analysis import Analyzer
 from readonly_guard.sql.bindings import is_system_relation
 from readonly_guard.sql.explanation import Explanation, Span, explain
+from readonly_guard.sql.patients import Arguments
 from readonly_guard.sql.resolution import BuiltinResolver, Resolver
 from readonly_guard.sql.scan import Bounds
 from readonly_guard.sql.session_settings import SAFE_ENCODINGS, StartupJudgement, judge_setting, judge_startup
@@ -18,6 +19,7 @@ from readonly_guard.sql.session_settings import SAFE_ENCODINGS, StartupJudgement
 __all__ = [
     "SAFE_ENCODINGS",
     "Analyzer",
+    "Arguments",
     "Bounds",
     "BuiltinResolver",
     "Explanation",

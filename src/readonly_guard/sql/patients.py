@@ -16,14 +16,14 @@ import msgspec
 from readonly_guard.domain import MOST_PATIENTS, Analysis, Name, PatientPlace, PatientScope, patient_names
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import Uses, find_uses, is_bound, is_reference
-from readonly_guard.sql.comparisons import number, plain_array, word
+from readonly_guard.sql.comparisons import Tree, number, plain_array, single, word
 from readonly_guard.sql.equalities import Frame, Item, Value
 from readonly_guard.sql.information import information_sets, telling_values
 from readonly_guard.sql.postgres_tree import EARLIER, PostgresReading
 from readonly_guard.sql.scan import Scanned
 from readonly_guard.sql.written_rows import rows_written
 
-__all__ = ["Trace", "telling_shape", "trace_patients", "with_own_values"]
+__all__ = ["Arguments", "Trace", "telling_shape", "trace_patients", "with_own_values"]
 
 
 class Trace(NamedTuple):
@@ -62,6 +62,7 @@ def trace_patients(statements: Sequence[PostgresReading], scanned: Scanned, rule
         scope=found.scope(
             is_bound=any(bound) and not is_unbound,
             is_elsewhere=any(one.kind in EARLIER for one in statements),
+            arguments=tuple(_argument(node) for one in statements for node in one.arguments),
         ),
         information_sets=information_sets(items, rules.information_sets) if items else (),
         telling_tokens=tuple(tokens),
@@ -132,7 +133,7 @@ class _Found:
             if value.literal is not None:
                 literals.append(value.literal)
 
-    def scope(self, *, is_bound: bool, is_elsewhere: bool) -> PatientScope:
+    def scope(self, *, is_bound: bool, is_elsewhere: bool, arguments: tuple[str | None, ...]) -> PatientScope:
         """What was found, the first places of many."""
         named: dict[str, None] = {}
         places: list[PatientPlace] = []
@@ -147,7 +148,28 @@ class _Found:
             unlisted=max(0, len(self._places) - MOST_PATIENTS),
             is_bound=is_bound,
             is_elsewhere=is_elsewhere,
+            arguments=arguments,
         )
+
+
+def _argument(node: Tree) -> str | None:
+    values = single(node)
+    return None if not values or values[0].literal is None else str(values[0].literal)
+
+
+class Arguments:
+    """The arguments of EXECUTE as the parameters of what it runs; a :class:`readonly_guard.domain.Parameters`."""
+
+    def __init__(self, arguments: tuple[str | None, ...]) -> None:
+        self._arguments = arguments
+
+    def texts(self, number: int, *, is_array: bool) -> tuple[str, ...] | None:
+        """The value of ``$number``, or those of an array's elements."""
+        argument = self._arguments[number - 1] if 0 < number <= len(self._arguments) else None
+        if argument is None:
+            return None
+        elements = plain_array(argument) if is_array else [argument]
+        return None if elements is None else tuple(elements)
 
 
 # --- texts of a known shape -----------------------------------------------------------------------------------------

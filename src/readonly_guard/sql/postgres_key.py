@@ -144,9 +144,14 @@ def _discard(found: PostgresReading, node: Tree) -> None:
         found.change(SettingChange(name="*", value=None, scope="all"))
 
 
+_CURSOR_OPT_HOLD: Final = 0x20  # PostgreSQL sources, nodes/parsenodes.h
+
+
 def _declare(found: PostgresReading, node: Tree) -> None:
     _inner(found, node.get("query"), "DECLARE CURSOR")
     found.kind = "declare_cursor"
+    found.declares = node.get("portalname", "")
+    found.holds = bool(node.get("options", 0) & _CURSOR_OPT_HOLD)
     found.effects.add(Effect.SESSION)
 
 
@@ -161,6 +166,14 @@ def _prepare(found: PostgresReading, node: Tree) -> None:
 def _execute(found: PostgresReading, node: Tree) -> None:
     found.walk(node.get("params", []))
     found.kind = "execute"
+    found.refers = node.get("name", "")
+    found.arguments = node.get("params", [])
+    found.effects.add(Effect.READ)
+
+
+def _fetch(found: PostgresReading, node: Tree) -> None:
+    found.kind = "fetch"
+    found.refers = node.get("portalname", "")
     found.effects.add(Effect.READ)
 
 
@@ -193,7 +206,7 @@ _ROOTS: Final[dict[str, Callable[[PostgresReading, Tree], None]]] = {
     "VariableSetStmt": _set,
     "DiscardStmt": _discard,
     "DeclareCursorStmt": _declare,
-    "FetchStmt": _session("fetch", Effect.READ),
+    "FetchStmt": _fetch,
     "ClosePortalStmt": _session("close"),
     "PrepareStmt": _prepare,
     "ExecuteStmt": _execute,

@@ -50,6 +50,10 @@ class PostgresReading:
         self.cte_names: set[str] = set()
         self.reasons: list[Reason] = []
         self.prepares: str | None = None
+        self.declares: str | None = None
+        self.holds = False
+        self.refers: str | None = None
+        self.arguments: list[Tree] = []
         self.query: Tree | None = None
         """The query that the statement is, or holds."""
         self.uses = 0
@@ -90,6 +94,9 @@ class PostgresReading:
             aliases=tuple(self.aliases),
             has_patient_predicate=has_patient_predicate,
             prepares=self.prepares,
+            declares=self.declares,
+            holds=self.holds,
+            refers=self.refers,
         )
 
     @property
