@@ -8,11 +8,18 @@ the library reads a C string and would stop at a NUL, and its parser recurses on
 from __future__ import annotations
 
 import ctypes
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from postgast.native import lib
-from postgast.pg_query_pb2 import DESCRIPTOR, ScanResult, Token
+
+if TYPE_CHECKING:  # postgast's generated stub does not parse, and would end the type check of everyone who imports us
+    lib: Any
+    DESCRIPTOR: Any
+    ScanResult: Any
+    Token: Any
+else:
+    from postgast.native import lib
+    from postgast.pg_query_pb2 import DESCRIPTOR, ScanResult, Token
 
 __all__ = ["DESCRIPTOR", "LibPgQueryError", "Tokens", "parse", "parse_plpgsql", "scan"]
 
