@@ -129,6 +129,14 @@ async def test_a_cursor_that_sql_may_have_declared_is_not_fetched_from(connectio
             await cursor.fetch(1)
 
 
+async def test_nothing_is_kept_of_cursors_whose_transaction_has_ended(connection) -> None:
+    for _ in range(3):
+        async with connection.transaction():
+            await connection.cursor(READ)
+            assert len(connection._inner.gate._portals) == 1
+        assert not connection._inner.gate._portals
+
+
 async def test_text_that_the_server_would_read_in_another_encoding(connection) -> None:
     assert await connection.fetchval("SELECT 'å'") == "å"
     await connection.execute("SET client_encoding = 'LATIN1'")

@@ -65,6 +65,8 @@ class Gate:
 
         async def run(rest: float | None) -> str:
             status: str = await self._protocol.query(query, rest)
+            if not self.is_in_transaction():
+                self._portals.clear()  # they ended with their transaction
             return status
 
         return await self._pass("query", query, timeout, run, _rows_of)
@@ -109,8 +111,10 @@ class Gate:
         arguments = self._arguments(state, values)
 
         async def run(rest: float | None) -> Any:
+            self._binds(state)
+            result = await self._protocol.bind_execute(state, values, portal_name, limit, True, rest)
             self._bound(state, portal_name, arguments)
-            return await self._protocol.bind_execute(state, values, portal_name, limit, True, rest)
+            return result
 
         result = await self._pass("execute", text, timeout, run, _rows_fetched, arguments=[arguments])
         return result if return_extra else result[0]
@@ -127,8 +131,10 @@ class Gate:
         text, each = await self._text_of(state), [kept(values) for values in args]
 
         async def run(rest: float | None) -> Any:
+            self._binds(state)
+            result = await self._protocol.bind_execute_many(state, each, portal_name, rest, return_rows)
             self._bound(state)
-            return await self._protocol.bind_execute_many(state, each, portal_name, rest, return_rows)
+            return result
 
         arguments = [self._arguments(state, values) for values in each]
         return await self._pass("execute", text, timeout, run, _no_rows, arguments=arguments)
@@ -137,8 +143,10 @@ class Gate:
         """Bind a cursor: nothing runs yet."""
         await self._text_of(state)
         values = kept(args)
+        self._binds(state)
+        result = await self._protocol.bind(state, values, portal_name, timeout)
         self._bound(state, portal_name, self._arguments(state, values))
-        return await self._protocol.bind(state, values, portal_name, timeout)
+        return result
 
     async def execute(self, state: Any, portal_name: str, limit: int, return_extra: Any, timeout: Any) -> Any:
         """Fetch from a cursor."""
@@ -291,13 +299,16 @@ class Gate:
     def _arguments(self, state: Any, values: Any) -> Arguments:
         return Arguments(values, state._get_parameters, self.own_codecs)  # noqa: SLF001  as PreparedStatement does
 
-    def _bound(self, state: Any, portal: str = "", arguments: Arguments | None = None) -> None:
-        """Take note of what a Bind that is about to be sent means."""
+    def _binds(self, state: Any) -> None:
+        """A Bind is about to be sent; asyncpg sends a Parse along with some, which may fail half-way."""
         if not state.prepared:
-            self._statements[state.name] = state.query  # asyncpg sends its Parse along
+            self._statements.pop(state.name, None)
+
+    def _bound(self, state: Any, portal: str = "", arguments: Arguments | None = None) -> None:
+        """A Bind, and what was sent along, has succeeded."""
+        if not state.prepared:
+            self._statements[state.name] = state.query
         if portal and arguments is not None:
-            if not self.is_in_transaction():
-                self._portals.clear()  # they ended with their transaction
             self._portals[portal] = (state.query, arguments)
 
     def _distrust(self, must_come: Iterable[str]) -> None:
