@@ -337,7 +337,9 @@ class Guard:
             for reading in analysis.readings:
                 if reading.settings:  # a text that changes the search path may use it at once
                     declared = declared.after(reading.settings, request.initial)
-        return self._analyzer.settle(analysis, SearchPath(user=request.session.role, paths=declared.search_paths))
+        session = request.session
+        path = SearchPath(database=session.database, user=session.role, paths=declared.search_paths)
+        return self._analyzer.settle(analysis, path)
 
     def read_with(self, reader: Reader) -> None:
         """Have texts that are new read by ``reader`` from now on; :meth:`check` goes on reading them itself."""

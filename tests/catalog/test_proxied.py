@@ -130,6 +130,18 @@ async def test_what_moves_in_the_database_is_seen(proxied, newest):
                 admin.execute("DROP VIEW canary.news")
 
 
+async def test_a_session_on_another_database_reads_none_of_its_tables(proxied, newest):
+    with psycopg.connect(newest.dsn, autocommit=True) as admin:
+        admin.execute("DROP DATABASE IF EXISTS elsewhere")
+        admin.execute("CREATE DATABASE elsewhere")
+    with psycopg.connect(newest.dsn.replace("/postgres?", "/elsewhere?"), autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA l_view; CREATE VIEW l_view.c AS SELECT txid_current() AS n")
+        admin.execute("GRANT USAGE ON SCHEMA l_view TO reader; GRANT SELECT ON l_view.c TO reader")
+    async with await connect(proxied.replace("/postgres", "/elsewhere"), "l_view") as connection:
+        assert "RG-F04" in (await run(connection, "SELECT * FROM c"))[1]
+        assert await run(connection, "SELECT 1") is None
+
+
 async def eventually(ask, is_so):
     async with asyncio.timeout(20):
         while not is_so(await ask()):  # noqa: ASYNC110  it is the other side's doing

@@ -161,6 +161,20 @@ def test_the_documentation_lists_the_extensions_that_are_known():
     assert listed.replace("`", "").split() == [one.name for one in shipped_extensions()]
 
 
+def test_another_database_is_not_this_one(newest):
+    def codes_in(database, sql, resolver=newest.resolver):
+        path = SearchPath(database=database, paths=(("l_view", "canary"),))
+        return [reason.code for reason in Analyzer(resolver=resolver).analyse(sql, path).reasons]
+
+    assert codes_in("postgres", "SELECT * FROM l_view.t") == []
+    assert codes_in("", "SELECT * FROM l_view.t") == []
+    assert codes_in("template1", "SELECT * FROM l_view.t") == ["RG-F04"]
+    assert codes_in("template1", "SELECT canary.similarity('a', 'b')") == ["RG-F01"]
+    assert codes_in("template1", "SELECT 1, now()") == []
+    open_one = CatalogResolver(newest.snapshot, settings=CatalogSettings(unknown_relations="allow"))
+    assert codes_in("template1", "SELECT * FROM l_view.t", open_one) == []
+
+
 def test_the_columns_are_known_to_lineage(newest):
     lineage = Analyzer(resolver=newest.resolver).lineage("SELECT * FROM l_view.t", catalog=newest.snapshot.columns)
     assert [use.column for use in lineage.columns] == ["made", "n", "name"]

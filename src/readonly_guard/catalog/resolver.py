@@ -13,6 +13,7 @@ from readonly_guard.catalog.snapshot import Ref, Snapshot
 from readonly_guard.domain import Name, Reading, Reason, Reference, SearchPath, core_reason, split_identifiers
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import CatalogSettings, ReadingSettings
+from readonly_guard.sql.resolution import BuiltinResolver
 
 __all__ = ["CatalogResolver"]
 
@@ -35,6 +36,8 @@ class CatalogResolver:
     ) -> None:
         self.snapshot = snapshot
         self.closure = Closure(snapshot, rules, settings)
+        may_be_unknown = settings is not None and settings.unknown_relations == "allow"
+        self._elsewhere = BuiltinResolver(rules or ReadingSettings(), relations=may_be_unknown)
         self._everywhere: dict[Context, tuple[Reason, ...]] = {}
 
     @property
@@ -48,7 +51,12 @@ class CatalogResolver:
         return len(self.closure.objects.by_ref)
 
     def judge(self, reading: Reading, path: SearchPath) -> list[Reason]:
-        """As :class:`readonly_guard.sql.Resolver`; on every search path that may be in force."""
+        """As :class:`readonly_guard.sql.Resolver`; on every search path that may be in force.
+
+        Of another database than the catalog's nothing is known: the same name may be something else there.
+        """
+        if path.database not in {"", self.snapshot.database}:
+            return self._elsewhere.judge(reading, path)
         if len(path.paths) > _MOST_PATHS:
             return [core_reason("RG-T06", f"more than {_MOST_PATHS} search paths in one session; connect again")]
         reasons: dict[Reason, None] = {}

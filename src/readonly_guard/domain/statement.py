@@ -82,9 +82,10 @@ class SearchPath(msgspec.Struct, frozen=True, kw_only=True):
 
     ``paths`` are all that may be in force, each as it was set, or None for the default of the database and of ``user``,
     who is also what ``$user`` stands for: more than one where a session has changed it, because a rollback brings the
-    former back.
+    former back. ``database`` is the session's; empty where there is only one.
     """
 
+    database: str = ""
     user: str = ""
     paths: tuple[tuple[str, ...] | None, ...] = (None,)
 
