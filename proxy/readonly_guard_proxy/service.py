@@ -25,8 +25,8 @@ from readonly_guard_proxy.lifecycle.descriptors import provide
 from readonly_guard_proxy.lifecycle.notify import Notifier
 from readonly_guard_proxy.lifecycle.reload import adopt, changed, is_adopted
 from readonly_guard_proxy.metrics.meters import Meters
-from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.net.colleagues import Colleagues
+from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.net.listener import Listener
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 from readonly_guard_proxy.reading.pool import ReadingPool
@@ -143,7 +143,7 @@ async def serve(
     reload: Reload | None = None,
     notifier: Notifier | None = None,
     meters: Meters | None = None,
-    certificates: Certificates | None = None,
+    credentials: Credentials | None = None,
     checks: Mapping[str, Check] | None = None,
     colleagues: Colleagues | None = None,
 ) -> None:
@@ -158,7 +158,7 @@ async def serve(
         reload: called at SIGHUP, see :data:`Reload`; without it SIGHUP is not heeded.
         notifier: tells a service manager.
         meters: count; the admin listener shows them.
-        certificates: for TLS, to be renewed from outside; without them, as the settings have it now.
+        credentials: for TLS, to be renewed from outside; without them, as the settings have it now.
         checks: what readiness looks at beside log, policies and server.
         colleagues: the other workers on the same port.
 
@@ -167,8 +167,8 @@ async def serve(
     """
     meters, notifier = meters or Meters(), notifier or Notifier(None)
     guard.watch_log(meters.committed)
-    certificates = certificates or Certificates(settings)
-    listener = Listener(settings, MeasuredGuard(guard, meters), judge, meters, certificates, colleagues=colleagues)
+    credentials = credentials or Credentials(settings)
+    listener = Listener(settings, MeasuredGuard(guard, meters), judge, meters, credentials, colleagues=colleagues)
     readiness = Readiness({
         "log": partial(_log_fault, guard),
         "policies": partial(_policy_fault, guard),
@@ -266,7 +266,7 @@ def run(
     judge: StartupJudge,
     ready: Callable[[int], None],
     reload: Reload,
-    certificates: Certificates | None = None,
+    credentials: Credentials | None = None,
     colleagues: Colleagues | None = None,
     tether: int | None = None,
 ) -> None:
@@ -278,7 +278,7 @@ def run(
         judge: judges startup packets.
         ready: called with the port once clients can connect.
         reload: called at SIGHUP, see :data:`Reload`; a ConfigurationError of its is logged, and all stays as it was.
-        certificates: as for :func:`serve`.
+        credentials: as for :func:`serve`.
         colleagues: as for :func:`serve`.
         tether: a descriptor that becomes readable when whoever started this process is gone: then it stops.
 
@@ -293,7 +293,7 @@ def run(
                 judge=judge,
                 ready=ready,
                 reload=reload,
-                certificates=certificates,
+                credentials=credentials,
                 colleagues=colleagues,
                 tether=tether,
             )
@@ -307,7 +307,7 @@ async def _main(
     judge: StartupJudge,
     ready: Callable[[int], None],
     reload: Reload,
-    certificates: Certificates | None,
+    credentials: Credentials | None,
     colleagues: Colleagues | None,
     tether: int | None,
 ) -> None:
@@ -329,7 +329,7 @@ async def _main(
                 reload=reload,
                 notifier=notifier,
                 meters=meters,
-                certificates=certificates,
+                credentials=credentials,
                 checks=checks,
                 colleagues=colleagues,
             )

@@ -21,8 +21,8 @@ from readonly_guard.sql import judge_startup
 from readonly_guard_cli.operational_log import configure
 from readonly_guard_cli.output import USAGE_ERROR, fail, speaking_plainly
 from readonly_guard_cli.watching import watch
-from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.net.colleagues import Colleagues
+from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.service import run
 from readonly_guard_proxy.supervision.process import NotStartedError
 from readonly_guard_proxy.supervision.run import supervise
@@ -43,10 +43,10 @@ def proxy(
     Prints `listening on HOST:PORT` to standard output once clients can connect. What happens is told on standard
     error, one JSON object a line (or plain lines: `[logging] format = "console"`), without any text of a statement.
 
-    SIGHUP loads guard.toml, the policies, their data, certificates and keys again; when one of them does not load, all
-    of them stay as they were. What takes effect only at the next start is named in the log. SIGTERM and Ctrl-C stop
-    listening, end idle sessions, and let running statements finish for `limits.drain_s` seconds. systemd is told
-    (Type=notify-reload, and its watchdog).
+    SIGHUP loads guard.toml, the policies, their data, certificates, keys, users and passwords again; when one of them
+    does not load, all of them stay as they were. What takes effect only at the next start is named in the log. SIGTERM
+    and Ctrl-C stop listening, end idle sessions, and let running statements finish for `limits.drain_s` seconds.
+    systemd is told (Type=notify-reload, and its watchdog).
 
     With several workers (`--workers`, or `[workers]` in guard.toml) this process only keeps them: it starts again what
     ends, passes signals on, and speaks for all of them on the admin listener. Each worker writes a chain of its own
@@ -95,7 +95,7 @@ def serve_alone(
     """
     settings = adapt(load_settings(config))
     configure(settings.logging)
-    certificates = Certificates(settings)
+    credentials = Credentials(settings)
     guard = Guard.from_settings(settings)
     if guard.recovery is not None and guard.recovery.torn_file:
         _log.warning("the log had a torn tail, which was set aside", file=guard.recovery.torn_file)
@@ -104,7 +104,7 @@ def serve_alone(
     def reload() -> Settings:
         fresh = adapt(load_settings(config))
         pdp = decision_point(fresh.policy, tried=True)
-        certificates.renew(fresh)
+        credentials.renew(fresh)
         guard.replace_policies(pdp, fresh.policy)
         _log.info("policies loaded", revision=guard.policy_revision)
         return fresh
@@ -118,7 +118,7 @@ def serve_alone(
         judge=partial(judge_startup, rules=settings.reading),
         ready=partial(_greet, settings),
         reload=reload,
-        certificates=certificates,
+        credentials=credentials,
         colleagues=colleagues,
         tether=tether,
     )

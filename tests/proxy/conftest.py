@@ -52,7 +52,7 @@ from readonly_guard.settings import (
     UpstreamTlsSettings,
 )
 from readonly_guard_proxy.metrics.meters import Meters
-from readonly_guard_proxy.net.certificates import Certificates
+from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.service import serve
 
 _YESTERDAY = datetime.now(UTC) - timedelta(days=1)
@@ -320,7 +320,7 @@ class Proxy:
     def __init__(self, port: int, guard: ScriptedGuard, settings: Settings, stop: asyncio.Event) -> None:
         self.port, self.guard, self.settings, self.stop = port, guard, settings, stop
         self.task: asyncio.Task[None]
-        self.certificates: Certificates
+        self.credentials: Credentials
         self.meters: Meters
 
 
@@ -501,7 +501,7 @@ def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
         )
         meters = Meters()
         stop, ports = asyncio.Event(), asyncio.get_running_loop().create_future()
-        certificates = Certificates(settings)
+        credentials = Credentials(settings)
         task = asyncio.create_task(
             serve(
                 settings,
@@ -510,14 +510,14 @@ def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
                 ready=ports.set_result,
                 stop=stop,
                 meters=meters,
-                certificates=certificates,
+                credentials=credentials,
             )
         )
         await asyncio.wait({task, ports}, return_when=asyncio.FIRST_COMPLETED)
         if not ports.done():
             await task  # it did not start, and says why
         proxy = Proxy(await ports, guard, settings, stop)
-        proxy.certificates = certificates
+        proxy.credentials = credentials
         proxy.task, proxy.meters = task, meters
         try:
             yield proxy

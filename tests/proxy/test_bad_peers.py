@@ -136,7 +136,7 @@ async def test_too_many_connections(run_proxy, postgres, client_class, pg) -> No
 
 async def test_a_port_in_use(run_proxy, postgres) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        from readonly_guard_proxy.net.certificates import Certificates  # noqa: PLC0415
+        from readonly_guard_proxy.net.credentials import Credentials  # noqa: PLC0415
         from readonly_guard_proxy.net.listener import Listener  # noqa: PLC0415
 
         async with run_proxy(str(Path(postgres).parent)) as proxy:
@@ -145,10 +145,10 @@ async def test_a_port_in_use(run_proxy, postgres) -> None:
             where = msgspec.structs.replace(proxy.settings.listener, port=taken.getsockname()[1])
             settings = msgspec.structs.replace(proxy.settings, listener=where)
             with pytest.raises(ConfigurationError, match=r"in use; stop the program .* or choose another"):
-                await Listener(settings, proxy.guard, None, Meters(), Certificates(settings)).open()
+                await Listener(settings, proxy.guard, None, Meters(), Credentials(settings)).open()
             settings = msgspec.structs.replace(settings, listener=msgspec.structs.replace(where, host="192.0.2.1"))
             with pytest.raises(ConfigurationError, match="not an address of this machine"):
-                await Listener(settings, proxy.guard, None, Meters(), Certificates(settings)).open()
+                await Listener(settings, proxy.guard, None, Meters(), Credentials(settings)).open()
 
 
 @contextlib.asynccontextmanager

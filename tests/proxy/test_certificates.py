@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from readonly_guard.domain import Subject, core_reason
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import JournalSettings, ListenerSettings, ListenerTlsSettings, Settings, UpstreamSettings
-from readonly_guard_proxy.net.certificates import Certificates
+from readonly_guard_proxy.net.credentials import Credentials
 
 HSA_ID = "SE2321000016-P000000000001"
 ANNA = ((NameOID.COUNTRY_NAME, "SE"), (NameOID.COMMON_NAME, "Anna Lind"), (NameOID.SERIAL_NUMBER, HSA_ID))
@@ -99,4 +99,4 @@ def test_a_revocation_list_that_is_none_is_named(authority) -> None:
             upstream=UpstreamSettings(host="x"), journal=JournalSettings(path="x"), listener=ListenerSettings(tls=tls)
         )
         with pytest.raises(ConfigurationError, match=r"listener.tls.client_crl: .* holds no revocation list in PEM"):
-            Certificates(settings)
+            Credentials(settings)

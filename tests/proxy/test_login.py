@@ -24,7 +24,7 @@ from readonly_guard.settings import (
     UpstreamLoginSettings,
     UpstreamSettings,
 )
-from readonly_guard_proxy.net.certificates import Certificates
+from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.wire.scram import ClientExchange, Verifier, keys_of
 
 SALT = bytes(range(16))
@@ -169,23 +169,23 @@ class TestWhoGetsIn:
             more = {"sslmode": "require", "channel_binding": "require"}
             await (await psycopg.AsyncConnection.connect(conninfo(proxy, **more))).close()
             authority.server()
-            proxy.certificates.renew(proxy.settings)
+            proxy.credentials.renew(proxy.settings)
             await (await psycopg.AsyncConnection.connect(conninfo(proxy, **more))).close()
 
     async def test_new_users_and_a_new_password_of_the_guard_s_own(self, guarded, secret) -> None:
         secret("users.txt", f'"carin" "{Verifier.of("x", SALT)}"')
         secret("service.txt", "wrong")
-        guarded.certificates.renew(guarded.settings)
+        guarded.credentials.renew(guarded.settings)
         with pytest.raises(psycopg.OperationalError, match="RG-A06"):
             await psycopg.AsyncConnection.connect(conninfo(guarded))
         with pytest.raises(psycopg.OperationalError, match="does not let the guard in"):
             await psycopg.AsyncConnection.connect(conninfo(guarded, "carin", "x"))
         secret("users.txt", '"carin" "md5"')
         with pytest.raises(ConfigurationError, match="users.txt, line 1: is not a SCRAM-SHA-256 verifier"):
-            guarded.certificates.renew(guarded.settings)
+            guarded.credentials.renew(guarded.settings)
         secret("users.txt", f'"carin" "{Verifier.of("y", SALT)}"')
         secret("service.txt", SERVICE)
-        guarded.certificates.renew(guarded.settings)
+        guarded.credentials.renew(guarded.settings)
         await (await psycopg.AsyncConnection.connect(conninfo(guarded, "carin", "y"))).close()
 
 
@@ -331,15 +331,15 @@ class TestItsFiles:
             path.touch(mode)
             path.write_bytes(content)
         with pytest.raises(ConfigurationError, match=said) as caught:
-            Certificates(self._settings(password_file=str(path)))
+            Credentials(self._settings(password_file=str(path)))
         assert "secret" not in str(caught.value)
 
     def test_a_password_from_the_environment(self, monkeypatch) -> None:
         settings = self._settings(password_env="GUARD_PASSWORD")
         with pytest.raises(ConfigurationError, match="password_env: there is no variable GUARD_PASSWORD"):
-            Certificates(settings)
+            Credentials(settings)
         monkeypatch.setenv("GUARD_PASSWORD", "x")
-        assert Certificates(settings).account.clear_text() == b"x"
+        assert Credentials(settings).login.account.clear_text() == b"x"
 
     def _settings(self, **login) -> Settings:
         return Settings(

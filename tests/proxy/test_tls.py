@@ -17,7 +17,7 @@ import pytest
 
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import JournalSettings, ListenerSettings, ListenerTlsSettings, Settings, UpstreamSettings
-from readonly_guard_proxy.net.certificates import Certificates
+from readonly_guard_proxy.net.credentials import Credentials
 
 
 @pytest.fixture(autouse=True)
@@ -330,7 +330,7 @@ class TestCertificates:
         await old.login()
         fresh = type(authority)(authority.folder)  # a new authority writes over the files of the old
         fresh.server()
-        tls_proxy.certificates.renew(tls_proxy.settings)
+        tls_proxy.credentials.renew(tls_proxy.settings)
         new = await (await client_class.connect(tls_proxy.port)).secure(fresh.trust())
         await new.login()
         for client in (old, new):
@@ -340,7 +340,7 @@ class TestCertificates:
         context = authority.trust()
         authority.write("server.key", b"nothing")
         with pytest.raises(ConfigurationError):
-            tls_proxy.certificates.renew(tls_proxy.settings)
+            tls_proxy.credentials.renew(tls_proxy.settings)
         await (await (await client_class.connect(tls_proxy.port)).secure(context)).login()
 
     def test_what_is_wrong_is_named(self, authority) -> None:
@@ -358,24 +358,24 @@ class TestCertificates:
             ({"client_ca": str(missing)}, f"listener.tls.client_ca: {missing} cannot be read: No such file"),
         ):
             with pytest.raises(ConfigurationError) as caught:
-                Certificates(self._settings(**{**good, **change}))
+                Credentials(self._settings(**{**good, **change}))
             assert said in str(caught.value)
 
     def test_a_key_that_others_may_read_is_refused(self, authority) -> None:
         good = authority.server()
         Path(good["key"]).chmod(0o640)
         with pytest.raises(ConfigurationError, match=r"others may read .*; run `chmod 600 "):
-            Certificates(self._settings(**good))
+            Credentials(self._settings(**good))
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file to root and look as another")
     def test_but_its_group_may_where_root_owns_it(self, authority, monkeypatch) -> None:
         good = authority.server()
         Path(good["key"]).chmod(0o640)
         monkeypatch.setattr(os, "geteuid", lambda: 1000)
-        assert Certificates(self._settings(**good)).listener is not None
+        assert Credentials(self._settings(**good)).tls is not None
         Path(good["key"]).chmod(0o644)
         with pytest.raises(ConfigurationError, match="others may read"):
-            Certificates(self._settings(**good))
+            Credentials(self._settings(**good))
 
     def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(self, authority) -> None:
         good = authority.server()
@@ -384,11 +384,11 @@ class TestCertificates:
             check=True,
         )
         with pytest.raises(ConfigurationError, match="is encrypted; give the guard a key without a passphrase"):
-            Certificates(self._settings(**{**good, "key": f"{good['key']}.locked"}))
+            Credentials(self._settings(**{**good, "key": f"{good['key']}.locked"}))
 
     def test_tls_is_off_without_a_certificate_and_required_with_one(self, authority) -> None:
         good = authority.server()
-        assert Certificates(self._settings()).listener is None
-        assert not Certificates(self._settings(**good, mode="allow")).is_required
-        assert Certificates(self._settings(**good)).is_required
-        assert Certificates(msgspec.structs.replace(self._settings(**good, mode="off"))).listener is None
+        assert Credentials(self._settings()).tls is None
+        assert not Credentials(self._settings(**good, mode="allow")).tls.is_required
+        assert Credentials(self._settings(**good)).tls.is_required
+        assert Credentials(msgspec.structs.replace(self._settings(**good, mode="off"))).tls is None

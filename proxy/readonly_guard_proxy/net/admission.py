@@ -87,7 +87,8 @@ class Admission:
         if not desk.user:
             desk.turn_away(fatal("28000", "no user name in the startup packet"), "no user name")
             return
-        if house.certificates.is_required and not is_encrypted(self._transport):
+        tls = house.credentials.tls
+        if tls is not None and tls.is_required and not is_encrypted(self._transport):
             self._refuse([core_reason("RG-A03", "this guard takes no connection without TLS")])
             return
         judgement = house.judge(parameters)
@@ -140,15 +141,15 @@ class Admission:
     # ------------------------------------------------------------------ the way in
 
     def _authenticate(self, applicant: _Applicant) -> None:
-        trusted = self._house.certificates
-        if trusted.account is None:
+        login = self._house.credentials.login
+        if login is None:
             self._enter(applicant)
-        elif trusted.is_certificate_enough and applicant.subject.properties.get("authentication") == _CERTIFICATE:
+        elif login.is_certificate_enough and applicant.subject.properties.get("authentication") == _CERTIFICATE:
             self._enter(msgspec.structs.replace(applicant, method=_CERTIFICATE))
-        elif trusted.users is None:
+        elif login.users is None:
             self._refuse([core_reason("RG-A08", "nothing else is enough at this guard")])
         else:
-            gatekeeper = Gatekeeper(trusted.users.of(self._desk.user), _nonce(), self._desk.binding)
+            gatekeeper = Gatekeeper(login.users.of(self._desk.user), _nonce(), self._desk.binding)
             self._gatekeeper = (gatekeeper, applicant)
             self._transport.write(gatekeeper.greeting())
 
@@ -162,17 +163,17 @@ class Admission:
 
     async def _connect(self, applicant: _Applicant) -> None:
         house, settings, desk = self._house, self._house.settings, self._desk
-        context, account = house.certificates.upstream, house.certificates.account
+        context, login = house.credentials.upstream, house.credentials.login
         is_private = context is not None or settings.upstream.is_socket
         handshake: Handshake | ServiceLogin
         forward = dict(applicant.judgement.forward)
-        if account is None:
+        if login is None:
             is_private = is_private and is_encrypted(self._transport)
             handshake = Handshake(version=applicant.version, is_private=is_private)
         else:
-            forward |= {"user": account.user, "database": desk.session.database}
+            forward |= {"user": login.account.user, "database": desk.session.database}
             handshake = ServiceLogin(
-                account, version=applicant.version, nonce=_nonce(), is_private=is_private, method=applicant.method
+                login.account, version=applicant.version, nonce=_nonce(), is_private=is_private, method=applicant.method
             )
         who = Who(
             subject=applicant.subject,

@@ -1,4 +1,4 @@
-"""Certificates, keys and passwords: files become what is in force, all of it or, when one is bad, nothing.
+"""Certificates and keys: PEM files become TLS contexts.
 
 PostgreSQL's own rules hold where it has any ("Secure TCP/IP Connections with SSL"): a key that others may read is
 refused, TLS 1.2 is the least, ALPN offers ``postgresql``. Session tickets are off, as they are there.
@@ -6,68 +6,47 @@ refused, TLS 1.2 is the least, ALPN offers ``postgresql``. Session tickets are o
 
 from __future__ import annotations
 
-import os
 import ssl
-import stat
 from pathlib import Path
 from typing import Final, Never
 
+import msgspec
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from readonly_guard.errors import ConfigurationError
-from readonly_guard.settings import ListenerTlsSettings, Settings, UpstreamSettings
-from readonly_guard_proxy.net.verifiers import Verifiers, read_verifiers
-from readonly_guard_proxy.session.service_login import ServiceAccount
+from readonly_guard.settings import ListenerTlsSettings, UpstreamSettings
+from readonly_guard_proxy.net.private_files import must_be_ours, must_be_readable
 
-__all__ = ["ALPN", "Certificates"]
+__all__ = ["ALPN", "ClientTls", "client_tls", "server_context"]
 
 ALPN: Final = "postgresql"
 """The protocol's registered name (IANA, "TLS Application-Layer Protocol Negotiation Protocol IDs")."""
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-_OF_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_OF_OTHERS_BUT_THE_GROUP: Final = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 
 
-class Certificates:
-    """The contexts in force. A connection keeps the one with which it began.
-
-    ``listener`` is the context towards clients, None without TLS; ``is_required`` says that no client may do without;
-    ``binding`` is what channel binding binds to, a hash of the certificate.
-    ``upstream`` is the one towards the server, None where TLS is disabled. Where clients log in at the guard, ``users``
-    has their verifiers (None where no password is enough), ``account`` is the guard's own at the server, and
-    ``is_certificate_enough`` says what it says; ``users`` and ``account`` are None where logins pass through.
+class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
+    """TLS towards clients.
 
     Args:
-        settings: name the files.
+        context: certificate, key and rules.
+        is_required: no client may do without.
+        binding: what channel binding binds to, a hash of the certificate; None where there is none.
+    """
+
+    context: ssl.SSLContext
+    is_required: bool
+    binding: bytes | None
+
+
+def client_tls(tls: ListenerTlsSettings) -> ClientTls | None:
+    """TLS towards clients; None where there is none.
 
     Raises:
         ConfigurationError: a file cannot be read or is not what it should be; the text names key, file and fault.
     """
-
-    def __init__(self, settings: Settings) -> None:
-        self.renew(settings)
-
-    def renew(self, settings: Settings) -> None:
-        """Read the files again. Either all contexts are new afterwards, or none is.
-
-        Raises:
-            ConfigurationError: as above; what was in force stays in force.
-        """
-        tls = settings.listener.tls
-        listener = _listener_context(tls)
-        binding = None if listener is None or tls.certificate is None else _binding(tls.certificate)
-        fresh = _upstream_context(settings.upstream), _users(settings), _account(settings)
-        # nothing below can fail: until here everything is as it was
-        self.listener, self.binding = listener, binding
-        self.upstream, self.users, self.account = fresh
-        self.is_required = tls.effective_mode == "require"
-        self.is_certificate_enough = "certificate" in settings.authentication.methods
-
-
-def _listener_context(tls: ListenerTlsSettings) -> ssl.SSLContext | None:
     if tls.effective_mode == "off" or tls.certificate is None or tls.key is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -82,7 +61,7 @@ def _listener_context(tls: ListenerTlsSettings) -> ssl.SSLContext | None:
         context.verify_mode = ssl.CERT_REQUIRED if is_required else ssl.CERT_OPTIONAL
     if tls.client_crl is not None:
         _load_crl(context, "listener.tls.client_crl", tls.client_crl)
-    return context
+    return ClientTls(context=context, is_required=tls.effective_mode == "require", binding=_binding(tls.certificate))
 
 
 def _binding(path: str) -> bytes | None:
@@ -97,7 +76,12 @@ def _binding(path: str) -> bytes | None:
     return certificate.fingerprint(SHA256() if algorithm.name in {"md5", "sha1"} else algorithm)
 
 
-def _upstream_context(upstream: UpstreamSettings) -> ssl.SSLContext | None:
+def server_context(upstream: UpstreamSettings) -> ssl.SSLContext | None:
+    """The context for TLS towards the server; None where it is disabled.
+
+    Raises:
+        ConfigurationError: as for :func:`client_tls`.
+    """
     tls, mode = upstream.tls, upstream.tls_mode
     if mode == "disable":
         return None
@@ -115,37 +99,10 @@ def _upstream_context(upstream: UpstreamSettings) -> ssl.SSLContext | None:
     return context
 
 
-def _users(settings: Settings) -> Verifiers | None:
-    path = settings.authentication.users
-    return None if path is None else Verifiers(read_verifiers(Path(path)))
-
-
-def _account(settings: Settings) -> ServiceAccount | None:
-    login = settings.upstream.login
-    if login.user is None:
-        return None
-    password = None
-    if login.password_file is not None:
-        name = "upstream.login.password_file"
-        _readable(name, login.password_file)
-        _only_ours(name, login.password_file)
-        try:
-            password = Path(login.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(f"{name}: {login.password_file} is not UTF-8 text (byte {error.start})") from error
-    elif login.password_env is not None:
-        password = os.environ.get(login.password_env)
-        if password is None:
-            raise ConfigurationError(f"upstream.login.password_env: there is no variable {login.password_env}")
-    if password == "":
-        raise ConfigurationError("upstream.login: the password is empty")
-    return ServiceAccount(login.user, password)
-
-
 def _load_own(context: ssl.SSLContext, section: str, certificate: str, key: str) -> None:
-    _readable(f"{section}.certificate", certificate)
-    _readable(f"{section}.key", key)
-    _only_ours(f"{section}.key", key)
+    must_be_readable(f"{section}.certificate", certificate)
+    must_be_readable(f"{section}.key", key)
+    must_be_ours(f"{section}.key", key)
 
     def no_passphrase() -> Never:
         raise ConfigurationError(f"{section}.key: {key} is encrypted; give the guard a key without a passphrase")
@@ -162,7 +119,7 @@ def _load_own(context: ssl.SSLContext, section: str, certificate: str, key: str)
 
 
 def _load_roots(context: ssl.SSLContext, name: str, path: str) -> None:
-    _readable(name, path)
+    must_be_readable(name, path)
     try:
         context.load_verify_locations(path)
     except ssl.SSLError as error:
@@ -170,7 +127,7 @@ def _load_roots(context: ssl.SSLContext, name: str, path: str) -> None:
 
 
 def _load_crl(context: ssl.SSLContext, name: str, path: str) -> None:
-    _readable(name, path)
+    must_be_readable(name, path)
     before = context.cert_store_stats()["crl"]
     try:
         context.load_verify_locations(path)
@@ -179,19 +136,3 @@ def _load_crl(context: ssl.SSLContext, name: str, path: str) -> None:
     if context.cert_store_stats()["crl"] == before:
         raise ConfigurationError(f"{name}: {path} holds no revocation list in PEM")
     context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
-
-
-def _readable(name: str, path: str) -> None:
-    try:
-        with Path(path).open("rb"):
-            return
-    except OSError as error:
-        raise ConfigurationError(f"{name}: {path} cannot be read: {error.strerror}") from error
-
-
-def _only_ours(name: str, path: str) -> None:
-    """As PostgreSQL has it: 0600 or less, or 0640 or less where root owns the file."""
-    status = Path(path).stat()
-    is_lent_by_root = status.st_uid == 0 and os.geteuid() != 0
-    if status.st_mode & (_OF_OTHERS_BUT_THE_GROUP if is_lent_by_root else _OF_OTHERS):
-        raise ConfigurationError(f"{name}: others may read {path}; run `chmod 600 {path}`")

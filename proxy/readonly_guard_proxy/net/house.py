@@ -13,7 +13,7 @@ from readonly_guard.settings import Settings
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.attempts import Attempts
 from readonly_guard_proxy.net.cancel import CancelKeys
-from readonly_guard_proxy.net.certificates import Certificates
+from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.net.crowd import Crowd
 from readonly_guard_proxy.net.link import Link
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
@@ -66,7 +66,7 @@ class House(Protocol):
     tasks: Tasks
     cancel_keys: CancelKeys
     meters: Meters
-    certificates: Certificates
+    credentials: Credentials
     crowd: Crowd
     attempts: Attempts
     deadlines_s: Mapping[Waiting, float]

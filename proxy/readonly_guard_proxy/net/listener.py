@@ -16,8 +16,8 @@ from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.addresses import cannot_listen
 from readonly_guard_proxy.net.attempts import Attempts
 from readonly_guard_proxy.net.cancel import CancelKeys, forward_cancel, worker_of
-from readonly_guard_proxy.net.certificates import Certificates
 from readonly_guard_proxy.net.colleagues import Colleagues
+from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.net.crowd import Crowd
 from readonly_guard_proxy.net.house import Desk
 from readonly_guard_proxy.net.link import Link
@@ -45,7 +45,7 @@ class Listener:
         guard: decides.
         judge: judges startup packets.
         meters: count what comes and goes.
-        certificates: for TLS.
+        credentials: for TLS.
         colleagues: the other workers on the same port; None when there are none.
     """
 
@@ -55,14 +55,14 @@ class Listener:
         guard: DecisionMaker,
         judge: StartupJudge,
         meters: Meters,
-        certificates: Certificates,
+        credentials: Credentials,
         *,
         colleagues: Colleagues | None = None,
     ) -> None:
         self.guard = guard
         self.judge = judge
         self.meters = meters
-        self.certificates = certificates
+        self.credentials = credentials
         self._links: set[Link] = set()
         self.tasks = Tasks()
         self.cancel_keys = CancelKeys(colleagues.number if colleagues is not None else 0)
@@ -166,7 +166,7 @@ class Listener:
         key = self.cancel_keys.find(request)
         if key is not None:
             try:
-                await forward_cancel(self.settings.upstream, self.certificates.upstream, key)
+                await forward_cancel(self.settings.upstream, self.credentials.upstream, key)
                 outcome = "forwarded"
             except OSError as error:
                 outcome = "failed"

@@ -16,7 +16,7 @@ import structlog
 
 from readonly_guard.domain import Session
 from readonly_guard_proxy.net.admission import Admission
-from readonly_guard_proxy.net.certificates import ALPN
+from readonly_guard_proxy.net.certificates import ALPN, ClientTls
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.house import House
 from readonly_guard_proxy.net.tls import HANDSHAKE, fault_of, has_alpn, receive_tls
@@ -82,10 +82,10 @@ class Reception(asyncio.Protocol):
         if self._handshake is not None:
             self._take_early(data)
             return
-        context = self._house.certificates.listener
-        if not self._has_begun and data.startswith(HANDSHAKE) and context is not None:
+        tls = self._house.credentials.tls
+        if not self._has_begun and data.startswith(HANDSHAKE) and tls is not None:
             self._reader.is_encrypted()
-            self._secure(context, hello=data)
+            self._secure(tls, hello=data)
             return
         self._has_begun = True
         if self._admission is not None:
@@ -100,9 +100,9 @@ class Reception(asyncio.Protocol):
             self._violation(str(violation))
             return
         match packet:
-            case EncryptionRequest(name=name) if name == SSL_REQUEST and context is not None:
+            case EncryptionRequest(name=name) if name == SSL_REQUEST and tls is not None:
                 self._transport.write(_ENCRYPTED)
-                self._secure(context)
+                self._secure(tls)
             case EncryptionRequest():
                 self._transport.write(_NOT_ENCRYPTED)
             case CancelRequest():
@@ -139,11 +139,11 @@ class Reception(asyncio.Protocol):
 
     # ------------------------------------------------------------------ encryption
 
-    def _secure(self, context: ssl.SSLContext, *, hello: bytes = b"") -> None:
+    def _secure(self, tls: ClientTls, *, hello: bytes = b"") -> None:
         self._has_begun = True
         self._transport.pause_reading()
-        self.binding = self._house.certificates.binding  # of the certificate that this context has
-        self._handshake = self._house.tasks.start(self._shake_hands(context, hello))
+        self.binding = tls.binding
+        self._handshake = self._house.tasks.start(self._shake_hands(tls.context, hello))
 
     async def _shake_hands(self, context: ssl.SSLContext, hello: bytes) -> None:
         timeout_s = self._house.settings.limits.startup_timeout_s

@@ -30,7 +30,7 @@ async def connect(
 
     Args:
         upstream: where.
-        context: for TLS, as `readonly_guard_proxy.net.certificates.Certificates` has it; None for none.
+        context: for TLS, as `readonly_guard_proxy.net.credentials.Credentials` has it; None for none.
         factory: makes the protocol, which is given no ``connection_made``.
 
     Raises:

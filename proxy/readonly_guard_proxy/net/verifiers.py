@@ -15,20 +15,19 @@ import hmac
 import os
 import re
 import secrets
-import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from readonly_guard.errors import ConfigurationError
+from readonly_guard_proxy.net.private_files import private_text
 from readonly_guard_proxy.wire.scram import ITERATIONS, Verifier
 
 __all__ = ["Verifiers", "changing", "read_verifiers"]
 
 _LINE: Final = re.compile(r'[ \t]*"((?:[^"]|"")+)"[ \t]+"([^"]*)"[ \t]*')
 _SALT_BYTES: Final = 16
-_OF_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 class Verifiers:
@@ -63,14 +62,7 @@ def read_verifiers(path: Path) -> dict[str, Verifier]:
     Raises:
         ConfigurationError: others may read it, or a line is not one; the text names file and line and quotes nothing.
     """
-    try:
-        if path.stat().st_mode & _OF_OTHERS:
-            raise ConfigurationError(f"authentication.users: others may read {path}; run `chmod 600 {path}`")
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConfigurationError(f"authentication.users: {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"authentication.users: {path} is not UTF-8 text (byte {error.start})") from error
+    lines = private_text("authentication.users", str(path)).splitlines()
     users: dict[str, Verifier] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith((";", "#")):

@@ -113,7 +113,7 @@ class TestModes:
             client.send(pg.startup(user="postgres"))
             assert await client.rest() == "E(57P03) EOF"
             tls_server.authority.cert_pem.write_to_path(root)
-            proxy.certificates.renew(proxy.settings)
+            proxy.credentials.renew(proxy.settings)
             await (await client_class.connect(proxy.port)).login()
 
 
