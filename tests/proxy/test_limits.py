@@ -222,6 +222,24 @@ class TestBackpressure:
             flooding.cancel()
             client.writer.transport.abort()
 
+    async def test_a_client_that_leaves_while_it_is_not_read_is_noticed(self, run_proxy, client_class, pg, guard):
+        reports = (b"client_encoding\0UTF8\0", b"standard_conforming_strings\0on\0")
+        greeting = [pg.frame(b"R", bytes(4)), *(pg.frame(b"S", report) for report in reports), pg.frame(b"Z", b"I")]
+        async with _dead_server(b"".join(greeting)) as (port, _), run_proxy("127.0.0.1", port) as proxy:
+            client = await (await client_class.connect(proxy.port)).login()
+            client.send(pg.query("select 1") * 20_000)  # more than is taken before the first is answered
+            seen = -1
+            while seen != proxy.meters.client_bytes or not guard.asked:
+                seen = proxy.meters.client_bytes
+                await asyncio.sleep(0.3)
+            assert proxy.meters.sessions_open == 1
+            client.writer.write_eof()
+            async with asyncio.timeout(20):
+                while proxy.meters.sessions_open:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            assert guard.sessions[-1][0] == "closed"
+            client.writer.transport.abort()
+
 
 async def test_the_kernel_is_told_how_to_treat_connections():
     tcp = TcpSettings(keepalive_idle_s=61, keepalive_interval_s=11, keepalive_probes=7, unacknowledged_s=13)

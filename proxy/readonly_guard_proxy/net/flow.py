@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import select
+from typing import Final
 
-__all__ = ["Valve"]
+__all__ = ["Valve", "has_left"]
+
+_GONE: Final = getattr(select, "POLLRDHUP", 0)
+"""Linux tells that the other side has closed even while what it sent is unread; elsewhere only a reset is seen."""
 
 
 class Valve:
@@ -13,6 +18,11 @@ class Valve:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._reasons: set[str] = set()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether there is a reason not to read."""
+        return bool(self._reasons)
 
     def set(self, reason: str, *, closed: bool) -> None:
         """Have, or no longer have, this reason not to read."""
@@ -26,3 +36,13 @@ class Valve:
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
+
+
+def has_left(transport: asyncio.Transport) -> bool:
+    """Whether the other side of a transport that is not being read has closed: nobody else would notice."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or transport.is_closing():
+        return False
+    asked = select.poll()
+    asked.register(sock.fileno(), _GONE)
+    return bool(asked.poll(0))

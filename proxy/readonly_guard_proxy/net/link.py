@@ -17,7 +17,7 @@ import structlog
 from readonly_guard.domain import Decision, Declared, Language, Session, StatementRequest, Subject
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.closing import close_gently
-from readonly_guard_proxy.net.flow import Valve
+from readonly_guard_proxy.net.flow import Valve, has_left
 from readonly_guard_proxy.net.patience import Patience
 from readonly_guard_proxy.net.ports import DecisionMaker
 from readonly_guard_proxy.net.tasks import Tasks
@@ -186,8 +186,11 @@ class Link(asyncio.Protocol):
         self._patience = Patience(deadlines_s)
 
     def look(self, now_s: float) -> None:
-        """See whether the session has waited too long; to be called every now and then."""
+        """See whether the session has waited too long, or for nobody; to be called every now and then."""
         if self._is_joined and not self._is_over:
+            if self._client_valve.is_closed and has_left(self._client):
+                self.happened(ClientLost())
+                return
             machine = self._machine
             if self._patience.ran_out(machine.waiting, now_s):
                 waiting = machine.waiting[0]
