@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from readonly_guard_cli import audit, catalog, policy, users
+from readonly_guard_cli import audit, catalog, policy, review, users
 from readonly_guard_cli.check import check
 from readonly_guard_cli.classify import classify
 from readonly_guard_cli.output import prepare
@@ -34,6 +34,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(users.app, name="users")
 app.add_typer(policy.app, name="policy")
+app.add_typer(review.app, name="review")
 
 
 def _show_version(wanted: bool) -> None:

@@ -31,6 +31,11 @@ _COMMANDS = {
     ("audit", "retain"): ("--keep", "--yes", "--less-than-five-years", "Exit status"),
     ("audit", "show"): ("--last", "--denied", "--patient", "--reading-log"),
     ("policy",): ("test",),
+    ("review",): ("import", "select", "list", "show", "assign", "assess", "escalate", "sign", "status", "extract"),
+    ("review", "import"): ("--review", "Exit status"),
+    ("review", "assess"): ("--outcome", "--comment", "--by", "Exit status"),
+    ("review", "sign"): ("--period", "--unit", "--output", "Exit status"),
+    ("review", "extract"): ("--patient", "--names", "Exit status"),
     ("policy", "test"): ("--verbose", "Exit status"),
 }
 

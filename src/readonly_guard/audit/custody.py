@@ -10,7 +10,8 @@ import getpass
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from readonly_guard.domain import LogRecord, ReadingRecord
 from readonly_guard.errors import ConfigurationError, LogUnavailable
 from readonly_guard.moments import rfc3339, utc_now
 
-__all__ = ["actor", "record_custody", "record_reading"]
+__all__ = ["actor", "opened_patiently", "record_custody", "record_reading"]
 
 _PATIENCE_S: Final = 5.0
 _STEP_S: Final = 0.02
@@ -71,20 +72,34 @@ def record_custody(place: Path, record: LogRecord, *, signing_key: SigningKey | 
     Raises:
         ConfigurationError: the chain cannot be opened or written.
     """
+    with opened_patiently(place, signing_key=signing_key) as chain:
+        chain.append(record)
+        chain.commit()
+
+
+@contextmanager
+def opened_patiently(place: Path, *, signing_key: SigningKey | None = None) -> Iterator[Journal]:
+    """A chain that several processes write in turn, open for this one; waits some seconds for the others.
+
+    Raises:
+        ConfigurationError: the chain cannot be opened, or not be written.
+    """
+    try:
+        with _open(place, signing_key) as chain:
+            yield chain
+    except LogUnavailable as error:
+        raise ConfigurationError(f"{place}: {error}") from error
+
+
+def _open(place: Path, signing_key: SigningKey | None) -> Journal:
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            with Journal.open(place, signing_key=signing_key) as chain:
-                chain.append(record)
-                chain.commit()
+            return Journal.open(place, signing_key=signing_key)
         except JournalBusy:
             if time.monotonic() > deadline:
                 raise
             time.sleep(_STEP_S)
-        except LogUnavailable as error:
-            raise ConfigurationError(f"{place}: {error}") from error
-        else:
-            return
 
 
 def actor() -> str:

@@ -1,4 +1,4 @@
-"""Keys that sign heads of the log: Ed25519 (RFC 8032), kept as PEM files, named by a fingerprint.
+"""Keys that sign heads of the log and protocols of its review: Ed25519 (RFC 8032), as PEM files, named by fingerprint.
 
 The private key is PKCS #8, readable by its owner only; the public one is SubjectPublicKeyInfo, published beside the
 journal as ``<key id>.pub``, so that it travels with the records. What is published there says who *claims* to have
@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from readonly_guard.audit.chain import canonical
-from readonly_guard.domain import RetentionRecord, SealRecord
+from readonly_guard.domain import ProtocolRecord, RetentionRecord, SealRecord
 from readonly_guard.errors import ConfigurationError
 
 __all__ = ["KeyRing", "SigningKey"]
@@ -39,7 +39,7 @@ _PREFIX: Final = b"readonly-guard signature v1\n"
 _SUFFIX: Final = ".pub"
 _ID_DIGITS: Final = 16
 
-_Signed = TypeVar("_Signed", SealRecord, RetentionRecord)
+_Signed = TypeVar("_Signed", SealRecord, RetentionRecord, ProtocolRecord)
 
 
 class SigningKey:
@@ -139,7 +139,7 @@ class KeyRing:
         """The names of the keys."""
         return tuple(sorted(self._keys))
 
-    def objection(self, record: SealRecord | RetentionRecord) -> str | None:
+    def objection(self, record: SealRecord | RetentionRecord | ProtocolRecord) -> str | None:
         """Why a signature is not to be believed, in words; None when it is right."""
         key = self._keys.get(record.key_id)
         if key is None:

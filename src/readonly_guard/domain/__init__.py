@@ -31,6 +31,7 @@ from readonly_guard.domain.patients import (
 )
 from readonly_guard.domain.reasons import core_reason
 from readonly_guard.domain.record import CompletionRecord, DecisionRecord, Entry, LogRecord, SessionRecord
+from readonly_guard.domain.review import ProtocolRecord, ReviewRecord, SelectionRecord
 from readonly_guard.domain.statement import (
     SYSTEM_SCHEMAS,
     Analysis,
@@ -73,6 +74,7 @@ __all__ = [
     "Parameters",
     "PatientPlace",
     "PatientScope",
+    "ProtocolRecord",
     "Reading",
     "ReadingRecord",
     "Reason",
@@ -81,8 +83,10 @@ __all__ = [
     "RepairRecord",
     "Resource",
     "RetentionRecord",
+    "ReviewRecord",
     "SealRecord",
     "SearchPath",
+    "SelectionRecord",
     "Session",
     "SessionRecord",
     "SettingChange",

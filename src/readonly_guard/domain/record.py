@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from readonly_guard.domain.custody import ReadingRecord, RepairRecord, RetentionRecord, SealRecord
+from readonly_guard.domain.review import ProtocolRecord, ReviewRecord, SelectionRecord
 
 __all__ = ["CompletionRecord", "DecisionRecord", "Entry", "LogRecord", "SessionRecord"]
 
@@ -86,7 +87,16 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="session", ta
 
 
 LogRecord = (
-    DecisionRecord | CompletionRecord | SessionRecord | SealRecord | RepairRecord | ReadingRecord | RetentionRecord
+    DecisionRecord
+    | CompletionRecord
+    | SessionRecord
+    | SealRecord
+    | RepairRecord
+    | ReadingRecord
+    | RetentionRecord
+    | SelectionRecord
+    | ReviewRecord
+    | ProtocolRecord
 )
 
 

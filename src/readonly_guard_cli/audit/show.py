@@ -17,10 +17,13 @@ from readonly_guard.domain import (
     CompletionRecord,
     DecisionRecord,
     LogRecord,
+    ProtocolRecord,
     ReadingRecord,
     RepairRecord,
     RetentionRecord,
+    ReviewRecord,
     SealRecord,
+    SelectionRecord,
     SessionRecord,
 )
 from readonly_guard_cli.audit.options import (
@@ -169,3 +172,11 @@ def _cells(record: LogRecord) -> tuple[tuple[str, ...], Text]:
         case RetentionRecord():
             what = f"{len(record.segments)} segments of {record.chain}, up to {record.newest}"
             return (record.actor, "", "", "", "removed", what), Text()
+        case SelectionRecord():
+            what = f"{record.period}: {len(record.events)} of {record.population} events"
+            return (record.actor, record.unit, "", "", "review: select", what), Text()
+        case ReviewRecord():
+            what = f"{len(record.events)} events"
+            return (record.actor, "", "", "", f"review: {record.step}", what), Text(record.reference)
+        case ProtocolRecord():
+            return (record.actor, record.unit, "", "", "review: sign", record.period), Text()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -15,7 +16,10 @@ import msgspec
 from readonly_guard.audit.export.port import Format, Origin
 from readonly_guard.domain import DecisionRecord, Entry
 
-__all__ = ["csv_excel", "jsonl"]
+__all__ = ["BYTE_ORDER_MARK", "csv_excel", "excel_row", "jsonl"]
+
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""What CSV for Excel begins with, so that it is read as UTF-8."""
 
 _HEADINGS: Final = (
     *("Loggnr", "Kedja", "Tidpunkt (UTC)", "Medarbetare", "HSA-id", "Vårdenhet", "Patient", "Åtgärd"),
@@ -34,7 +38,7 @@ def jsonl(_origin: Origin) -> Format:
 
 def csv_excel(_origin: Origin) -> Format:
     """Decisions, in the columns of the manager's list that the log itself can fill."""
-    return Format("csv", b"\xef\xbb\xbf" + _row(_HEADINGS), _cells, b"", b"")
+    return Format("csv", BYTE_ORDER_MARK + excel_row(_HEADINGS), _cells, b"", b"")
 
 
 def _cells(entry: Entry) -> bytes | None:
@@ -42,7 +46,7 @@ def _cells(entry: Entry) -> bytes | None:
     if not isinstance(record, DecisionRecord):
         return None
     reason = record.justification or record.print_reason or record.case_reference
-    return _row((
+    return excel_row((
         str(entry.seq),
         entry.chain,
         record.time.replace("T", " ").rstrip("Z"),
@@ -68,7 +72,8 @@ def _cells(entry: Entry) -> bytes | None:
     ))  # fmt: skip
 
 
-def _row(cells: tuple[str, ...]) -> bytes:
+def excel_row(cells: Sequence[str]) -> bytes:
+    """A row of CSV for Excel, in which nothing is a formula."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
     writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])

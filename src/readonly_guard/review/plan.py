@@ -1,0 +1,135 @@
+"""review.toml, typed: whose units, which log, how much, and from when on something stands out.
+
+It lies in the directory of the review, beside what the review keeps there: ``events.duckdb`` (made anew from the log
+at any time), ``ledger`` (the chain of what was done), ``accounts.json`` (who may sign in to the page). Relative paths
+are relative to it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from readonly_guard.errors import ConfigurationError
+
+__all__ = ["ReviewPlan", "SampleSettings", "Thresholds", "UnitPlan", "load_plan"]
+
+PLAN: Final = "review.toml"
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class UnitPlan(_Section, frozen=True, kw_only=True):
+    """Who reviews a unit: database users, as the roster has them.
+
+    The superior takes what the reviewer may not or did not: the reviewer's own accesses, and what is overdue.
+    """
+
+    reviewer: str
+    superior: str
+
+
+class SampleSettings(_Section, frozen=True, kw_only=True):
+    """How many of the events that nothing else selects: the percentage, at least the minimum."""
+
+    minimum: int = 10
+    percent: int = 10
+
+
+class Thresholds(_Section, frozen=True, kw_only=True):
+    """From when on something stands out."""
+
+    volume_factor: float = 3.0
+    """F05: so many times the median of patients that the unit's people open in a day …"""
+    volume_minimum: int = 15
+    """… and at least so many."""
+    work_begins: int = 7
+    """F06: the first hour of work, by the clock on the wall."""
+    work_ends: int = 18
+    """The first hour after it."""
+    around_the_clock: tuple[str, ...] = ()
+    """Units that work at all hours: no F06 there."""
+    write_attempts: int = 3
+    """F10: so many denied writes of one user in a day."""
+    broad_rows: int = 500
+    """F13: a search that gave so many rows or more."""
+    informative: tuple[str, ...] = ("F14",)
+    """Flags that are shown, but do not select an event by themselves."""
+
+
+class ReviewPlan(_Section, frozen=True, kw_only=True):
+    """The whole file.
+
+    ``journals`` are the directories of the log, ``data`` the policy's data (as ``policy.data`` in guard.toml),
+    ``policies`` its source where it is not the shipped one, ``facts`` what only the hospital knows
+    (`readonly_guard.review.knowledge`), ``public_keys`` who may have signed the log's heads, ``anchors`` heads that
+    were kept elsewhere, ``signing_key`` the key that signs protocols.
+    """
+
+    journals: tuple[str, ...]
+    units: dict[str, UnitPlan]
+    data: tuple[str, ...] = ()
+    policies: str | None = None
+    facts: str | None = None
+    public_keys: tuple[str, ...] = ()
+    anchors: str | None = None
+    signing_key: str | None = None
+    overdue_days: int = 30
+    sample: SampleSettings = SampleSettings()
+    thresholds: Thresholds = Thresholds()
+
+    def units_of(self, user: str) -> list[str]:
+        """The units that a user reviews, or is the superior of."""
+        return sorted(name for name, unit in self.units.items() if user in {unit.reviewer, unit.superior})
+
+
+def load_plan(directory: Path) -> ReviewPlan:
+    """Read and check the review.toml of a directory; relative paths become absolute.
+
+    Raises:
+        ConfigurationError: it cannot be read, is not TOML, or a key or value is wrong; the text names it.
+    """
+    path = directory / PLAN
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        plan = msgspec.convert(tree, ReviewPlan)
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path}: is not there; docs/review.md shows how to write one") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: is not valid TOML: {error}") from None
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    _check(path, plan)
+    base = path.resolve().parent
+    changes: dict[str, Any] = {
+        name: None if (value := getattr(plan, name)) is None else str(base / value)
+        for name in ("policies", "facts", "anchors", "signing_key")
+    }
+    changes |= {
+        name: tuple(str(base / item) for item in getattr(plan, name)) for name in ("journals", "data", "public_keys")
+    }
+    return msgspec.structs.replace(plan, **changes)
+
+
+def _check(path: Path, plan: ReviewPlan) -> None:
+    if not plan.journals:
+        raise ConfigurationError(f"{path}: journals: name at least one directory of a log")
+    for name, unit in plan.units.items():
+        if unit.reviewer == unit.superior:
+            raise ConfigurationError(
+                f"{path}: units.{name}: reviewer and superior are both {unit.reviewer!r}; nobody reviews themselves"
+            )
+    times = plan.thresholds
+    if not 0 <= times.work_begins < times.work_ends <= 24:  # noqa: PLR2004  hours
+        raise ConfigurationError(f"{path}: thresholds: work_begins and work_ends are hours, 0 to 24, in this order")
+    if plan.sample.minimum < 1 or not 0 <= plan.sample.percent <= 100:  # noqa: PLR2004
+        raise ConfigurationError(f"{path}: sample: minimum is at least 1, percent 0 to 100")
+    if plan.overdue_days < 1:
+        raise ConfigurationError(f"{path}: overdue_days: at least 1")

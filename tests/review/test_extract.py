@@ -1,0 +1,42 @@
+"""The patient's extract: everything of the patient, nothing of others, nobody's name unless it is wanted."""
+
+from readonly_guard.review import Store, extract_csv, extract_html
+
+from .conftest import MONTH
+
+
+def _html(desk, events, **changes):
+    values = {
+        "patients": ["person_id:7"],
+        "since": MONTH.since,
+        "until": MONTH.until,
+        "made": MONTH.until,
+        "with_names": False,
+    }
+    return extract_html(events, desk.knowledge, "sv", **(values | changes))
+
+
+def test_the_rows_are_the_patients_and_say_unit_role_action_and_purpose(desk):
+    with Store.open(desk.store_path) as store:
+        events = store.of_patient(["person_id:7"], MONTH.since, MONTH.until)
+    assert events
+    assert all("person_id:7" in event.patients for event in events)
+    text = _html(desk, events)
+    assert text.count("<tr>") == len(events) + 1
+    for words in ("Nödöppning", "Medicinavdelning 1", "Läkare", "Vård och behandling", "8 kap. 5 §"):
+        assert words in text
+    assert "Anna Lind" not in text
+    assert "Medvetslös" not in text  # why is not part of the extract: it may tell of others
+    assert "Anna Lind" in _html(desk, events, with_names=True)
+
+
+def test_in_csv_and_where_there_is_nothing(desk):
+    assert "Ingen har tagit del av dina uppgifter" in _html(desk, [])
+    assert extract_csv([], desk.knowledge, "en", with_names=True).decode("utf-8-sig").split("\r\n")[0] == (
+        "Time;Unit;Care provider;Role;Action;Information;Purpose;Name"
+    )
+
+
+def test_names_are_text(desk, event):
+    assert "<b>" not in _html(desk, [event(care_unit="<b>x</b>")])
+    assert ";'=1+1;" in extract_csv([event(care_unit="=1+1")], desk.knowledge, "sv", with_names=False).decode()
