@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-tls-server", action="store_true", help="fail, rather than skip, without a server with TLS"
     )
+    parser.addoption("--require-chromium", action="store_true", help="fail, rather than skip, without a browser")
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ _PACKAGES = (
     "readonly_guard_plugins",
     "readonly_guard_policies",
     "readonly_guard_proxy",
+    "readonly_guard_web",
 )
 
 
@@ -109,6 +110,7 @@ def _folders() -> dict[str, Path]:
         "readonly_guard_plugins": _ROOT / "plugins" / "readonly_guard_plugins",
         "readonly_guard_policies": _ROOT / "policies",
         "readonly_guard_proxy": _ROOT / "proxy" / "readonly_guard_proxy",
+        "readonly_guard_web": _ROOT / "src" / "readonly_guard_web",
     }
 
 

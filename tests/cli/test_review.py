@@ -102,3 +102,27 @@ def test_what_is_wrong_is_said_with_its_fix(run, review, arguments, said):
     ended = run("review", *arguments)
     assert ended.status == 2
     assert said in ended.err
+
+
+def test_accounts_for_the_page(run, review):
+    assert run("review", "account").out == "nobody has an account\n"
+    assert "12 to 256" in run("review", "account", "enyman", stdin="kort\n").err
+    assert run("review", "account", "enyman", stdin="korrekt häst batteri\n").out == "enyman: may sign in\n"
+    assert "reviews no unit" in run("review", "account", "alind", stdin="korrekt häst batteri\n").err
+    assert run("review", "account").out == "enyman\n"
+    assert run("review", "account", "enyman", "--remove").out == "enyman: removed\n"
+    assert run("review", "account", "enyman", "--remove").status == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--host", "192.0.2.1"), "passwords would cross the network in the clear"),
+        (("--certificate", "x.pem"), "belong together"),
+        (("--certificate", "x.pem", "--key", "x.key"), "x.pem: is not there"),
+        (("--certificate", __file__, "--key", __file__), "no certificate and its key"),
+    ],
+)
+def test_the_page_is_not_served_in_the_clear_to_others(run, review, arguments, said):
+    ended = run("review", "serve", "--port", "0", *arguments)
+    assert (ended.status, said in ended.err) == (2, True)

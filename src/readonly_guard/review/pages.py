@@ -14,21 +14,22 @@ from readonly_guard.review.flags import FLAGS
 from readonly_guard.review.periods import in_sweden
 from readonly_guard.review.words import explain_code, word
 
-__all__ = ["page"]
+__all__ = ["environment", "page"]
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """What every template of the review is filled in with; treat it as constant, and take an overlay."""
+    made = Environment(
         loader=PackageLoader("readonly_guard.review"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["local"] = lambda time: in_sweden(time).strftime("%Y-%m-%d %H:%M")
-    environment.globals.update(word=word, explain_code=explain_code, FLAGS=FLAGS)
-    return environment
+    made.filters["local"] = lambda time: in_sweden(time).strftime("%Y-%m-%d %H:%M")
+    made.globals.update(word=word, explain_code=explain_code, FLAGS=FLAGS)
+    return made
 
 
 def page(template: str, language: str, **values: Any) -> str:
@@ -37,4 +38,4 @@ def page(template: str, language: str, **values: Any) -> str:
     def chosen(sv: str, en: str) -> str:
         return sv if language == "sv" else en
 
-    return _environment().get_template(template).render(language=language, t=chosen, **values)
+    return environment().get_template(template).render(language=language, t=chosen, **values)

@@ -6,6 +6,7 @@ and is imported only when one of them runs.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Literal
@@ -31,9 +32,9 @@ _Language = Annotated[Literal["sv", "en"], typer.Option(help="Of texts for peopl
 _Answer = Literal["clear", "ask", "justify", "remark", "act", "reconsider"]
 
 
-def _work() -> ModuleType:
+def _work(name: str = "work") -> ModuleType:
     try:
-        from readonly_guard_cli.review import work  # noqa: PLC0415  it needs the extra, the rest does not
+        work = import_module(f"readonly_guard_cli.review.{name}")  # it needs the extra, the rest does not
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the review needs {error.name}: python -m pip install 'readonly-guard[review]'"
@@ -186,3 +187,35 @@ def extract(
     """
     with speaking_plainly():
         _work().extract(directory, by, patient, since, until, output, names, language)
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Where to listen; other than this machine itself only with TLS.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8443,
+    certificate: Annotated[Path | None, typer.Option(help="For TLS: the certificate and its chain, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option(help="For TLS: its private key, PEM.")] = None,
+    directory: _Directory = Path("review"),
+) -> None:
+    """Serve the review's web page until SIGTERM or Ctrl-C. Who may sign in: `review account`.
+
+    Exit status: 0 stopped, 2 it could not start.
+    """
+    with speaking_plainly():
+        _work("serving").serve(directory, host, port, certificate, key)
+
+
+@app.command()
+def account(
+    user: Annotated[str | None, typer.Argument(help="A database user; without it, those who have an account.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the account away.")] = False,
+    directory: _Directory = Path("review"),
+) -> None:
+    """Give somebody an account for the web page, or a new password, which is read from standard input.
+
+    Exit status: 0 done, 2 it cannot be.
+    """
+    with speaking_plainly():
+        _work("serving").account(directory, user, remove)

@@ -1,0 +1,252 @@
+"""What each page shows and does: the desk is asked, and its answer put into a template. No HTTP but redirects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+from starlette.responses import RedirectResponse, Response
+
+from readonly_guard.audit import KeyRing
+from readonly_guard.errors import ConfigurationError
+from readonly_guard.review import (
+    CONCLUDED,
+    TRANSITIONS,
+    Actor,
+    BrokenLog,
+    Case,
+    Desk,
+    Event,
+    History,
+    NotPossible,
+    Period,
+    State,
+    Step,
+    Store,
+    list_csv,
+    row_of,
+)
+from readonly_guard_web.sessions import Session
+
+__all__ = ["Page", "Views"]
+
+_PAGE_ROWS: Final = 200
+_FILTERS: Final = ("period", "unit", "state", "ground", "flag")
+
+Shown = tuple[str, dict[str, Any]] | Response
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that has been let in."""
+
+    actor: Actor
+    session: Session
+    path: dict[str, str]
+    query: dict[str, str]
+    form: dict[str, list[str]]
+
+    def said(self, name: str) -> str:
+        """What a field of the form says."""
+        return self.form.get(name, [""])[0]
+
+
+class Views:
+    """The pages of one desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def leave(self, _page: Page) -> Response:
+        """Sign out."""
+        return RedirectResponse("/sign-in", 303)
+
+    def choose_language(self, page: Page) -> Response:
+        """Swedish or English from now on."""
+        page.session.language = "en" if page.said("language") == "en" else "sv"
+        return RedirectResponse("/", 303)
+
+    def inbox(self, page: Page) -> Shown:
+        """What is due for whom, month by month and unit by unit."""
+        history = self._desk.ledger.history()
+        rows = [
+            self._summary(page, history, period, unit)
+            for period, unit in sorted(history.selections, reverse=True)
+            if unit in self._units(page)
+        ]
+        return "inbox.html", {
+            "rows": rows,
+            "name": self._desk.knowledge.name_of(page.actor.user),
+            "units": self._units(page),
+        }
+
+    def listing(self, page: Page) -> Shown:
+        """The manager's list, filtered."""
+        history = self._desk.ledger.history()
+        cases = self._chosen(page, history)
+        first = cases[:_PAGE_ROWS]
+        events = self._events(page, "list", first)
+        mine = [case for case in history.cases.values() if case.unit in self._units(page)]
+        rows = [
+            {
+                "case": case,
+                "cells": row_of(case, events.get(case.event), self._desk.knowledge, page.session.language),
+                "is_overdue": self._desk.is_overdue(case),
+                "can_clear": self._can_clear(page, case, events.get(case.event)),
+            }
+            for case in first
+        ]
+        return "list.html", {
+            "rows": rows,
+            "total": len(cases),
+            "query": page.query,
+            "periods": sorted({case.period for case in mine}, reverse=True),
+            "units": sorted({case.unit for case in mine}),
+            "states": [state for state in State if state is not State.NEW],
+        }
+
+    def csv(self, page: Page) -> Response:
+        """The same list, for Excel."""
+        cases = self._chosen(page, self._desk.ledger.history())
+        events = self._events(page, "list.csv", cases)
+        headers = {"content-disposition": 'attachment; filename="logggranskning.csv"'}
+        return Response(list_csv(cases, events, self._desk.knowledge), media_type="text/csv", headers=headers)
+
+    def clear(self, page: Page) -> Response:
+        """Several of the sample, without remark, at once."""
+        events = page.form.get("event", [])
+        if events:
+            self._desk.take_step(page.actor, Step.CLEAR, tuple(dict.fromkeys(events)))
+            sv, en = (
+                f"{len(events)} händelser bedömda utan anmärkning.",
+                f"{len(events)} events cleared without remark.",
+            )
+            page.session.notice = sv if page.session.language == "sv" else en
+        back = "&".join(f"{name}={quote(page.said(name))}" for name in _FILTERS if page.said(name))
+        return RedirectResponse(f"/list?{back}", 303)
+
+    def event(self, page: Page) -> Shown:
+        """One event, with what stands around it."""
+        desk, name = self._desk, page.path["event"]
+        history = desk.ledger.history()
+        case = desk.case(history, page.actor, name)
+        event = self._events(page, "event", [case]).get(name)
+        if event is None:
+            raise NotPossible("the event is not in the store: readonly-guard review import")
+        is_mine = self._is_mine(page, case, event)
+        if is_mine and case.state is State.ASSIGNED and desk.responsible(case) == page.actor.user:
+            case = desk.take_step(page.actor, Step.BEGIN, [name]).cases[name]
+        with Store.open(desk.store_path) as store:
+            near, same = store.around(event, minutes=30, limit=12)
+        steps = {step for state, step in TRANSITIONS if state is case.state} - {Step.BEGIN, Step.ASSIGN, Step.CLOSE}
+        return "event.html", {
+            "case": case,
+            "event": event,
+            "cells": row_of(case, event, desk.knowledge, page.session.language),
+            "near": near,
+            "same": same,
+            "steps": [step for step in Step if step in steps] if is_mine else [],
+            "is_mine": is_mine,
+            "responsible": desk.knowledge.name_of(desk.responsible(case)),
+            "knowledge": desk.knowledge,
+            "is_overdue": desk.is_overdue(case),
+            "following": self._following(page, history, case),
+        }
+
+    def step(self, page: Page) -> Response:
+        """A step with one event."""
+        name = page.path["event"]
+        try:
+            step = Step(page.said("step"))
+        except ValueError:
+            raise NotPossible("that is no step") from None
+        self._desk.take_step(page.actor, step, [name], comment=page.said("comment"), reference=page.said("reference"))
+        page.session.notice = "Bedömningen är sparad." if page.session.language == "sv" else "The assessment is kept."
+        return RedirectResponse(f"/event/{quote(name)}", 303)
+
+    def protocol(self, page: Page) -> Shown:
+        """The protocol, or what is missing before it can be signed."""
+        desk, period, unit = self._desk, Period.parse(page.path["period"]), page.path["unit"]
+        if unit not in self._units(page):
+            raise NotPossible("no protocol of that unit among yours")
+        history = desk.ledger.history()
+        signed = history.protocols.get((str(period), unit))
+        if signed is not None:
+            objection = KeyRing.beside(desk.ledger.path).objection(signed)
+            return "protocol.html", {"protocol": signed, "objection": objection}
+        fault, reason = "", ""
+        try:
+            desk.protocol(history, page.actor, period, unit, desk.verify_log())
+        except BrokenLog as broken:
+            fault = str(broken)
+        except (NotPossible, ConfigurationError) as error:
+            reason = str(error)
+        return "to_sign.html", {
+            "summary": self._summary(page, history, str(period), unit),
+            "fault": fault,
+            "reason": reason,
+            "outcomes": Counter(case.state for case in history.of(str(period), unit)),
+        }
+
+    def sign(self, page: Page) -> Response:
+        """Sign it."""
+        period, unit = Period.parse(page.path["period"]), page.path["unit"]
+        self._desk.sign(page.actor, period, unit)
+        return RedirectResponse(f"/protocol/{period}/{quote(unit)}", 303)
+
+    def _units(self, page: Page) -> list[str]:
+        return self._desk.plan.units_of(page.actor.user)
+
+    def _summary(self, page: Page, history: History, period: str, unit: str) -> dict[str, Any]:
+        cases = history.of(period, unit)
+        open_ = [case for case in cases if case.state not in CONCLUDED]
+        return {
+            "period": period,
+            "unit": unit,
+            "link": f"/protocol/{period}/{quote(unit, safe='')}",
+            "total": len(cases),
+            "answered": len(cases) - len(open_),
+            "mine": sum(self._desk.responsible(case) == page.actor.user for case in open_),
+            "overdue": sum(self._desk.is_overdue(case) for case in open_),
+            "escalated": sum(case.state is State.ESCALATED for case in cases),
+            "protocol": history.protocols.get((period, unit)),
+            "grounds": Counter(case.ground for case in cases),
+        }
+
+    def _chosen(self, page: Page, history: History) -> list[Case]:
+        units, query = self._units(page), page.query
+        return [
+            case
+            for case in history.cases.values()
+            if case.unit in units
+            and query.get("period") in {None, case.period}
+            and query.get("unit") in {None, case.unit}
+            and query.get("state") in {None, case.state}
+            and query.get("ground") in {None, case.ground}
+            and (query.get("flag") is None or query["flag"] in case.flags)
+        ]
+
+    def _events(self, page: Page, command: str, cases: list[Case]) -> dict[str, Event]:
+        """The events of these cases; that they are looked at is recorded first."""
+        told = {"case": cases[0].event} if len(cases) == 1 else page.query | {"cases": str(len(cases))}
+        self._desk.record_reading(page.actor, command, told)
+        with Store.open(self._desk.store_path) as store:
+            return store.named(case.event for case in cases)
+
+    def _following(self, page: Page, history: History, case: Case) -> str:
+        """The next open event of the same unit and month that is the actor's; empty when there is none."""
+        cases = history.of(case.period, case.unit)
+        place = next(number for number, other in enumerate(cases) if other.event == case.event)
+        for other in (*cases[place + 1 :], *cases[:place]):
+            if other.state not in CONCLUDED and self._desk.responsible(other) == page.actor.user:
+                return other.event
+        return ""
+
+    def _is_mine(self, page: Page, case: Case, event: Event) -> bool:
+        superior = self._desk.plan.units[case.unit].superior
+        return page.actor.user != event.subject and page.actor.user in {self._desk.responsible(case), superior}
+
+    def _can_clear(self, page: Page, case: Case, event: Event | None) -> bool:
+        is_open = (case.state, Step.CLEAR) in TRANSITIONS and case.ground == "sample"
+        return is_open and event is not None and self._is_mine(page, case, event)
