@@ -46,6 +46,7 @@ _COMMANDS = {
         "account",
     ),
     ("review", "serve"): ("--port", "--certificate", "SIGTERM", "Exit status"),
+    ("review", "demo"): ("Exit status",),
     ("review", "account"): ("--remove", "Exit status"),
     ("review", "import"): ("--review", "Exit status"),
     ("review", "assess"): ("--outcome", "--comment", "--by", "Exit status"),

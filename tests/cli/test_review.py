@@ -126,3 +126,12 @@ def test_accounts_for_the_page(run, review):
 def test_the_page_is_not_served_in_the_clear_to_others(run, review, arguments, said):
     ended = run("review", "serve", "--port", "0", *arguments)
     assert (ended.status, said in ended.err) == (2, True)
+
+
+def test_a_review_to_try(run, tmp_path):
+    ended = run("review", "demo", tmp_path / "try")
+    assert ended.status == 0
+    assert "sign in as dekman, enyman, yhaddad with the password " in ended.out
+    assert "events selected" in ended.out
+    assert run("review", "status", "--review", tmp_path / "try").status == 0
+    assert "is there already" in run("review", "demo", tmp_path / "try").err

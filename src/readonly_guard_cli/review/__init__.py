@@ -219,3 +219,15 @@ def account(
     """
     with speaking_plainly():
         _work("serving").account(directory, user, remove)
+
+
+@app.command()
+def demo(directory: Annotated[Path, typer.Argument(help="A new directory for it.")]) -> None:
+    """Make a review to try: last month's invented activity, imported and selected, with accounts for the page.
+
+    The activity is decided and logged by a real guard; what stands out is planted in it. Nobody in it exists.
+
+    Exit status: 0 made, 2 the directory is there already.
+    """
+    with speaking_plainly():
+        _work("trying").demo(directory)
