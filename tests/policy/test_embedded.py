@@ -1,5 +1,7 @@
 """The embedded engine: errors at start, threads, and that whatever goes wrong later is a denial."""
 
+import gc
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from readonly_guard.domain import AccessRequest
 from readonly_guard.errors import PolicyError, PolicyUnavailable
-from readonly_guard.policy import EmbeddedEngine, load_policies
+from readonly_guard.policy import EmbeddedEngine, embedded, load_policies
 
 HEAD = "package readonly_guard.authz\n\n"
 ALLOW = '{"allow": true, "deny": []}'
@@ -176,6 +178,25 @@ def test_every_thread_has_its_own(engine: EmbeddedEngine, request_of: Callable[.
     assert answers == [expected] * 80
 
 
+def test_it_may_be_collected_in_any_thread(
+    policies_dir: Path, request_of: Callable[..., AccessRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Policies are replaced while the guard runs, and the garbage collector runs in whichever thread comes next."""
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    policies = load_policies(str(policies_dir))
+    engines = [EmbeddedEngine(policies)]
+    engines[0].decide_now(request_of())
+    thread = threading.Thread(target=engines.clear)
+    thread.start()
+    thread.join()
+    gc.collect()
+    other = EmbeddedEngine(policies)
+    other.decide_now(request_of())  # lets go, in this thread, of what was made of the first
+    assert unraisable == []
+    assert sum(owner() is None for owner, _ in embedded._own._kept.values()) == 0
+
+
 def test_a_panic_in_the_engine_is_no_answer_and_the_engine_is_replaced(
     engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]
 ) -> None:
@@ -184,7 +205,7 @@ def test_a_panic_in_the_engine_is_no_answer_and_the_engine_is_replaced(
 
     def lend() -> None:
         engine.decide_now(request_of(context={"listener": "lent"}))
-        taken.append(engine._local.ask)
+        taken.append(embedded._own.of(engine))
         release.wait(10)
         taken.clear()
 
@@ -193,7 +214,7 @@ def test_a_panic_in_the_engine_is_no_answer_and_the_engine_is_replaced(
     thread.start()
     while not taken:
         thread.join(0.01)
-    engine._local.ask = taken[0]
+    embedded._own.keep(engine, taken[0])
     with pytest.raises(PolicyUnavailable, match="PanicException"):
         engine.decide_now(request_of())
     assert engine.decide_now(request_of()).allow

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +31,36 @@ _REMEMBERED: Final = 4_096  # answers
 _REMEMBERED_AGREEMENTS: Final = 64
 
 
+class _Own(threading.local):
+    """What a thread has made of each engine: regorus objects must also go in the thread that made them.
+
+    So they are kept here and not by the engine, which may be collected in any thread, and go when their thread makes
+    the next or ends.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[weakref.ref[EmbeddedEngine], Ask]] = {}
+
+    def of(self, engine: EmbeddedEngine) -> Ask | None:
+        """What this thread has made of an engine."""
+        owner, ask = self._kept.get(id(engine), (None, None))
+        return ask if owner is not None and owner() is engine else None
+
+    def keep(self, engine: EmbeddedEngine, ask: Ask) -> Ask:
+        """Keep what was made of an engine, and let go what is nobody's any more."""
+        for key in [key for key, (owner, _) in self._kept.items() if owner() is None]:
+            del self._kept[key]
+        self._kept[id(engine)] = (weakref.ref(engine), ask)
+        return ask
+
+    def forget(self, engine: EmbeddedEngine) -> None:
+        """Use it no more."""
+        self._kept.pop(id(engine), None)
+
+
+_own: Final = _Own()
+
+
 class EmbeddedEngine:
     """A policy decision point in this process, usable from any thread and from async code alike.
 
@@ -48,7 +79,6 @@ class EmbeddedEngine:
         self._policies = policies
         self._data = msgspec.json.encode(policies.data).decode()
         self._cache = AnswerCache(_REMEMBERED)
-        self._local = threading.local()
         interpreted = ask_engine(self._interpreter(self._data), ENTRYPOINT)
         self._program = self._compiled()
         for name in _REHEARSED:
@@ -67,7 +97,6 @@ class EmbeddedEngine:
         other._policies = msgspec.structs.replace(self._policies, data=data)
         other._data = msgspec.json.encode(data).decode()
         other._cache = AnswerCache(_REMEMBERED)
-        other._local = threading.local()
         other._program = self._program
         other._is_compiled = self._is_compiled
         return other
@@ -105,16 +134,14 @@ class EmbeddedEngine:
 
     def _evaluate(self, question: str) -> Any:
         """The entrypoint's value; RuntimeError when a rule fails, PolicyUnavailable when the engine itself does."""
-        ask: Ask | None = getattr(self._local, "ask", None)
         try:
-            if ask is None:
-                ask = self._local.ask = self._form(self._data)
+            ask = _own.of(self) or _own.keep(self, self._form(self._data))
             return ask(question)
         except (RuntimeError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001  a panic in the extension derives from it
             # it is not used again: a panic may have left it half way
-            self._local.ask = None
+            _own.forget(self)
             raise PolicyUnavailable(f"the policy engine failed: {type(error).__name__}") from None
 
     def _form(self, data: str) -> Ask:
