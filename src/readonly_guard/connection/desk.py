@@ -6,7 +6,7 @@ import time
 
 from readonly_guard.codes import Sqlstate
 from readonly_guard.connection.denied import denied
-from readonly_guard.domain import Decision, Declared, Language, Parameters, Session, StatementRequest, Subject
+from readonly_guard.domain import Decision, Declared, Earlier, Language, Parameters, Session, StatementRequest, Subject
 from readonly_guard.guard import Guard
 
 __all__ = ["Desk"]
@@ -77,18 +77,21 @@ class Desk:
         """The server has reset the session: what was declared at the beginning holds again."""
         self.declared = self._initial
 
-    async def decide(self, phase: str, text: str, parameters: Parameters | None = None) -> Decision:
+    async def decide(
+        self, phase: str, text: str, parameters: Parameters | None = None, earlier: Earlier | None = None
+    ) -> Decision:
         """Have a text decided; the decision is durable when this returns.
 
         Args:
             phase: as in :class:`readonly_guard.domain.StatementRequest`.
             text: what is to be sent.
             parameters: what it is run with; None while that is still to come.
+            earlier: knows what EXECUTE and FETCH refer to.
 
         Raises:
             StatementDenied: it may not be released.
         """
-        return self._allowed(await self._guard.decide(self._request(phase, text, parameters)))
+        return self._allowed(await self._guard.decide(self._request(phase, text, parameters, earlier)))
 
     async def refuse(self, phase: str, code: str, what: str) -> Decision:
         """Have a denial recorded without a text being read. Never returns.
@@ -117,7 +120,9 @@ class Desk:
         """Record that an allowed text was given up before it was released."""
         self.completed(decision, time.monotonic(), rows=None, sqlstate=Sqlstate.CANCELED)
 
-    def _request(self, phase: str, text: str, parameters: Parameters | None = None) -> StatementRequest:
+    def _request(
+        self, phase: str, text: str, parameters: Parameters | None = None, earlier: Earlier | None = None
+    ) -> StatementRequest:
         return StatementRequest(
             text=text,
             subject=self.subject,
@@ -126,6 +131,7 @@ class Desk:
             session=self.session,
             phase=phase,
             parameters=parameters,
+            earlier=earlier,
         )
 
     def _allowed(self, decision: Decision) -> Decision:

@@ -14,13 +14,14 @@ The phases are those of the wire: a prepared statement is decided when it is par
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from readonly_guard.connection.arguments import Arguments, kept
 from readonly_guard.connection.denied import ConnectionDenied
 from readonly_guard.connection.desk import Desk
+from readonly_guard.connection.names import NamesOfSql
 from readonly_guard.connection.passage import Passage
-from readonly_guard.domain import Decision, core_reason
+from readonly_guard.domain import Decision, EarlierStatement, Parameters, Reading, core_reason
 
 __all__ = ["Gate"]
 
@@ -45,7 +46,9 @@ class Gate:
         self._protocol = protocol
         self._user = user
         self._statements: dict[str, str] = {}
-        self._portals: dict[str, tuple[str, Arguments]] = {}
+        self._portals: dict[str, EarlierStatement] = {}
+        self._by_sql = NamesOfSql()
+        self._running: tuple[Reading, ...] = ()
         self.own_codecs: frozenset[tuple[str, str]] = frozenset()
         """(schema, name) of types whose values the caller encodes by himself."""
         self.passage = Passage(desk, self._released)
@@ -65,8 +68,6 @@ class Gate:
 
         async def run(rest: float | None) -> str:
             status: str = await self._protocol.query(query, rest)
-            if not self.is_in_transaction():
-                self._portals.clear()  # they ended with their transaction
             return status
 
         return await self._pass("query", query, timeout, run, _rows_of)
@@ -152,12 +153,12 @@ class Gate:
         """Fetch from a cursor."""
         if portal_name not in self._portals:
             await self.passage.desk.refuse("execute", "RG-T05", "portal not bound by protocol")
-        text, arguments = self._portals[portal_name]
+        portal = self._portals[portal_name]
 
         async def run(rest: float | None) -> Any:
             return await self._protocol.execute(state, portal_name, limit, True, rest)
 
-        result = await self._pass("execute", text, timeout, run, _rows_fetched, arguments=[arguments])
+        result = await self._pass("execute", portal.text, timeout, run, _rows_fetched, arguments=[portal.parameters])
         return result if return_extra else result[0]
 
     async def copy_out(self, copy_stmt: str, sink: Callable[[bytes], Awaitable[Any]], timeout: Any) -> str:
@@ -265,7 +266,7 @@ class Gate:
         run: Callable[[float | None], Awaitable[T]],
         rows: Callable[[T], int | None],
         *,
-        arguments: Sequence[Arguments | None] = (None,),
+        arguments: Sequence[Parameters | None] = (None,),
         sent: Sequence[int] = (0,),
     ) -> T:
         async def check(desk: Desk) -> None:
@@ -273,17 +274,42 @@ class Gate:
             if not text.isascii() and self.get_settings().client_encoding.upper() not in _UTF8:
                 await desk.refuse(phase, "RG-T07", "asyncpg writes UTF-8, whatever client_encoding was set to")
 
+        async def run_and_learn(rest: float | None) -> T:
+            try:
+                result = await run(rest)
+                self._by_sql.learn(self._running, text)
+            finally:
+                self._running = ()
+            if not self.is_in_transaction():  # cursors have ended with it
+                self._portals.clear()
+                self._by_sql.end_transaction()
+            return result
+
         seconds = self._get_timeout(timeout)
-        return await self.passage.take(phase, text, seconds, run, rows, check=check, arguments=arguments, sent=sent)
+        return await self.passage.take(
+            phase, text, seconds, run_and_learn, rows, check=check, earlier=self, arguments=arguments, sent=sent
+        )
 
     def _released(self, decision: Decision) -> None:
-        for reading in decision.analysis.readings:
+        self._running = decision.analysis.readings
+        for reading in self._running:
             if reading.prepares is not None:
                 # SQL may put another text behind a name that asyncpg gave: what is asked for must be what runs
                 cut = reading.prepares.encode()[:_NAME_BYTES]
                 self._statements.pop(cut.decode(errors="replace"), None)
             elif reading.kind == "declare_cursor":
                 self._portals.clear()
+        self._by_sql.forget(self._running)
+
+    def find(self, kind: Literal["statement", "cursor"], name: str) -> EarlierStatement | None:
+        """What EXECUTE or FETCH of a name refers to; :class:`readonly_guard.domain.Earlier`."""
+        if kind == "cursor":
+            ours = self._portals.get(name)
+        else:
+            text = self._statements.get(name)
+            ours = None if text is None else EarlierStatement(text)
+        theirs = self._by_sql.find(kind, name)
+        return (ours or theirs) if ours is None or theirs is None else None
 
     async def _text_of(self, state: Any) -> str:
         """The text behind a prepared statement, as long as it is certain that the server has the same.
@@ -309,7 +335,7 @@ class Gate:
         if not state.prepared:
             self._statements[state.name] = state.query
         if portal and arguments is not None:
-            self._portals[portal] = (state.query, arguments)
+            self._portals[portal] = EarlierStatement(state.query, arguments)
 
     def _distrust(self, must_come: Iterable[str]) -> None:
         """Hold what the server has reported against what the guard relies on.

@@ -8,15 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
 
 import asyncpg
 
 from readonly_guard.codes import Sqlstate
-from readonly_guard.connection.arguments import Arguments
 from readonly_guard.connection.desk import Desk
-from readonly_guard.domain import Decision
+from readonly_guard.domain import Decision, Earlier, Parameters
 
 __all__ = ["Passage"]
 
@@ -51,7 +50,8 @@ class Passage:
         rows: Callable[[T], int | None],
         *,
         check: Callable[[Desk], Awaitable[None]],
-        arguments: Sequence[Arguments | None] = (None,),
+        earlier: Earlier,
+        arguments: Sequence[Parameters | None] = (None,),
         sent: Sequence[int] = (0,),
     ) -> T:
         """Have a text decided, run it, and have its end recorded.
@@ -63,6 +63,7 @@ class Passage:
             run: sends it; gets what is left of the timeout.
             rows: how many rows a result has.
             check: raises when the connection is not fit for it.
+            earlier: knows what EXECUTE and FETCH refer to.
             arguments: of each execution, which are so many decisions.
             sent: bytes that were handed over, as far as they are counted.
 
@@ -78,7 +79,7 @@ class Passage:
         try:
             began = time.monotonic()
             await check(desk)
-            decisions = await _decide(desk, phase, text, timeout, arguments)
+            decisions = await _decide(desk, phase, text, timeout, earlier, arguments)
             since = time.monotonic()
             rest = None if timeout is None else timeout - (since - began)
             try:
@@ -109,15 +110,16 @@ class Passage:
 
 
 async def _decide(
-    desk: Desk, phase: str, text: str, timeout: float | None, arguments: Sequence[Arguments | None]
+    desk: Desk, phase: str, text: str, timeout: float | None, earlier: Earlier, arguments: Sequence[Parameters | None]
 ) -> list[Decision]:
     async with asyncio.timeout(timeout) if timeout is not None else _NO_TIMEOUT:
         if len(arguments) == 1:
-            return [await desk.decide(phase, text, arguments[0])]
+            return [await desk.decide(phase, text, arguments[0], earlier)]
         decisions: list[Decision] = []
         try:
             while len(decisions) < len(arguments):
-                await _decide_some(desk, phase, text, arguments[len(decisions) :][:_AT_ONCE], decisions)
+                some = arguments[len(decisions) :][:_AT_ONCE]
+                await _decide_some([desk.decide(phase, text, one, earlier) for one in some], decisions)
         except BaseException:
             for decision in decisions:
                 desk.never_released(decision)
@@ -125,15 +127,13 @@ async def _decide(
         return decisions
 
 
-async def _decide_some(
-    desk: Desk, phase: str, text: str, arguments: Sequence[Arguments | None], decisions: list[Decision]
-) -> None:
+async def _decide_some(asking: Sequence[Coroutine[Any, Any, Decision]], decisions: list[Decision]) -> None:
     """Have some executions decided at once, so that they share one write to disk; adds what is allowed.
 
     Raises:
         StatementDenied: one was denied.
     """
-    asked = [asyncio.ensure_future(desk.decide(phase, text, one)) for one in arguments]
+    asked = [asyncio.ensure_future(one) for one in asking]
     try:
         await asyncio.wait(asked)
     finally:
