@@ -94,6 +94,7 @@ def test_nothing_that_is_read_as_a_read_changes_the_database(writable_millennium
                 _runs(connection, "ROLLBACK; RESET ALL; SET statement_timeout = '2s'")
                 ran += _runs(connection, text)
                 if connection.info.transaction_status != psycopg.pq.TransactionStatus.INERROR:
+                    connection.execute("SET statement_timeout = 0")  # on a busy machine the oracle may take its time
                     assert connection.execute(PINNED).fetchone() == pinned, text
                 locks = connection.execute(LOCKS).fetchall() if connection.info.transaction_status == IDLE else []
                 assert locks == [], text
