@@ -126,8 +126,8 @@ def make_app(desk: Desk, *, is_secure: bool, clock: Callable[[], float] = time.m
         Route("/clear", _posted(house, views.clear), methods=["POST"]),
         Route("/event/{event}", _shown(house, views.event)),
         Route("/event/{event}", _posted(house, views.step), methods=["POST"]),
-        Route("/protocol/{period}/{unit}", _shown(house, views.protocol)),
-        Route("/protocol/{period}/{unit}", _posted(house, views.sign), methods=["POST"]),
+        Route("/protocol/{period}/{unit:path}", _shown(house, views.protocol)),
+        Route("/protocol/{period}/{unit:path}", _posted(house, views.sign), methods=["POST"]),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
     ]
     app = Starlette(routes=routes)

@@ -152,6 +152,11 @@ def test_a_tampered_ledger_shows_nothing(manager, desk):
         assert (answer.status, "Loggens kedja är bruten" in answer.text) == (503, True)
 
 
+def test_a_unit_whose_name_holds_a_slash_has_a_protocol(manager):
+    answer = manager.get("/protocol/2026-10/Barn%2FUngdom")
+    assert (answer.status, "no protocol of that unit among yours" in answer.text) == (409, True)
+
+
 def test_what_is_looked_at_is_recorded(manager, desk):
     event = _cases(desk)[0].event
     manager.get(f"/event/{event}")

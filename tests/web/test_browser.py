@@ -17,8 +17,16 @@ from .conftest import PASSWORD, UNIT
 
 def _sign_in(browser, port, user):
     browser.get(f"http://127.0.0.1:{port}/")
-    browser.find_element(By.ID, "user").send_keys(user, Keys.TAB, PASSWORD, Keys.ENTER)
+    browser.find_element(By.ID, "user").send_keys(user, Keys.TAB, PASSWORD)
+    _leave(browser, lambda: browser.switch_to.active_element.send_keys(Keys.ENTER))
     assert browser.find_element(By.TAG_NAME, "h1").text.startswith("God dag")
+
+
+def _leave(browser, act):
+    """Do what loads another page, and wait until that is there: what is found before may be of the old one."""
+    browser.execute_script("document.documentElement.dataset.old = 1")
+    act()
+    browser.find_element(By.CSS_SELECTOR, "html:not([data-old]) body > footer")
 
 
 def _picture(browser, name):
@@ -28,8 +36,7 @@ def _picture(browser, name):
 
 
 def _press(browser, value):
-    button = browser.find_element(By.CSS_SELECTOR, f'.assess button[value="{value}"]')
-    button.click()
+    _leave(browser, browser.find_element(By.CSS_SELECTOR, f'.assess button[value="{value}"]').click)
     return browser.find_element(By.CSS_SELECTOR, ".notice").text
 
 
@@ -39,7 +46,7 @@ def test_from_signing_in_to_the_signed_protocol(browser, port, desk):
     _picture(browser, "1-sign-in")
     _sign_in(browser, port, "enyman")
     _picture(browser, "2-inbox")
-    browser.find_element(By.CSS_SELECTOR, "a.button.primary").click()
+    _leave(browser, browser.find_element(By.CSS_SELECTOR, "a.button.primary").click)
     _picture(browser, "3-list")
 
     # the filter, by keyboard, through htmx: the rows change and the page is not loaded anew
@@ -52,7 +59,7 @@ def test_from_signing_in_to_the_signed_protocol(browser, port, desk):
     browser.find_element(By.CSS_SELECTOR, "button[data-check]").send_keys(Keys.ENTER)
     count = len(browser.find_elements(By.CSS_SELECTOR, "tbody input:checked"))
     assert count == len(browser.find_elements(By.CSS_SELECTOR, "tbody input")) > 1
-    browser.find_element(By.CSS_SELECTOR, ".bar button.primary").click()
+    _leave(browser, browser.find_element(By.CSS_SELECTOR, ".bar button.primary").click)
     assert browser.find_element(By.CSS_SELECTOR, ".notice").text == f"{count} händelser bedömda utan anmärkning."
 
     # one event, the long way
@@ -78,7 +85,7 @@ def test_from_signing_in_to_the_signed_protocol(browser, port, desk):
             desk.take_step(Actor(user=case.reviewer, via="test"), Step.CLEAR, [case.event])
     browser.refresh()
     _picture(browser, "6-to-sign")
-    browser.find_element(By.CSS_SELECTOR, "main form button.primary").click()
+    _leave(browser, browser.find_element(By.CSS_SELECTOR, "main form button.primary").click)
     assert browser.find_element(By.CSS_SELECTOR, ".right").text == "Underskriften är riktig"
     assert "MC-2026-117" in browser.page_source
     _picture(browser, "7-protocol")
@@ -102,7 +109,7 @@ def test_a_tampered_log_is_said_and_cannot_be_signed(browser, port, desk):
 
 def test_in_english_and_by_keyboard_every_field_has_a_name(browser, port):
     _sign_in(browser, port, "dekman")
-    browser.find_element(By.CSS_SELECTOR, "button[name=language]").click()
+    _leave(browser, browser.find_element(By.CSS_SELECTOR, "button[name=language]").click)
     assert browser.find_element(By.CSS_SELECTOR, "html[lang=en] h1").text.startswith("Good day")
     assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == "en"
     browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
