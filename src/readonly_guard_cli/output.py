@@ -1,7 +1,7 @@
 """Where the command line writes, and how its errors look: one line, no traceback, exit status 2.
 
 What is shown here comes from statements, logs and file names, so it is never markup, and nothing in it may steer the
-terminal it is read on: see :func:`visible`.
+terminal it is read on: see :func:`readonly_guard.domain.visible`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 import typer
 from rich.console import Console
 
+from readonly_guard.domain import visible
 from readonly_guard.errors import GuardError
 
 __all__ = ["ALLOWED", "DENIED", "USAGE_ERROR", "console", "fail", "prepare", "speaking_plainly", "stderr", "visible"]
@@ -32,17 +33,6 @@ def prepare() -> None:
     """Make standard output take every character, whatever the locale: what it lacks is written as an escape."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def visible(text: str) -> str:
-    """The text with every character that has no picture of its own replaced, each by one that has.
-
-    Names in statements and logs are chosen by whoever is being watched. Control characters, escape sequences and marks
-    that turn the direction of writing would let them rewrite what an auditor sees.
-    """
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def fail(message: str) -> NoReturn:

@@ -21,6 +21,16 @@ def codes(resolver, sql, *paths, user="reader"):
     return [reason.code for reason in Analyzer(resolver=resolver).analyse(sql, path).reasons]
 
 
+def knowing(server, made, undone):
+    """What is known of a server while it has something more."""
+    with psycopg.connect(server.dsn, autocommit=True) as admin:
+        admin.execute(made)
+        try:
+            return CatalogResolver(asyncio.run(capture(server.dsn)))
+        finally:
+            admin.execute(undone)
+
+
 @pytest.mark.parametrize(
     ("sql", "code"),
     [
@@ -64,12 +74,7 @@ def test_user_stands_for_the_role(newest):
 def test_pg_catalog_is_first_unless_the_path_says_where(newest):
     # l_elsewhere has a function now(): as relations and types go, the first of a name wins
     assert codes(newest.resolver, "SELECT * FROM pg_class", ("canary",)) == []
-    with psycopg.connect(newest.dsn, autocommit=True) as admin:
-        admin.execute("CREATE VIEW canary.pg_class AS SELECT canary.poke() AS n")
-        try:
-            resolver = CatalogResolver(asyncio.run(capture(newest.dsn)))
-        finally:
-            admin.execute("DROP VIEW canary.pg_class")
+    resolver = knowing(newest, "CREATE VIEW canary.pg_class AS SELECT canary.poke() AS n", "DROP VIEW canary.pg_class")
     assert codes(resolver, "SELECT * FROM pg_class", ("canary",)) == []
     assert codes(resolver, "SELECT * FROM pg_class", ("canary", "pg_catalog")) == ["RG-F03"]
 
@@ -112,18 +117,69 @@ def test_an_extension_is_known_by_name_and_version(newest):
 
 
 def test_a_cast_between_built_in_types_is_in_every_statement(newest):
-    with psycopg.connect(newest.dsn, autocommit=True) as admin:
-        admin.execute(
-            "CREATE FUNCTION canary.c(point) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT canary.poke()';"
-            "CREATE CAST (point AS int) WITH FUNCTION canary.c(point) AS IMPLICIT"
-        )
-        try:
-            resolver = CatalogResolver(asyncio.run(capture(newest.dsn)))
-        finally:
-            admin.execute("DROP CAST (point AS int); DROP FUNCTION canary.c(point)")
+    resolver = knowing(
+        newest,
+        "CREATE FUNCTION canary.c(point) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT canary.poke()';"
+        "CREATE CAST (point AS int) WITH FUNCTION canary.c(point) AS IMPLICIT",
+        "DROP CAST (point AS int); DROP FUNCTION canary.c(point)",
+    )
     assert codes(resolver, "SELECT 1 + point '(1,1)'") == ["RG-F03"]
     assert codes(resolver, "SELECT 1") == ["RG-F03"]
     assert codes(resolver, "SHOW server_version") == []
+
+
+def test_a_function_that_is_called_immutable_and_changes_a_setting(oldest):
+    with psycopg.connect(oldest.dsn, autocommit=True) as admin:
+        admin.execute("CREATE EXTENSION isn SCHEMA canary")
+        try:
+            resolver = CatalogResolver(asyncio.run(capture(oldest.dsn)))
+            assert admin.execute("SELECT canary.isn_weak(true), canary.isn_weak()").fetchone() == (True, True)
+        finally:
+            admin.execute("DROP EXTENSION isn")
+    assert codes(resolver, "SELECT canary.isn_weak(true)") == ["RG-F02"]
+
+
+def test_a_cast_of_assignments_is_in_every_function(newest):
+    resolver = knowing(
+        newest,
+        "CREATE FUNCTION canary.c(point) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT canary.poke()';"
+        "CREATE CAST (point AS int) WITH FUNCTION canary.c(point) AS ASSIGNMENT;"
+        "CREATE FUNCTION canary.f() RETURNS int LANGUAGE sql STABLE AS $$ SELECT point '(1,1)' $$",
+        "DROP FUNCTION canary.f(); DROP CAST (point AS int); DROP FUNCTION canary.c(point)",
+    )
+    assert codes(resolver, "SELECT canary.f()") == ["RG-F03"]
+
+
+def test_the_role_that_a_session_begins_as_is_the_one_that_user_stands_for(newest):
+    statement, path = "SELECT lower(n) FROM t_shadowed.t", ("$user", "canary")
+    resolver = knowing(
+        newest,
+        "CREATE ROLE t_shadowed; CREATE ROLE other; ALTER ROLE other SET role = t_shadowed",
+        "DROP ROLE other; DROP ROLE t_shadowed",
+    )
+    assert codes(resolver, statement, path, user="other") == ["RG-F03"]
+    assert codes(resolver, statement, path, user="reader") == []
+
+
+def test_a_name_cannot_steer_the_terminal_that_it_is_read_on(newest):
+    resolver = knowing(
+        newest, 'CREATE VIEW canary."v\x1b[2J\n" AS SELECT canary.poke() AS n', 'DROP VIEW canary."v\x1b[2J\n"'
+    )
+    (reason,) = Analyzer(resolver=resolver).analyse('SELECT * FROM canary."v\x1b[2J\n"').reasons
+    assert reason.what.startswith(
+        "view canary.v\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER} (view definition)"
+    )
+
+
+def test_every_object_of_a_chain_tells_its_own_rest_of_it(newest):
+    resolver = CatalogResolver(newest.snapshot)
+    why = {}
+    for view in ("d", "b", "c", "a"):  # b was passed on the way from d
+        (reason,) = Analyzer(resolver=resolver).analyse(f"SELECT * FROM t_view_of_views.{view}").reasons
+        why[view] = reason.what.partition(" → ")
+    assert why["d"][2].startswith(why["c"][0])
+    assert why["d"][2].endswith(why["b"][2])
+    assert why["b"][2].startswith(why["a"][0])
 
 
 def test_the_place_in_the_statement_is_told(newest):

@@ -18,8 +18,11 @@ from readonly_guard.sql.scan import Bounds, scan_text
 
 __all__ = ["BOUNDS", "Body", "read_expressions", "read_query", "read_statements", "unreadable"]
 
-BOUNDS: Final = Bounds(statement_bytes=1_000_000, tokens=200_000)
-"""Views and functions are longer than what clients send; how deep they may be stays the same."""
+BOUNDS: Final = Bounds(statement_bytes=1_000_000, tokens=50_000)
+"""Views and functions are longer than what clients send; how deep they may be stays the same.
+
+50,000 tokens are some 5,000 lines, and a few seconds; they are read once a catalog.
+"""
 
 
 class Body(NamedTuple):

@@ -25,7 +25,7 @@ from readonly_guard.catalog.snapshot import (
     Parameter,
     Ref,
     Relation,
-    SearchPathSetting,
+    RoleSetting,
     Snapshot,
     Type,
 )
@@ -152,10 +152,8 @@ class _Assembly:
             database=identity["database"],
             taken_at=identity["taken_at"],
             search_path=identity["search_path"],
-            search_paths=tuple(
-                SearchPathSetting(role=role, of_database=of_database, value=value)
-                for role, of_database, value in rows["search_paths"]
-            ),
+            search_paths=_settings(rows["search_paths"]),
+            session_roles=_settings(rows["session_roles"]),
             schemas=tuple(name for name, _ in rows["schemas"]),
             open_schemas=tuple(name for name, is_open in rows["schemas"] if is_open),
             system_names=tuple(name for (name,) in rows["system_names"]),
@@ -171,11 +169,12 @@ class _Assembly:
                     title=title,
                     type=of_type,
                     is_default=is_default,
+                    calls=tuple(builtin),
                     uses=tuple(
                         [Ref("function", one) for one in functions] + [Ref("operator", one) for one in operators]
                     ),
                 )
-                for oid, title, of_type, is_default, functions, operators in rows["operator_classes"]
+                for oid, title, of_type, is_default, functions, operators, builtin in rows["operator_classes"]
             ),
             internals={source: tuple(names) for source, names in rows["internals"]},
             login_triggers=tuple(name for (name,) in rows["login_triggers"]),
@@ -245,14 +244,18 @@ class _Assembly:
             )
 
     def _operators(self) -> Iterable[Operator]:
-        for oid, schema, name, operands, functions, builtin, others in self._rows["operators"]:
+        for oid, schema, name, operands, functions, builtin, others, classes in self._rows["operators"]:
             yield Operator(
                 oid=oid,
                 schema=schema,
                 name=name,
                 operands=operands,
                 calls=tuple(builtin),
-                uses=tuple([Ref("function", one) for one in functions] + [Ref("operator", one) for one in others]),
+                uses=tuple(
+                    [Ref("function", one) for one in functions]
+                    + [Ref("operator", one) for one in others]
+                    + [Ref("operator class", one) for one in classes]
+                ),
             )
 
     def _types(self) -> Iterable[Type]:
@@ -292,6 +295,10 @@ _AS_ASKED: Final = (
     *("returns", "owner", "is_definer", "default_values"),
 )
 """Fields of a function whose columns have the same name."""
+
+
+def _settings(rows: Iterable[Any]) -> tuple[RoleSetting, ...]:
+    return tuple(RoleSetting(role=role, of_database=of_database, value=value) for role, of_database, value in rows)
 
 
 def _function(oid: int) -> tuple[Ref, ...]:

@@ -11,7 +11,7 @@ object in a context.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from readonly_guard.catalog.bodies import Body, read_expressions, read_query, read_statements
@@ -107,6 +107,7 @@ class Closure:
         self._allowed = frozenset(one.object for one in settings.allow)
         self._names: dict[Context, Names] = {}
         self._outcomes: dict[Node, Outcome] = {}
+        self._bodies: dict[tuple[object, str], Body] = {}
         self._reads: set[Node] = set()
         self._chains: dict[Node, Chain] = {}
 
@@ -121,17 +122,16 @@ class Closure:
         """Why an object is not a read; None when it is."""
         if start in self._reads:
             return None
-        if start in self._chains:
-            return self._chains[start]
         came_from: dict[Node, tuple[Node, str] | None] = {start: None}
         waiting = deque([start])
         while waiting:
             node = waiting.popleft()
+            chain = self._chains.get(node)
+            if chain is None and (faults := self.look(node).faults):
+                chain = self._chains[node] = Chain((self.title(node.ref),), faults[0].code, faults[0].why)
+            if chain is not None:
+                return self._back(node, chain, came_from)
             outcome = self.look(node)
-            if outcome.faults:
-                chain = self._chain(node, came_from, outcome.faults[0])
-                self._chains[start] = chain
-                return chain
             for via, target in outcome.edges:
                 if target not in came_from and target not in self._reads:
                     came_from[target] = (node, via)
@@ -139,14 +139,16 @@ class Closure:
         self._reads.update(came_from)  # nothing that is reached from a read can be anything else
         return None
 
-    def _chain(self, node: Node, came_from: dict[Node, tuple[Node, str] | None], fault: Fault) -> Chain:
-        steps = [self.title(node.ref)]
+    def _back(self, node: Node, chain: Chain, came_from: dict[Node, tuple[Node, str] | None]) -> Chain:
+        """The chain of the start from that of a node; those between are remembered, too: none is walked twice."""
         step = came_from[node]
         while step is not None:
             before, via = step
-            steps.append(f"{self.title(before.ref)} ({via})" if via else self.title(before.ref))
+            title = self.title(before.ref)
+            chain = chain._replace(steps=(f"{title} ({via})" if via else title, *chain.steps))
+            self._chains[before] = chain
             step = came_from[before]
-        return Chain(tuple(reversed(steps)), fault.code, fault.why)
+        return chain
 
     def title(self, ref: Ref) -> str:
         """What an object is, for people: ``function public.f(integer)``."""
@@ -197,6 +199,7 @@ class Closure:
             case Type() as one:
                 self._type(one, context, found)
             case OperatorClass() as one:
+                self._calls((name for name in one.calls if not is_support_function(name)), found)
                 self._uses("", one.uses, context, found)
             case _:
                 found.faults.append(Fault("RG-F04", "it is not in the catalog that the guard knows"))
@@ -244,7 +247,7 @@ class Closure:
         if one.kind != "a":
             self._body(one, inside, found, is_known=is_known)
         if one.default_values:
-            self._qualified(read_expressions(one.default_values, self._rules), "default of an argument", inside, found)
+            self._qualified(self._read(read_expressions, one.default_values), "default of an argument", inside, found)
         self._calls(one.calls, found)
         self._uses("", one.uses, inside, found)
         for oid in (*one.argument_types, one.returns):
@@ -253,11 +256,14 @@ class Closure:
     def _body(self, one: Function, inside: Context, found: Outcome, *, is_known: bool) -> None:
         match one.language:
             case "sql" if one.is_qualified:
-                self._qualified(read_statements(one.body, self._rules), "", inside, found)
+                self._qualified(self._read(read_statements, one.body), "", inside, found)
             case "sql":
-                self._resolved(read_statements(one.body, self._rules), inside, found)
+                self._resolved(self._read(read_statements, one.body), inside, found)
             case "plpgsql":
-                self._resolved(read_plpgsql(one, self.objects.types, self._rules), inside, found)
+                body = self._bodies.get((one.oid, ""))
+                if body is None:
+                    body = self._bodies[one.oid, ""] = read_plpgsql(one, self.objects.types, self._rules)
+                self._resolved(body, inside, found)
             case "internal":
                 names = self.objects.snapshot.internals.get(one.body, ())
                 if not names or not _RUNS_OTHER_TYPES.isdisjoint(names):
@@ -270,12 +276,19 @@ class Closure:
             case _:
                 pass
 
+    def _read(self, read: Callable[[str, ReadingSettings], Body], text: str) -> Body:
+        """A text as it was read: in every context it is the same."""
+        known = self._bodies.get((read, text))
+        if known is None:
+            known = self._bodies[read, text] = read(text, self._rules)
+        return known
+
     # --- what stands in an object -----------------------------------------------------------------------------------
 
     def _expression(self, expression: Expression, context: Context, found: Outcome) -> None:
         if expression.text:
             read = read_query if expression.is_query else read_expressions
-            self._qualified(read(expression.text, self._rules), expression.what, context, found)
+            self._qualified(self._read(read, expression.text), expression.what, context, found)
         self._uses(expression.what, expression.uses, context, found)
 
     def _qualified(self, body: Body, via: str, context: Context, found: Outcome) -> None:

@@ -71,11 +71,14 @@ class Objects:
 
     @property
     def silent_casts(self) -> list[Cast]:
-        """Casts between built-in types that PostgreSQL applies unasked: any statement may run them."""
+        """Casts between built-in types that PostgreSQL applies unasked: any statement may run them.
+
+        Those of an assignment, too: what a function assigns to a variable or returns is cast by them.
+        """
         return [
             one
             for one in self.snapshot.casts
-            if one.context == "i"
+            if one.context != "e"
             and Ref("type", one.source) not in self.by_ref
             and Ref("type", one.target) not in self.by_ref
         ]

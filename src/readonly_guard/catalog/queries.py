@@ -32,6 +32,13 @@ BY_VERSION: Final = {
 }
 """What stands for a word of a query: before PostgreSQL 14, and since, which has BEGIN ATOMIC and multiranges."""
 
+_SETTING: Final = """
+SELECT coalesce(r.rolname::text, ''), s.setdatabase <> 0, substr(c, length('{0}=') + 1)
+FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) c
+WHERE starts_with(c, '{0}=') AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+ORDER BY 1, 2
+"""
+
 QUERIES: Final[dict[str, str]] = {
     # a schema that a role may not use is left out of its search path: whose is open to all is certain to be searched
     "schemas": "SELECT nspname::text, has_schema_privilege('public', oid, 'USAGE') FROM pg_namespace ORDER BY oid",
@@ -41,13 +48,9 @@ QUERIES: Final[dict[str, str]] = {
         WHERE s.oid < 16384 AND u.oid >= 16384 AND s.typnamespace = 'pg_catalog'::regnamespace ORDER BY 1
     """,
     "extensions": "SELECT extname::text, extversion FROM pg_extension ORDER BY 1",
-    "search_paths": """
-        SELECT coalesce(r.rolname::text, ''), s.setdatabase <> 0, substr(c, length('search_path=') + 1)
-        FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) c
-        WHERE c LIKE 'search_path=%'
-          AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-        ORDER BY 1, 2
-    """,
+    "search_paths": _SETTING.format("search_path"),
+    # ALTER ROLE … SET role: whom the session acts as, and "$user" stands for, is another than who logged in
+    "session_roles": _SETTING.format("role"),
     "login_triggers": """
         SELECT evtname::text FROM pg_event_trigger WHERE evtevent = 'login' AND evtenabled <> 'D' ORDER BY 1
     """,
@@ -148,7 +151,9 @@ QUERIES: Final[dict[str, str]] = {
                ARRAY(SELECT f.oid FROM pg_proc f WHERE f.oid IN (o.oprcode, o.oprrest, o.oprjoin) AND f.oid >= 16384),
                ARRAY(SELECT f.proname::text FROM pg_proc f WHERE f.oid = o.oprcode AND f.oid < 16384),
                ARRAY(SELECT x.oid FROM pg_operator x WHERE x.oid IN (o.oprcom, o.oprnegate)
-                     AND x.oid >= 16384 AND x.oid <> o.oid)
+                     AND x.oid >= 16384 AND x.oid <> o.oid),
+               ARRAY(SELECT k.oid FROM pg_amop a JOIN pg_opclass k ON k.opcfamily = a.amopfamily
+                     WHERE a.amopopr = o.oid AND k.oid >= 16384)
         FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
         WHERE o.oid >= 16384 AND o.oprcode <> 0 ORDER BY o.oid
     """,
@@ -174,7 +179,9 @@ QUERIES: Final[dict[str, str]] = {
         SELECT k.oid, format('%I for %s', k.opcname, format_type(k.opcintype, NULL)), k.opcintype, k.opcdefault,
                ARRAY(SELECT DISTINCT p.amproc::oid FROM pg_amproc p WHERE p.amprocfamily = k.opcfamily
                      AND p.amproc::oid >= 16384),
-               ARRAY(SELECT DISTINCT o.amopopr FROM pg_amop o WHERE o.amopfamily = k.opcfamily AND o.amopopr >= 16384)
+               ARRAY(SELECT DISTINCT o.amopopr FROM pg_amop o WHERE o.amopfamily = k.opcfamily AND o.amopopr >= 16384),
+               ARRAY(SELECT DISTINCT f.proname::text FROM pg_amproc p JOIN pg_proc f ON f.oid = p.amproc
+                     WHERE p.amprocfamily = k.opcfamily AND f.oid < 16384)
         FROM pg_opclass k WHERE k.oid >= 16384 ORDER BY k.oid
     """,
 }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from readonly_guard.catalog.closure import Closure, Node
 from readonly_guard.catalog.meaning import Fault, Meaning, meanings
 from readonly_guard.catalog.names import Context
-from readonly_guard.catalog.snapshot import Ref, Snapshot
+from readonly_guard.catalog.snapshot import Ref, RoleSetting, Snapshot
 from readonly_guard.domain import Name, Reading, Reason, Reference, SearchPath, core_reason, split_identifiers
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import CatalogSettings, ReadingSettings
@@ -70,18 +70,14 @@ class CatalogResolver:
 
     def contexts(self, path: SearchPath) -> Iterator[Context]:
         """Every context that a session may be in."""
+        acts_as = _in_force(self.snapshot.session_roles, path.user, path.user)
         for one in path.paths:
-            yield Context(self.default_path(path.user) if one is None else one, path.user)
+            for user in dict.fromkeys((path.user, acts_as)):
+                yield Context(self.default_path(path.user) if one is None else one, user)
 
     def default_path(self, user: str) -> tuple[str, ...]:
         """The search path that a session of this role begins with (ALTER ROLE … SET, ALTER DATABASE … SET)."""
-        snapshot = self.snapshot
-        value = snapshot.search_path
-        # the later win: all roles and databases, the database, the role, the role in the database
-        for role, of_database in (("", False), ("", True), (user, False), (user, True)):
-            for setting in snapshot.search_paths:
-                if (setting.role, setting.of_database) == (role, of_database):
-                    value = setting.value
+        value = _in_force(self.snapshot.search_paths, user, self.snapshot.search_path)
         return tuple(split_identifiers(value) or ())
 
     def _runs_everywhere(self, context: Context) -> tuple[Reason, ...]:
@@ -128,3 +124,13 @@ class CatalogResolver:
             refs += [Ref("operator", one.oid) for one in names.operators(wanted)]
             found += [node for ref in refs if (node := Node(ref, context)) not in found]
         return found
+
+
+def _in_force(settings: Iterable[RoleSetting], user: str, default: str) -> str:
+    value = default
+    # the later win: all roles and databases, the database, the role, the role in the database
+    for role, of_database in (("", False), ("", True), (user, False), (user, True)):
+        for setting in settings:
+            if (setting.role, setting.of_database) == (role, of_database):
+                value = setting.value
+    return value

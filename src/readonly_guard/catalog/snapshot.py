@@ -25,7 +25,7 @@ __all__ = [
     "Parameter",
     "Ref",
     "Relation",
-    "SearchPathSetting",
+    "RoleSetting",
     "Snapshot",
     "Type",
     "decode",
@@ -182,12 +182,16 @@ class Cast(_Value, frozen=True, kw_only=True):
 
 
 class OperatorClass(_Value, frozen=True, kw_only=True):
-    """An operator class: how an index, a sort or a comparison handles a type. ``type`` is the oid of that type."""
+    """An operator class: how an index, a sort or a comparison handles a type. ``type`` is the oid of that type.
+
+    ``calls`` names the built-in functions in its family, ``uses`` those that people made.
+    """
 
     oid: int
     title: str
     type: int
     is_default: bool
+    calls: tuple[str, ...] = ()
     uses: tuple[Ref, ...] = ()
 
 
@@ -198,8 +202,8 @@ class Extension(_Value, frozen=True, kw_only=True):
     version: str
 
 
-class SearchPathSetting(_Value, frozen=True, kw_only=True):
-    """A search_path that ALTER ROLE or ALTER DATABASE sets; an empty role is every role."""
+class RoleSetting(_Value, frozen=True, kw_only=True):
+    """What ALTER ROLE or ALTER DATABASE sets a setting to; an empty role is every role."""
 
     role: str
     of_database: bool
@@ -209,11 +213,11 @@ class SearchPathSetting(_Value, frozen=True, kw_only=True):
 class Snapshot(_Value, frozen=True, kw_only=True):
     """A catalog at one moment.
 
-    ``search_path`` is the server's own, ``search_paths`` what roles and databases set instead. ``open_schemas`` are
-    those that every role may use. ``system_names`` are the names that people gave to relations and types and that this
-    server's pg_catalog has, too: it lacks what is built in only since a later major. ``internals`` are the built-in
-    functions by the C names that functions of language internal here stand for. ``login_triggers`` run when a session
-    begins, before the guard can see anything.
+    ``search_path`` is the server's own, ``search_paths`` what roles and databases set instead; ``session_roles`` are
+    the roles that sessions of others begin as. ``open_schemas`` are those that every role may use. ``system_names`` are
+    the names that people gave to relations and types and that this server's pg_catalog has, too: it lacks what is built
+    in only since a later major. ``internals`` are the built-in functions by the C names that functions of language
+    internal here stand for. ``login_triggers`` run when a session begins, before the guard can see anything.
     """
 
     format: int = 1
@@ -221,7 +225,8 @@ class Snapshot(_Value, frozen=True, kw_only=True):
     database: str = ""
     taken_at: str = ""
     search_path: str = '"$user", public'
-    search_paths: tuple[SearchPathSetting, ...] = ()
+    search_paths: tuple[RoleSetting, ...] = ()
+    session_roles: tuple[RoleSetting, ...] = ()
     schemas: tuple[str, ...] = ()
     open_schemas: tuple[str, ...] = ()
     system_names: tuple[str, ...] = ()

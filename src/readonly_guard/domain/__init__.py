@@ -13,7 +13,7 @@ from readonly_guard.domain.access import (
 )
 from readonly_guard.domain.custody import ReadingRecord, RepairRecord, RetentionRecord, SealRecord
 from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
-from readonly_guard.domain.identifiers import split_identifiers
+from readonly_guard.domain.identifiers import split_identifiers, visible
 from readonly_guard.domain.identity import Certificate, Login
 from readonly_guard.domain.lineage import Binding, ColumnUse, Lineage, RelationUse
 from readonly_guard.domain.patients import (
@@ -98,4 +98,5 @@ __all__ = [
     "listed_patients",
     "patient_names",
     "split_identifiers",
+    "visible",
 ]
