@@ -56,6 +56,8 @@ class Case:
         # what will not run declares nothing
         changes = [change for reading in analysis.readings for change in reading.settings if analysis.is_read]
         self.declared = request.declared.after(changes, request.initial)
+        if analysis.is_read and any(reading.prepares is not None for reading in analysis.readings):
+            self.declared = self.declared.prepared()
         self.relations = tuple(dict.fromkeys(str(name) for reading in analysis.readings for name in reading.relations))
         self.patients = listed_patients(analysis.patients, request.parameters)
         self.question = AccessRequest(

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, cast
 
+import msgspec
+
 from readonly_guard.audit import CommitWatch, Journal, JournalPlugin, Recovery, SigningKey
 from readonly_guard.case import Case
 from readonly_guard.catalog import read_catalog
@@ -311,7 +313,10 @@ class Guard:
         """
         analysis = self._settled(await self._analysis(request.text), request)
         if request.earlier is not None and analysis.patients.is_elsewhere and analysis.is_read:
-            analysis = follow(analysis, [await self._earlier(one, analysis, request) for one in analysis.readings])
+            found = [await self._earlier(one, analysis, request) for one in analysis.readings]
+            # on the search path or in the catalog of now it may be a read no more: the server looks its names up again
+            reasons = [reason for one in found if one is not None for reason in one[0].reasons]
+            analysis = msgspec.structs.replace(analysis, reasons=tuple(reasons)) if reasons else follow(analysis, found)
         return await self._decide(request, analysis)
 
     async def _earlier(self, reading: Reading, analysis: Analysis, request: StatementRequest) -> Followed | None:
@@ -320,7 +325,7 @@ class Guard:
         if earlier is None:
             return None
         known = self._settled(await self._analysis(earlier.text), request)
-        return (known, earlier.parameters) if known.is_read and not known.patients.is_elsewhere else None
+        return None if known.is_read and known.patients.is_elsewhere else (known, earlier.parameters)
 
     async def _analysis(self, text: str) -> Analysis:
         if self._reader is None:
@@ -337,8 +342,12 @@ class Guard:
             for reading in analysis.readings:
                 if reading.settings:  # a text that changes the search path may use it at once
                     declared = declared.after(reading.settings, request.initial)
-        session = request.session
-        path = SearchPath(database=session.database, user=session.role, paths=declared.search_paths)
+        path = SearchPath(
+            database=request.session.database,
+            user=request.session.role,
+            paths=declared.search_paths,
+            has_outlived_prepares=declared.has_outlived_prepares,
+        )
         return self._analyzer.settle(analysis, path)
 
     def read_with(self, reader: Reader) -> None:

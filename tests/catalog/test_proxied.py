@@ -80,6 +80,37 @@ def written(newest):
     return next_id, (newest.data / "canary-file").exists()
 
 
+async def test_a_prepared_statement_is_not_run_on_a_search_path_that_it_was_not_judged_on(proxied):
+    async with await connect(proxied, "l_overloads,canary") as connection:
+        assert await run(connection, "PREPARE p AS SELECT lower(n) FROM t_shadowed.t") is None
+        assert await run(connection, "EXECUTE p") is None
+        assert await run(connection, "RESET ALL") is None
+        assert await run(connection, "EXECUTE p") is None
+        assert await run(connection, "SET search_path = t_shadowed") is None
+        for statement in ("EXECUTE p", "EXPLAIN ANALYZE EXECUTE p"):
+            assert "RG-F0" in (await run(connection, statement))[1]
+    async with await connect(proxied, "l_overloads,canary") as connection:
+        assert await run(connection, "SET search_path = l_columns") is None  # as pg_dump does
+        assert await run(connection, "PREPARE p AS SELECT lower('X')") is None
+        assert await run(connection, "EXECUTE p") is None
+
+
+async def test_a_prepared_statement_is_held_against_the_catalog_of_now(proxied, newest):
+    with psycopg.connect(newest.dsn, autocommit=True) as admin:
+        admin.execute("CREATE VIEW l_view.moving AS SELECT 1 AS n; GRANT SELECT ON l_view.moving TO reader")
+        try:
+            async with await connect(proxied, "l_view") as connection:
+                await eventually(
+                    lambda: run(connection, "PREPARE p AS SELECT * FROM moving"), lambda said: said is None
+                )
+                assert await run(connection, "EXECUTE p") is None
+                admin.execute("CREATE OR REPLACE VIEW l_view.moving AS SELECT canary.poke() AS n")
+                await eventually(lambda: run(connection, "SELECT * FROM moving"), lambda said: "RG-F03" in str(said))
+                assert "RG-F03" in (await run(connection, "EXECUTE p"))[1]
+        finally:
+            admin.execute("DROP VIEW l_view.moving")
+
+
 async def test_nothing_changes(proxied, newest, all_traps, all_lookalikes):
     before = written(newest)
     for item in [item for item in all_traps if item.is_for(newest.major)]:

@@ -478,3 +478,49 @@ CREATE FUNCTION checked(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BE
 CREATE DOMAIN pg_stat_io AS int CHECK (checked(VALUE));
 -- run: SELECT * FROM pg_aios
 -- run: SELECT 1::pg_stat_io
+
+-- item: moving_aggregate
+CREATE FUNCTION step(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + $2';
+CREATE FUNCTION inv(int, int) RETURNS int LANGUAGE plpgsql IMMUTABLE STRICT AS $$ BEGIN PERFORM canary.poke(); RETURN $1 - $2; END $$;
+CREATE FUNCTION mstep(int, int) RETURNS int LANGUAGE sql IMMUTABLE STRICT AS 'SELECT $1 + $2';
+CREATE AGGREGATE total(int) (SFUNC = step, STYPE = int, INITCOND = '0', MSFUNC = mstep, MINVFUNC = inv, MSTYPE = int, MINITCOND = '0');
+-- run: SELECT total(n) OVER (ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM generate_series(1,5) n
+
+-- item: partition_key
+CREATE FUNCTION cmp(int, int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM canary.poke(); RETURN $1 - $2; END $$;
+CREATE OPERATOR CLASS mine FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 cmp(int, int);
+CREATE TABLE p (n int) PARTITION BY RANGE (n mine);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (5);
+CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (5) TO (9);
+CREATE VIEW v AS SELECT * FROM p;
+-- run: SELECT * FROM p WHERE n = 3
+-- run: SELECT * FROM v WHERE n = 3
+
+-- item: plpgsql_declarations
+CREATE TYPE c AS (n int, m int);
+CREATE FUNCTION comment() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE /* ; */ n int -- := 1;
+ := canary.poke(); BEGIN RETURN n; END $$;
+CREATE FUNCTION nested() RETURNS int LANGUAGE plpgsql STABLE AS $f$ BEGIN IF true THEN DECLARE r record := ROW(canary.poke()); BEGIN NULL; END; END IF; RETURN 1; END $f$;
+CREATE FUNCTION looped() RETURNS int LANGUAGE plpgsql STABLE AS $f$ BEGIN FOR i IN 1..1 LOOP <<x>> DECLARE DECLARE r record DEFAULT ROW(canary.poke()); BEGIN NULL; END; END LOOP; RETURN 1; END $f$;
+CREATE FUNCTION handler() RETURNS int LANGUAGE plpgsql STABLE AS $f$ BEGIN PERFORM 1/0; EXCEPTION WHEN OTHERS THEN DECLARE r t_plpgsql_declarations.c := (canary.poke(), 2); BEGIN RETURN 1; END; END $f$;
+CREATE FUNCTION optioned() RETURNS int LANGUAGE plpgsql STABLE AS $f$ #print_strict_params on
+ DECLARE r record = ROW(canary.poke()); BEGIN RETURN 1; END $f$;
+CREATE FUNCTION cased() RETURNS int LANGUAGE plpgsql STABLE AS $f$ BEGIN CASE 1 WHEN 1 THEN DECLARE r record := ROW(canary.poke()); BEGIN RETURN 1; END; END CASE; RETURN 1; END $f$;
+CREATE FUNCTION arr() RETURNS int LANGUAGE plpgsql STABLE AS $f$ DECLARE r t_plpgsql_declarations.c[] := ARRAY[ROW(canary.poke(), 1)]::t_plpgsql_declarations.c[]; BEGIN RETURN 1; END $f$;
+CREATE FUNCTION coll() RETURNS int LANGUAGE plpgsql STABLE AS $f$ DECLARE r text COLLATE "C" NOT NULL := canary.poke()::text; BEGIN RETURN 1; END $f$;
+CREATE FUNCTION target() RETURNS int LANGUAGE plpgsql STABLE AS $f$ DECLARE r t_plpgsql_declarations.c[] := '{}'; BEGIN r[canary.poke()].n := 5; RETURN 1; END $f$;
+CREATE FUNCTION query_record() RETURNS int LANGUAGE plpgsql STABLE AS $f$ DECLARE r record := ROW(n) FROM (SELECT canary.poke() AS n) x; BEGIN RETURN 1; END $f$;
+CREATE FUNCTION returned() RETURNS c LANGUAGE plpgsql STABLE AS $f$ BEGIN RETURN (canary.poke(), 1); END $f$;
+CREATE FUNCTION diag() RETURNS int LANGUAGE plpgsql STABLE AS $f$ DECLARE a int[] := '{1}'; n int; BEGIN PERFORM canary.poke(); GET DIAGNOSTICS n = ROW_COUNT; RETURN n; END $f$;
+-- run: SELECT comment()
+-- run: SELECT nested()
+-- run: SELECT looped()
+-- run: SELECT handler()
+-- run: SELECT optioned()
+-- run: SELECT cased()
+-- run: SELECT arr()
+-- run: SELECT coll()
+-- run: SELECT target()
+-- run: SELECT query_record()
+-- run: SELECT returned()
+-- run: SELECT diag()

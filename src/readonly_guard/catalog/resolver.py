@@ -19,6 +19,7 @@ __all__ = ["CatalogResolver"]
 
 _PART: Final = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _MOST_PATHS: Final = 16
+_PREPARED: Final = frozenset({"execute", "explain_execute"})
 _QUERIES: Final = frozenset({"select", "explain", "copy_to", "declare_cursor", "prepare", "execute", "explain_execute"})
 
 
@@ -59,6 +60,10 @@ class CatalogResolver:
             return self._elsewhere.judge(reading, path)
         if len(path.paths) > _MOST_PATHS:
             return [core_reason("RG-T06", f"more than {_MOST_PATHS} search paths in one session; connect again")]
+        if path.has_outlived_prepares and reading.kind in _PREPARED:
+            return [
+                core_reason("RG-F04", "a statement prepared before search_path was set; set it first, or connect again")
+            ]
         reasons: dict[Reason, None] = {}
         for context in self.contexts(path):
             if reading.kind in _QUERIES:

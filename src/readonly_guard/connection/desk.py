@@ -75,7 +75,8 @@ class Desk:
 
     def start_over(self) -> None:
         """The server has reset the session: what was declared at the beginning holds again."""
-        self.declared = self._initial
+        # what SQL has prepared is there still
+        self.declared = self._initial.prepared() if self.declared.paths_at_prepare else self._initial
 
     async def decide(
         self, phase: str, text: str, parameters: Parameters | None = None, earlier: Earlier | None = None

@@ -48,6 +48,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
 
     A declaration is a claim, recorded and judged by policy; it is never identity. ``search_paths`` are all that may be
     in force: a rollback brings the former back, so none is forgotten; None is the database's default.
+    ``paths_at_prepare`` is how many of them there were when SQL first prepared a statement, 0 when none was.
     """
 
     purpose: str | None = None
@@ -56,6 +57,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     justification: str | None = None
     language: str | None = None
     search_paths: tuple[tuple[str, ...] | None, ...] = (None,)
+    paths_at_prepare: int = 0
 
     @classmethod
     def at_startup(cls, changes: Iterable[SettingChange]) -> Self:
@@ -72,7 +74,9 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
         current = self
         for change in changes:
             if change.scope == "all":
-                current = msgspec.structs.replace(initial, search_paths=current.search_paths)
+                current = msgspec.structs.replace(
+                    initial, search_paths=current.search_paths, paths_at_prepare=current.paths_at_prepare
+                )
             elif change.name == "search_path" and change.value is not None:
                 path = tuple(split_identifiers(change.value) or ())
                 if path not in current.search_paths:
@@ -82,6 +86,15 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
                 value = getattr(initial, field) if change.value is None else (change.value or None)
                 current = msgspec.structs.replace(current, **{field: value})
         return current
+
+    def prepared(self) -> Self:
+        """What is declared once SQL has prepared a statement, which was judged on every path that there is."""
+        return msgspec.structs.replace(self, paths_at_prepare=self.paths_at_prepare or len(self.search_paths))
+
+    @property
+    def has_outlived_prepares(self) -> bool:
+        """Whether there is a search path on which a statement that SQL prepared has not been judged."""
+        return 0 < self.paths_at_prepare < len(self.search_paths)
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):

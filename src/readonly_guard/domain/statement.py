@@ -82,12 +82,14 @@ class SearchPath(msgspec.Struct, frozen=True, kw_only=True):
 
     ``paths`` are all that may be in force, each as it was set, or None for the default of the database and of ``user``,
     who is also what ``$user`` stands for: more than one where a session has changed it, because a rollback brings the
-    former back. ``database`` is the session's; empty where there is only one.
+    former back. ``database`` is the session's; empty where there is only one. ``has_outlived_prepares``: among the
+    paths is one on which statements that SQL prepared were not judged; the server looks their names up again.
     """
 
     database: str = ""
     user: str = ""
     paths: tuple[tuple[str, ...] | None, ...] = (None,)
+    has_outlived_prepares: bool = False
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
