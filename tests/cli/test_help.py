@@ -21,11 +21,12 @@ _COMMANDS = {
     ("classify",): ("--jsonl", "Exit status"),
     ("proxy",): ("--config", "SIGHUP", "SIGTERM", "Exit status"),
     ("demo",): ("--keep", "Exit status"),
-    ("audit",): ("verify", "show", "tail", "export", "forward", "keygen", "repair", "retain"),
+    ("audit",): ("verify", "show", "tail", "export", "forward", "sinks", "keygen", "repair", "retain"),
     ("audit", "tail"): ("--follow", "--user", "Exit status"),
     ("audit", "export"): ("--format", "--output", "--since", "--care-provider-id", "Exit status"),
     ("audit", "verify"): ("--expected-head", "--anchors", "--public-key", "Exit status"),
     ("audit", "forward"): ("--config", "--once", "SIGTERM", "Exit status"),
+    ("audit", "sinks"): ("Exit status",),
     ("audit", "keygen"): ("Exit status",),
     ("audit", "repair"): ("Exit status",),
     ("audit", "retain"): ("--keep", "--yes", "--less-than-five-years", "Exit status"),
@@ -137,7 +138,10 @@ def test_the_completion_script_is_shown(shell):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("readonly-guard audit ", ["verify", "show", "tail", "export", "forward", "keygen", "repair", "retain"]),
+        (
+            "readonly-guard audit ",
+            ["verify", "show", "tail", "export", "forward", "sinks", "keygen", "repair", "retain"],
+        ),
         ("readonly-guard check --pur", ["--purpose"]),
     ],
 )

@@ -3,7 +3,7 @@
 from readonly_guard.audit.chain import GENESIS, Head
 from readonly_guard.audit.chains import Chain, find_chains, journal_bytes, raw_lines, read, read_all
 from readonly_guard.audit.custody import record_custody, record_reading
-from readonly_guard.audit.feed import Feed, FeedEvent
+from readonly_guard.audit.feed import Feed, FeedEvent, SinkPosition, feeding, sink_positions
 from readonly_guard.audit.follow import Follower, Position
 from readonly_guard.audit.journal import Durability, Journal
 from readonly_guard.audit.keys import KeyRing, SigningKey
@@ -45,8 +45,10 @@ __all__ = [
     "Removal",
     "Selection",
     "SigningKey",
+    "SinkPosition",
     "Verification",
     "carry_out",
+    "feeding",
     "find_chains",
     "journal_bytes",
     "parse_head",
@@ -58,6 +60,7 @@ __all__ = [
     "read_anchors",
     "record_custody",
     "record_reading",
+    "sink_positions",
     "verify",
     "verify_all",
 ]

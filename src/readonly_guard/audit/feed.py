@@ -8,24 +8,27 @@ down for an hour gets all of it in order, and what it gets twice after a crash i
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from readonly_guard.audit.chains import Chain, find_chains
 from readonly_guard.audit.follow import Follower, Position
-from readonly_guard.audit.segments import sync_directory
+from readonly_guard.audit.segments import last_seq, list_segments, sync_directory
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.hooks import Sink
 
-__all__ = ["CURSORS", "Feed", "FeedEvent", "cursors_of"]
+__all__ = ["CURSORS", "Feed", "FeedEvent", "SinkPosition", "cursors_of", "feeding", "sink_positions"]
 
 CURSORS: Final = "cursors"
 """The directory of the cursors in a journal."""
+
+_LOCK: Final = "feed.lock"
 
 _BATCH: Final = 500
 _POLL_S: Final = 0.2
@@ -158,6 +161,56 @@ class Feed:
             os.fsync(file.fileno())
         new.replace(self._cursor)
         sync_directory(directory)
+
+
+class SinkPosition(NamedTuple):
+    """How far a sink has come in a chain, and how many records it has not had yet."""
+
+    sink: str
+    chain: str
+    seq: int
+    behind: int
+
+
+def sink_positions(journal: Path) -> list[SinkPosition]:
+    """How far every sink that was ever fed has come in each chain.
+
+    Raises:
+        ConfigurationError: there is no journal, or a cursor cannot be read.
+    """
+    chains = find_chains(journal)
+    ends = {chain.name: last_seq(list_segments(chain.path)) for chain in chains}
+    found = []
+    for cursor in sorted((journal / CURSORS).glob("*.json")):
+        positions = cursors_of(cursor)
+        for chain in chains:
+            position = positions.get(chain.name)
+            seq = 0 if position is None else position.seq
+            found.append(SinkPosition(cursor.stem, chain.name, seq, max(0, ends[chain.name] - seq)))
+    return found
+
+
+@contextmanager
+def feeding(journal: Path) -> Iterator[None]:
+    """Hold the cursors against a second feed of the same journal.
+
+    Raises:
+        ConfigurationError: there is one, or the directory cannot be written.
+    """
+    directory = journal / CURSORS
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise ConfigurationError(f"{directory}: cannot be written: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(f"{journal} is being fed to its sinks by another process; stop that one") from None
+        yield
+    finally:
+        os.close(lock)
 
 
 def cursors_of(path: Path) -> dict[str, Position]:

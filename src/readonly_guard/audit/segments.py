@@ -7,18 +7,29 @@ an empty segment; what is written into it, and when it is durable, is the journa
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from readonly_guard.audit.chain import MAX_LINE_BYTES, Head, Line, reseal
+from readonly_guard.audit.chain import MAX_LINE_BYTES, Head, Line, envelope, reseal
 from readonly_guard.errors import ConfigurationError
 
-__all__ = ["Segment", "Stretch", "create_segment", "follow", "lines", "list_segments", "sync_directory", "torn_files"]
+__all__ = [
+    "Segment",
+    "Stretch",
+    "create_segment",
+    "follow",
+    "last_seq",
+    "lines",
+    "list_segments",
+    "sync_directory",
+    "torn_files",
+]
 
 _NAME: Final = re.compile(r"journal-([0-9]{20})\.jsonl")
 _TORN: Final = re.compile(r"journal-[0-9]{20}\.jsonl\.torn-[0-9]+")
@@ -52,6 +63,22 @@ def list_segments(directory: Path) -> list[Segment]:
         ConfigurationError: the directory cannot be read.
     """
     return sorted(Segment(int(match[1]), directory / match[0]) for match in _matches(directory, _NAME))
+
+
+def last_seq(segments: list[Segment]) -> int:
+    """The number of the last whole line, found from the end; 0 for a chain without any. Nothing is checked."""
+    for segment in reversed(segments):
+        with (
+            suppress(ValueError),  # an empty file cannot be mapped
+            segment.path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            end = content.rfind(b"\n")
+            start = content.rfind(b"\n", 0, max(end, 0)) + 1
+            taken = envelope(content[start : end + 1]) if end >= 0 else None
+            if taken is not None:
+                return taken.seq
+    return 0
 
 
 def torn_files(directory: Path) -> tuple[str, ...]:

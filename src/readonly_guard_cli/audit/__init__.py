@@ -6,7 +6,7 @@ import typer
 
 from readonly_guard_cli.audit.custody import keygen, repair, retain
 from readonly_guard_cli.audit.export import export
-from readonly_guard_cli.audit.forward import forward
+from readonly_guard_cli.audit.forward import forward, sinks
 from readonly_guard_cli.audit.show import show, tail
 from readonly_guard_cli.audit.verify import verify_command
 
@@ -18,6 +18,7 @@ app.command("show")(show)
 app.command("tail")(tail)
 app.command("export")(export)
 app.command("forward")(forward)
+app.command("sinks")(sinks)
 app.command("keygen")(keygen)
 app.command("repair")(repair)
 app.command("retain")(retain)

@@ -9,15 +9,17 @@ from typing import Annotated
 
 import structlog
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from readonly_guard.audit import Feed, FeedEvent
+from readonly_guard.audit import Feed, FeedEvent, feeding, sink_positions
 from readonly_guard.errors import ConfigurationError, GuardError
 from readonly_guard.hooks import Hooks
 from readonly_guard.settings import load_settings
 from readonly_guard_cli.operational_log import configure
-from readonly_guard_cli.output import DENIED, console, speaking_plainly
+from readonly_guard_cli.output import DENIED, console, speaking_plainly, visible
 
-__all__ = ["forward"]
+__all__ = ["forward", "sinks"]
 
 _log = structlog.get_logger(__name__)
 
@@ -39,14 +41,37 @@ def forward(
         configure(settings.logging)
         hooks = Hooks()
         hooks.load(settings.plugins.load, settings.plugin, Path(settings.folder))
-        sinks = hooks.sinks()
-        if not sinks:
+        found = hooks.sinks()
+        if not found:
             raise ConfigurationError(f"{config}: no plugin in plugins.load is a sink; there is nowhere to go")
         journal = Path(settings.journal.path)
-        feeds = [Feed(journal, name, sink, report=_tell) for name, sink in sinks]
-        if once:
-            raise typer.Exit(asyncio.run(_drain(feeds)))
-        asyncio.run(_run(feeds))
+        with feeding(journal):
+            if once:
+                raise typer.Exit(asyncio.run(_drain([Feed(journal, name, sink) for name, sink in found])))
+            asyncio.run(_run([Feed(journal, name, sink, report=_tell) for name, sink in found]))
+
+
+def sinks(
+    path: Annotated[Path, typer.Argument(help="The journal's directory.")],
+) -> None:
+    """Show how far every sink has come in each chain, and how many records it has not had yet.
+
+    Exit status: 0 every sink has all, 1 one is behind, 2 there is no journal to read.
+    """
+    with speaking_plainly():
+        positions = sink_positions(path)
+    table = Table(box=None, padding=(0, 1), header_style="bold dim")
+    for heading in ("sink", "chain", "has", "behind"):
+        table.add_column(heading, justify="right" if heading in {"has", "behind"} else "left")
+    for item in positions:
+        behind = Text(f"{item.behind:,}", style="yellow" if item.behind else "green")
+        table.add_row(visible(item.sink), visible(item.chain), f"{item.seq:,}", behind)
+    if positions:
+        console.print(table)
+    else:
+        console.print("no sink was ever fed: readonly-guard audit forward")
+    if any(item.behind for item in positions):
+        raise typer.Exit(DENIED)
 
 
 def _tell(event: FeedEvent) -> None:

@@ -44,6 +44,7 @@ from readonly_guard_cli.output import console, speaking_plainly, visible
 __all__ = ["show", "tail"]
 
 _SECONDS: Final = len("2026-12-18T12:00:00")
+_WIDTHS: Final = {"unit": 16, "outcome": 9}
 _POLL_S: Final = 0.2
 _AT_ONCE: Final = 1_000
 
@@ -76,9 +77,9 @@ def show(
         entries = deque(selection.among(read_all(path)), maxlen=last)
     table = Table(box=None, padding=(0, 1), header_style="bold dim")
     for heading in ("nr", "time", "who", "unit", "patient", "purpose", "action", "what", "outcome"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "time")
+        table.add_column(heading, overflow="fold", no_wrap=heading in {"nr", "time"}, min_width=_WIDTHS.get(heading))
     for entry in entries:
-        table.add_row(*_row(entry))
+        table.add_row(*_row(entry, path.resolve().name))
     console.print(table)
 
 
@@ -106,10 +107,10 @@ def tail(
         record_reading(path, command="tail", selection=selection.told() | {"last": str(last)}, kept_in=reading_log)
         followers = _Followers(path)
         for entry in deque(selection.among(followers.all_there_is()), maxlen=last):
-            _print_line(entry)
+            _print_line(entry, path.resolve().name)
         if follow:
             for entry in selection.among(followers.as_they_come()):
-                _print_line(entry)
+                _print_line(entry, path.resolve().name)
 
 
 class _Followers:
@@ -136,16 +137,18 @@ class _Followers:
         return sorted(found, key=lambda entry: entry.record.time)
 
 
-def _print_line(entry: Entry) -> None:
-    number, moment, *texts, outcome = _row(entry)
+def _print_line(entry: Entry, own: str) -> None:
+    number, moment, *texts, outcome = _row(entry, own)
     line = Text(f"{number:>6} {moment}  ")
     line.append("  ".join(str(text) for text in texts if str(text)))
     console.print(line.append("  ").append(outcome), soft_wrap=True)
 
 
-def _row(entry: Entry) -> tuple[str | Text, ...]:
+def _row(entry: Entry, own: str) -> tuple[str | Text, ...]:
+    """The cells of a record; its number with the name of its chain, where that is not the journal's own."""
     texts, outcome = _cells(entry.record)
-    return (str(entry.seq), entry.record.time[:_SECONDS], *map(visible, texts), outcome)
+    number = str(entry.seq) if entry.chain == own else f"{visible(entry.chain)}:{entry.seq}"
+    return (number, entry.record.time[:_SECONDS], *map(visible, texts), outcome)
 
 
 def _cells(record: LogRecord) -> tuple[tuple[str, ...], Text]:
