@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 import os
@@ -41,7 +42,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
     """A command in this process: for the many cases that need no process of their own."""
     for module in ("readonly_guard_cli.proxy", "readonly_guard_cli.audit.forward"):
         # a logger that is used once keeps the stream it was given, which is gone when the command has ended
-        monkeypatch.setattr(f"{module}.configure", lambda _settings: None)
+        monkeypatch.setattr(importlib.import_module(module), "configure", lambda _settings: None)
 
     def call(*arguments: str | Path, stdin: bytes | str = b"") -> Ended:
         result = CliRunner().invoke(app, [str(item) for item in arguments], input=stdin)
