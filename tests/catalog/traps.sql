@@ -496,7 +496,7 @@ CREATE VIEW v AS SELECT * FROM p;
 -- run: SELECT * FROM p WHERE n = 3
 -- run: SELECT * FROM v WHERE n = 3
 
--- item: plpgsql_declarations
+-- item: plpgsql_declarations since 14
 CREATE TYPE c AS (n int, m int);
 CREATE FUNCTION comment() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE /* ; */ n int -- := 1;
  := canary.poke(); BEGIN RETURN n; END $$;
