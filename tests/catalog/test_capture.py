@@ -62,6 +62,32 @@ async def test_cancelling_ends_the_process(newest):
     assert taking.cancelled()
 
 
+async def test_a_role_with_a_search_path_of_its_own_hides_the_servers(newest):
+    """Sessions of other roles begin with the server's: guessed wrongly, an unqualified name is another's view."""
+    with psycopg.connect(newest.dsn, autocommit=True) as admin:
+        admin.execute("ALTER ROLE postgres SET search_path = canary")
+        try:
+            with pytest.raises(CatalogUnavailable, match="RESET search_path"):
+                await capture(newest.dsn)
+            admin.execute("ALTER DATABASE postgres SET search_path = l_view")  # what the others then begin with
+            assert (await capture(newest.dsn)).search_paths
+        finally:
+            admin.execute("ALTER ROLE postgres RESET search_path; ALTER DATABASE postgres RESET search_path")
+    with pytest.raises(CatalogUnavailable, match="RESET search_path"):
+        await capture(newest.dsn + "&options=-c%20search_path%3Dcanary")
+
+
+async def test_the_servers_own_search_path_moves_the_fingerprint(newest):
+    before = await fingerprint(newest.dsn)
+    with psycopg.connect(newest.dsn, autocommit=True) as admin:
+        for change in ("ALTER SYSTEM SET search_path = canary", "ALTER SYSTEM RESET search_path"):
+            admin.execute(change)
+            admin.execute("SELECT pg_reload_conf()")
+            async with asyncio.timeout(10):
+                while (await fingerprint(newest.dsn) == before) == ("SET" in change.split()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize(
     ("change", "undo"),
     [

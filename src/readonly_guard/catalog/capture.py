@@ -83,7 +83,7 @@ async def capture(dsn: str, *, timeout_s: float = 120.0, progress: Progress = _n
         progress: told after each query.
 
     Raises:
-        CatalogUnavailable: the server cannot be reached or asked, or is older than PostgreSQL 13.
+        CatalogUnavailable: the server cannot be reached or asked, is older than PostgreSQL 13, or hides its path.
     """
     connection = await _connect(dsn, timeout_s)
     try:
@@ -103,6 +103,12 @@ async def capture(dsn: str, *, timeout_s: float = 120.0, progress: Progress = _n
         raise CatalogUnavailable(_said(error)) from error
     finally:
         await _close(connection)
+    if not identity["is_servers"] and not any(role == "" for role, _, _ in rows["search_paths"]):
+        # other roles begin with the server's own, which is not to be seen behind this one's
+        raise CatalogUnavailable(
+            "the role that reads the catalog has a search_path of its own, which hides the server's; "
+            "ALTER ROLE … RESET search_path, and give none in the connection string"
+        )
     return _Assembly(rows).snapshot(dict(identity), moved)
 
 

@@ -16,8 +16,9 @@ PREPARE: Final = "SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identi
 IDENTITY: Final = """
 SELECT current_setting('server_version_num')::int4 AS server_version, current_database()::text AS database,
        now()::text AS taken_at,
-       (SELECT CASE WHEN source IN ('default', 'configuration file') THEN setting ELSE boot_val END
-        FROM pg_settings WHERE name = 'search_path') AS search_path
+       s.setting AS search_path,
+       s.source IN ('default', 'configuration file', 'command line', 'environment variable') AS is_servers
+FROM pg_catalog.pg_settings s WHERE s.name = 'search_path'
 """
 """Asked before anything is set: afterwards search_path is the capture's own."""
 
@@ -215,9 +216,14 @@ _MOVING: Final = {
 }
 
 FINGERPRINT: Final = " UNION ALL ".join(
-    f"SELECT '{table}', count(*), sum(hashtextextended(concat({key}, ':', {moves}), 0)) FROM {table} {where}"  # noqa: S608
-    for moves, rows in _MOVING.items()
-    for table, key, where in rows
+    [
+        *(
+            f"SELECT '{table}', count(*), sum(hashtextextended(concat({key}, ':', {moves}), 0)) FROM {table} {where}"  # noqa: S608
+            for moves, rows in _MOVING.items()
+            for table, key, where in rows
+        ),
+        "SELECT 'search_path', 1, hashtextextended(reset_val, 0) FROM pg_settings WHERE name = 'search_path'",
+    ]
 )
 """A row of every catalog gets a new xmin when it is changed: one number a catalog tells that something moved.
 
