@@ -111,7 +111,7 @@ async def test_a_parse_message_hidden_in_a_name(connection, millennium) -> None:
     bare = await asyncpg.connect(millennium.dsn("alind"))
     with pytest.raises(asyncpg.PostgresError):
         await bare.prepare(cover, name=name)
-    assert await bare.fetchval(prepared) == "DELETE FROM visit_log"  # the attack is real
+    assert await bare.fetchval(f"{prepared} WHERE name = 'hidden'") == "DELETE FROM visit_log"  # the attack is real
     await bare.close()
     with pytest.raises(FeatureDenied, match="RG-T05"):
         await connection.prepare(cover, name=name)
