@@ -40,6 +40,7 @@ from readonly_guard.domain import LogRecord
 __all__ = [
     "GENESIS",
     "MAX_LINE_BYTES",
+    "MOST_AROUND_BYTES",
     "Head",
     "Line",
     "canonical",
@@ -57,10 +58,12 @@ GENESIS: Final = "0" * 64
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """The longest line that is written or read, line feed included: as much as a frame of the wire may hold."""
 
+MOST_AROUND_BYTES: Final = 187
+"""By how much a line is longer than its record at most: `seq` of 20 digits, `prev` and `hash` with their names."""
+
 _PREFIX: Final = b"readonly-guard journal v1\n"
 _RECORD: Final = b',"record":'
 _SEAL: Final = b',"record":{"type":"seal",'
-_BEFORE_RECORD: Final = 200  # seq, prev and hash with their names are shorter; whatever stands later is content
 _HEAD: Final = re.compile(r"(0|[1-9][0-9]{0,19}):([0-9a-f]{64})")
 
 
@@ -144,7 +147,7 @@ def content(data: bytes) -> bytes:
 
 def is_seal(data: bytes) -> bool:
     """Whether the record of such a line is a signed head."""
-    return data.find(_SEAL, 0, _BEFORE_RECORD + len(_SEAL)) != -1
+    return data.find(_SEAL, 0, MOST_AROUND_BYTES + len(_SEAL)) != -1
 
 
 def envelope(data: bytes) -> Envelope | None:

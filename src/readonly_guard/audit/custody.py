@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from readonly_guard.audit.chains import CUSTODY
-from readonly_guard.audit.journal import Journal, JournalBusy
+from readonly_guard.audit.journal import Journal
 from readonly_guard.audit.keys import SigningKey
+from readonly_guard.audit.opening import JournalBusy
 from readonly_guard.domain import LogRecord, ReadingRecord
 from readonly_guard.errors import ConfigurationError, LogUnavailable
 from readonly_guard.moments import rfc3339, utc_now

@@ -12,7 +12,8 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from readonly_guard.audit.journal import SEAL_EVERY_S, Journal
+from readonly_guard.audit.heads import SEAL_EVERY_S
+from readonly_guard.audit.journal import Journal
 from readonly_guard.domain import DecisionRecord, LogRecord
 from readonly_guard.errors import LogUnavailable
 from readonly_guard.hooks import Receipt, hookimpl
