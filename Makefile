@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test drivers lint opa clean
+.PHONY: demo test drivers bench lint opa clean
 
 demo: $(VENV)/.demo  ## the guided run; KEEP=1 leaves the guarded database running
 	@exec $(BIN)/readonly-guard demo $(if $(KEEP),--keep)
@@ -15,6 +15,9 @@ test: $(VENV)/.dev  ## all tests; ARGS="-k wire -x" goes to pytest
 
 drivers: $(VENV)/.drivers  ## other people's clients through the guard; needs psql, psqlODBC, Node, Java, Go, Rust
 	$(BIN)/pytest tests/drivers --require-drivers $(ARGS)
+
+bench: $(VENV)/.dev  ## what the guard costs beside PgBouncer; needs postgresql and pgbouncer; ARGS="--quick" or --help
+	$(BIN)/python -m benchmarks.wire $(ARGS)
 
 lint: $(VENV)/.dev  ## style, types, architecture
 	$(BIN)/ruff check

@@ -1,0 +1,37 @@
+"""On what it was measured: the machine and the versions of what took part."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.wire.database import Database
+from benchmarks.wire.pgbouncer import pgbouncer_version
+
+__all__ = ["describe"]
+
+
+def describe(server: Database) -> dict[str, str]:
+    """Names and values, in the order in which a report shows them."""
+    return {
+        "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
+        "load before": " ".join(f"{one:.1f}" for one in os.getloadavg()),
+        "kernel": platform.release(),
+        "Python": f"{platform.python_version()}, uvloop {version('uvloop')}",
+        "PostgreSQL": server.version,
+        "PgBouncer": pgbouncer_version(),
+        "readonly-guard": version("readonly-guard"),
+    }
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.machine()

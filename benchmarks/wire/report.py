@@ -1,0 +1,89 @@
+"""What was measured, as Markdown for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+import msgspec
+
+from benchmarks.wire.figures import Row
+
+__all__ = ["Idle", "Report", "as_json", "as_markdown"]
+
+_HEADINGS: Final = (
+    *("case", "way", "tps", "p50 ms", "p99 ms", "CPU µs/tx", "of it user"),
+    *("CPU / PgBouncer", "tps / PgBouncer", "tps / direct"),
+)
+
+
+class Idle(msgspec.Struct, frozen=True, kw_only=True):
+    """What idle sessions cost a proxy. Bytes, proportional set size."""
+
+    route: str
+    sessions: int
+    process_bytes: int
+    session_bytes: float
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole run. ``setting`` is how it was run: rounds, seconds, TLS, the way to the server."""
+
+    machine: dict[str, str]
+    setting: dict[str, str]
+    select_only: tuple[Row, ...]
+    idle: tuple[Idle, ...]
+
+
+def as_json(report: Report) -> bytes:
+    """The report, indented."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def as_markdown(report: Report) -> str:
+    """The report's tables."""
+    facts = [f"- {name}: {value}" for name, value in (report.machine | report.setting).items()]
+    return "\n".join([*facts, "", *_select_only(report.select_only), *_idle(report.idle)])
+
+
+def _select_only(found: Sequence[Row]) -> list[str]:
+    lines = [
+        f"| {' | '.join(_HEADINGS)} |",
+        f"|---|---|{'--:|' * (len(_HEADINGS) - 2)}",
+    ]
+    for case, group in groupby(found, key=lambda row: row.case):
+        for number, row in enumerate(group):
+            middle = row.median
+            cells = [
+                case if number == 0 else "",
+                row.route,
+                f"{middle.tps:,.0f}",
+                f"{middle.p50_us / 1000:.2f}",
+                f"{middle.p99_us / 1000:.2f}",
+                f"{middle.cpu_us:.1f}" if middle.cpu_us else "–",
+                f"{middle.user_us:.1f}" if middle.cpu_us else "–",
+                _times(row.cpu_to_pgbouncer),
+                _times(row.tps_to_pgbouncer),
+                _times(row.tps_to_direct),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _idle(found: Sequence[Idle]) -> list[str]:
+    if not found:
+        return []
+    return [
+        "",
+        "| way | idle sessions | processes, MB | KB a session |",
+        "|---|--:|--:|--:|",
+        *(
+            f"| {one.route} | {one.sessions:,} | {one.process_bytes / 1e6:.1f} | {one.session_bytes / 1e3:.1f} |"
+            for one in found
+        ),
+    ]
+
+
+def _times(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.2f}"
