@@ -26,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-tls-server", action="store_true", help="fail, rather than skip, without a server with TLS"
     )
+    parser.addoption(
+        "--require-sinks",
+        action="store_true",
+        help="fail, rather than skip, without a server that a sink of the log needs",
+    )
     parser.addoption("--require-chromium", action="store_true", help="fail, rather than skip, without a browser")
 
 

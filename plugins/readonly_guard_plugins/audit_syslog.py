@@ -1,15 +1,14 @@
 """The log to a syslog server: RFC 5424 messages over TLS (RFC 5425), each with its length in front.
 
-Syslog acknowledges nothing. So a batch has a connection of its own, which is closed the orderly way: the server's
-close_notify comes after it has read everything (RFC 8446, 6.1). Without it the batch comes again, and a receiver tells
-what it has by chain and number, which stand in the structured data.
+Syslog acknowledges nothing. So a batch has a connection of its own, which is closed the orderly way: see
+`readonly_guard_plugins.orderly_tls`. Without the server's close_notify the batch comes again, and a receiver tells what
+it has by chain and number, which stand in the structured data.
 """
 
 from __future__ import annotations
 
 import asyncio
 import platform
-import socket
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,17 +20,14 @@ from readonly_guard.domain import DecisionRecord, Entry, SessionRecord
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.hooks import hookimpl
 from readonly_guard_plugins.https import tls_context
+from readonly_guard_plugins.orderly_tls import Unconfirmed, send
 
-__all__ = ["AuditSyslog", "Unconfirmed", "message"]
+__all__ = ["AuditSyslog", "message"]
 
 _NOTICE, _WARNING = 5, 4
 _NOBODYS: Final = 32473
 """The enterprise number for examples (RFC 5612): until there is one of this project's own."""
 _BOM: Final = b"\xef\xbb\xbf"
-
-
-class Unconfirmed(Exception):  # noqa: N818  what happened, not a defect of the call
-    """The connection ended before the server said that it had read everything."""
 
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,7 +77,7 @@ class AuditSyslog:
 
         Raises:
             Unconfirmed: the server did not say so.
-            OSError: there is no connection, or its certificate is not to be trusted.
+            OSError: there is no connection, or one of the two does not trust the other.
         """
         settings = self._settings
         messages = [message(entry, settings.facility, self._host, settings.app_name) for entry in entries]
@@ -93,15 +89,11 @@ class AuditSyslog:
 
     def _send(self, data: bytes) -> None:
         settings = self._settings
-        with socket.create_connection((settings.host, settings.port), timeout=settings.timeout_s) as plain:
-            connection = self._tls.wrap_socket(plain, server_hostname=settings.host, suppress_ragged_eofs=False)
-            with connection:
-                connection.sendall(data)
-                try:
-                    connection.unwrap()
-                except (ssl.SSLError, OSError) as error:
-                    if settings.confirm:
-                        raise Unconfirmed(f"{settings.host}:{settings.port} ended the connection: {error}") from error
+        try:
+            send(settings.host, settings.port, self._tls, data, timeout_s=settings.timeout_s)
+        except Unconfirmed:
+            if settings.confirm:
+                raise
 
 
 def message(entry: Entry, facility: int, host: str, app_name: str) -> bytes:

@@ -1,6 +1,8 @@
 """A journal to carry, and plugins loaded as a guard.toml names them."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -32,6 +34,12 @@ def completion(number: int) -> CompletionRecord:
         duration_us=1500,
         sqlstate="",
     )
+
+
+@pytest.fixture(scope="session")
+def missing(pytestconfig: pytest.Config) -> Callable[[str], NoReturn]:
+    """What to call when a sink's server is not on this machine: a skip, or with ``--require-sinks`` a failure."""
+    return pytest.fail if pytestconfig.getoption("--require-sinks") else pytest.skip
 
 
 class Log:

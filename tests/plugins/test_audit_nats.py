@@ -15,11 +15,11 @@ from readonly_guard_plugins.continuity import Diverged
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, missing):
     """A server that can be stopped and started again with what it holds."""
     binary = shutil.which("nats-server", path="/usr/sbin:/usr/bin:/usr/local/bin")
     if binary is None:
-        pytest.skip("no nats-server: apt-get install nats-server")
+        missing("no nats-server: apt-get install nats-server")
 
     class Server:
         def __init__(self):

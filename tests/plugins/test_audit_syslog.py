@@ -1,6 +1,7 @@
 """Against a TLS server of this process that reads as RFC 5425 says, and against syslog-ng where there is one."""
 
 import asyncio
+import contextlib
 import json
 import re
 import shutil
@@ -14,7 +15,8 @@ import pytest
 
 from readonly_guard.domain import Entry, SealRecord
 from readonly_guard.errors import ConfigurationError
-from readonly_guard_plugins.audit_syslog import Unconfirmed, message
+from readonly_guard_plugins.audit_syslog import message
+from readonly_guard_plugins.orderly_tls import Unconfirmed
 
 MESSAGE = re.compile(
     rb"<(\d+)>1 (\S+) (\S+) (\S+) - (\S+) \[readonly-guard@32473 chain=\"(.*?)\" seq=\"(\d+)\" hash=\"(\w+)\"\] \xef\xbb\xbf(\{.*\})",
@@ -44,43 +46,75 @@ def certificate(tmp_path):
 
 
 class Receiver:
-    """Takes connections until closed; forgets those it is told to cut off."""
+    """Takes connections until closed. ``ends`` are how the next of them end instead of being read and taken leave of."""
 
     def __init__(self, certificate):
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        self._context.load_verify_locations(certificate)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.messages = []
-        self.cut_offs = 0
+        self.ends = []
+        self._is_over = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def _serve(self):
-        while True:
+        while not self._is_over:
+            plain, _ = self._listener.accept()
+            end = self.ends.pop(0) if self.ends else self.read
             try:
-                plain, _ = self._listener.accept()
-            except OSError:
-                return
-            try:
-                with self._context.wrap_socket(plain, server_side=True) as connection:
-                    self._read(connection)
+                self._context.verify_mode = ssl.CERT_REQUIRED if end == self.refuse else ssl.CERT_NONE
+                with self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as connection:
+                    end(connection)
             except OSError:
                 continue
 
-    def _read(self, connection):
-        if self.cut_offs:
-            self.cut_offs -= 1
-            connection.recv(100)
-            connection.shutdown(socket.SHUT_RDWR)
-            return
+    def read(self, connection):
+        connection.do_handshake()
         data = b""
         while part := connection.recv(65536):
             data += part
         self.messages += split(data)
         connection.unwrap()
 
+    def cut_off(self, connection):
+        """The connection breaks while the client is sending."""
+        connection.do_handshake()
+        connection.recv(100)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    def vanish(self, connection):
+        """Reads everything and ends without a close_notify, as a process does that is killed."""
+        connection.do_handshake()
+        while connection.recv(65536):
+            pass
+        connection.shutdown(socket.SHUT_RDWR)
+
+    def stop(self, connection):
+        """Takes leave before it has read everything, as a server does that is told to stop."""
+        connection.do_handshake()
+        connection.recv(100)
+        connection.settimeout(0)
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLError):
+            connection.unwrap()
+
+    def refuse(self, connection):
+        """Wants a certificate that the client has not, and says so when the client is through with the handshake."""
+        try:
+            connection.do_handshake()
+        finally:
+            connection.settimeout(10)
+            with contextlib.suppress(OSError):
+                while socket.socket.recv(connection, 65536):
+                    pass
+
     def close(self):
+        # the thread first: one that has yet to accept would do so on whatever socket gets this number next
+        self._is_over = True
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        self._thread.join()
         self._listener.close()
 
 
@@ -116,14 +150,32 @@ async def test_everything_arrives_as_messages(log, feed, receiver):
     assert record["subject"] == "åsa.öberg"
 
 
-async def test_what_was_cut_off_comes_again(log, feed, receiver):
-    log.write(300)
-    receiver.cut_offs = 1
+@pytest.mark.parametrize(
+    ("end", "records"),
+    [(end, records) for end in ("cut_off", "vanish", "refuse") for records in (1, 300)] + [("stop", 300)],
+)
+async def test_what_was_not_taken_leave_of_comes_again(log, feed, receiver, end, records):
+    log.write(records)
+    receiver.ends = [getattr(receiver, end)]
     with pytest.raises((Unconfirmed, OSError)):
         await feed("audit_syslog", host="127.0.0.1", port=receiver.port, ca="log.pem").drain()
+    assert receiver.messages == []
     await feed("audit_syslog", host="127.0.0.1", port=receiver.port, ca="log.pem").drain()
 
     assert heads(receiver.messages) == log.heads
+
+
+async def test_a_server_that_wants_a_certificate_says_so(log, feed, receiver):
+    log.write(1)
+    receiver.ends = [receiver.refuse]
+    with pytest.raises(ssl.SSLError, match="(?i)certificate"):
+        await feed("audit_syslog", host="127.0.0.1", port=receiver.port, ca="log.pem", confirm=False).drain()
+
+
+async def test_a_server_that_takes_no_leave_can_be_believed_on_request(log, feed, receiver):
+    log.write(1)
+    receiver.ends = [receiver.vanish]
+    assert await feed("audit_syslog", host="127.0.0.1", port=receiver.port, ca="log.pem", confirm=False).drain() == 3
 
 
 async def test_a_server_that_cannot_prove_who_it_is_gets_nothing(log, feed, receiver):
@@ -154,11 +206,11 @@ def test_settings_that_are_wrong_are_named(feed, section, what):
 
 
 @pytest.fixture
-def syslog_ng(certificate, tmp_path):
+def syslog_ng(certificate, tmp_path, missing):
     """A real syslog-ng, and the file that it writes."""
     binary = shutil.which("syslog-ng", path="/usr/sbin:/usr/bin:/usr/local/sbin")
     if binary is None:
-        pytest.skip("no syslog-ng: apt-get install syslog-ng-core")
+        missing("no syslog-ng: apt-get install syslog-ng-core")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
