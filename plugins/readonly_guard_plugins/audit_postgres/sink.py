@@ -7,21 +7,17 @@ feed's own cursor may be lost or old.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-import asyncpg
 import msgspec
 
 from readonly_guard.domain import DecisionRecord, Entry
-from readonly_guard.errors import ConfigurationError
 from readonly_guard.hooks import hookimpl
 from readonly_guard_plugins.audit_postgres.schema import SCHEMA
 from readonly_guard_plugins.continuity import continuing
-from readonly_guard_plugins.https import is_this_machine, tls_context
+from readonly_guard_plugins.postgres import PostgresPlace, PostgresSettings
 
 __all__ = ["AuditPostgres"]
 
@@ -31,38 +27,14 @@ _COLUMNS: Final = (
 )
 
 
-class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    host: str
-    """Of the server, or the directory of its unix socket."""
-    port: int = 5432
-    database: str
-    user: str
-    """A role that was granted readonly_guard_log_writer."""
-    password: Path | None = None
-    """A file with the password."""
-    tls: Literal["verify-full", "disable"] | None = None
-    """Without it: ``disable`` over a unix socket and to this machine itself, ``verify-full`` to any other."""
-    ca: Path | None = None
-    """The certificates to trust, PEM; without it those of the system."""
-    timeout_s: float = 20.0
-
-
 class AuditPostgres:
     """Adds records to `readonly_guard_log.entry`."""
 
-    Settings = _Settings
+    Settings = PostgresSettings
 
-    def __init__(self, settings: _Settings) -> None:
-        self._settings = settings
-        is_near = settings.host.startswith("/") or is_this_machine(settings.host)
-        mode = settings.tls or ("disable" if is_near else "verify-full")
-        if mode == "disable" and not is_near:
-            raise ConfigurationError(
-                "[plugin.audit_postgres] tls: records are not sent to another machine in the clear"
-            )
-        self._tls: ssl.SSLContext | bool = False
-        if mode == "verify-full":
-            self._tls = tls_context(settings.ca, "audit_postgres")
+    def __init__(self, settings: PostgresSettings) -> None:
+        self._place = PostgresPlace(settings, "audit_postgres", "audit forward")
+        self._timeout_s = settings.timeout_s
         self._connection: Any = None
 
     @hookimpl
@@ -110,22 +82,11 @@ class AuditPostgres:
         """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.close(timeout=self._settings.timeout_s)
+            await connection.close(timeout=self._timeout_s)
 
     async def _connected(self) -> Any:
         if self._connection is None or self._connection.is_closed():
-            settings = self._settings
-            self._connection = await asyncpg.connect(
-                host=settings.host,
-                port=settings.port,
-                database=settings.database,
-                user=settings.user,
-                password=_password(settings.password),
-                ssl=self._tls,
-                timeout=settings.timeout_s,
-                command_timeout=settings.timeout_s,
-                server_settings={"application_name": "readonly-guard audit forward"},
-            )
+            self._connection = await self._place.connect()
         return self._connection
 
 
@@ -150,12 +111,3 @@ def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _password(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"[plugin.audit_postgres] password: {path}: {error}") from error

@@ -5,6 +5,8 @@ from readonly_guard.audit.chains import Chain, find_chains, journal_bytes, raw_l
 from readonly_guard.audit.custody import record_custody, record_reading
 from readonly_guard.audit.feed import Feed, FeedEvent, SinkPosition, feeding, sink_positions
 from readonly_guard.audit.follow import Follower, Position
+from readonly_guard.audit.identification import PatientIdentification
+from readonly_guard.audit.identities import Identities
 from readonly_guard.audit.journal import Durability, Journal
 from readonly_guard.audit.keys import KeyRing, SigningKey
 from readonly_guard.audit.plugin import CommitWatch, JournalPlugin
@@ -36,9 +38,11 @@ __all__ = [
     "FeedEvent",
     "Follower",
     "Head",
+    "Identities",
     "Journal",
     "JournalPlugin",
     "KeyRing",
+    "PatientIdentification",
     "Position",
     "Progress",
     "Recovery",

@@ -17,11 +17,15 @@ from readonly_guard.audit.segments import Segment, lines, list_segments
 from readonly_guard.domain import Entry
 from readonly_guard.errors import ConfigurationError
 
-__all__ = ["CUSTODY", "Chain", "find_chains", "journal_bytes", "raw_lines", "read", "read_all"]
+__all__ = ["CUSTODY", "PATIENTS", "Chain", "find_chains", "journal_bytes", "raw_lines", "read", "read_all"]
 
 
 CUSTODY: Final = "custody"
 """The chain of what people did with the log: see `readonly_guard.audit.custody`."""
+
+
+PATIENTS: Final = "patients"
+"""The chain of whose the database's patient keys are: see `readonly_guard.audit.identities`."""
 
 
 class Chain(NamedTuple):

@@ -15,9 +15,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from readonly_guard.audit.chain import Head, content, explain
-from readonly_guard.audit.chains import CUSTODY, Chain, find_chains
+from readonly_guard.audit.chains import CUSTODY, PATIENTS, Chain, find_chains
 from readonly_guard.audit.custody import actor, record_custody
 from readonly_guard.audit.feed import CURSORS, cursors_of
+from readonly_guard.audit.identification import RECORD_AGAIN
 from readonly_guard.audit.keys import KeyRing, SigningKey
 from readonly_guard.audit.segments import Segment, follow, list_segments, sync_directory
 from readonly_guard.audit.starts import removed_heads
@@ -69,8 +70,13 @@ def plan_retention(
             "--keep: a log of access to patients is kept for at least five years (HSLF-FS 2016:40 4 kap. 9 §); "
             "to keep it for less, say why with --less-than-five-years, which is recorded"
         )
-    limit = rfc3339(clock() - timedelta(days=keep_days))
-    planned = [_plan(journal, chain, limit) for chain in find_chains(journal) if chain.name != CUSTODY]
+    limit = clock() - timedelta(days=keep_days)
+    planned = [
+        # whose a key is was recorded at most so long before a decision that names it
+        _plan(journal, chain, rfc3339(limit - RECORD_AGAIN if chain.name == PATIENTS else limit))
+        for chain in find_chains(journal)
+        if chain.name != CUSTODY
+    ]
     found = [removal for removal in planned if removal is not None]
     for removal in found:
         _check_cursors(journal, removal)

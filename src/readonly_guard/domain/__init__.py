@@ -11,7 +11,13 @@ from readonly_guard.domain.access import (
     StatementRequest,
     Subject,
 )
-from readonly_guard.domain.custody import ReadingRecord, RepairRecord, RetentionRecord, SealRecord
+from readonly_guard.domain.custody import (
+    IdentificationRecord,
+    ReadingRecord,
+    RepairRecord,
+    RetentionRecord,
+    SealRecord,
+)
 from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
 from readonly_guard.domain.identifiers import split_identifiers, visible
 from readonly_guard.domain.identity import Certificate, Login
@@ -66,6 +72,7 @@ __all__ = [
     "EarlierStatement",
     "Effect",
     "Entry",
+    "IdentificationRecord",
     "Language",
     "Lineage",
     "LogRecord",

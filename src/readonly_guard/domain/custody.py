@@ -1,4 +1,4 @@
-"""What the log says about itself: signed heads, repairs, readings, removals; records like all others.
+"""What the log says about itself: signed heads, repairs, readings, removals, whose a key is; records like all others.
 
 A signature stands in the record it belongs to and covers all of it but itself: see `readonly_guard.audit.keys`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["ReadingRecord", "RepairRecord", "RetentionRecord", "SealRecord"]
+__all__ = ["IdentificationRecord", "ReadingRecord", "RepairRecord", "RetentionRecord", "SealRecord"]
 
 
 class SealRecord(msgspec.Struct, frozen=True, kw_only=True, tag="seal", tag_field="type"):
@@ -76,3 +76,17 @@ class RetentionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="retention"
     reason: str
     key_id: str
     signature: str = ""
+
+
+class IdentificationRecord(msgspec.Struct, frozen=True, kw_only=True, tag="identification", tag_field="type"):
+    """Whose a patient key of the database is, as it was looked up at that time.
+
+    ``patient`` is the key as decisions name it, ``column:value``; ``identifiers`` are the patient's (personnummer,
+    samordningsnummer, reservnummer), the first of them to be shown, none where the key was not found; ``source`` is the
+    plugin that looked.
+    """
+
+    time: str
+    patient: str
+    identifiers: tuple[str, ...]
+    source: str

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
-from readonly_guard.domain.custody import ReadingRecord, RepairRecord, RetentionRecord, SealRecord
+from readonly_guard.domain.custody import (
+    IdentificationRecord,
+    ReadingRecord,
+    RepairRecord,
+    RetentionRecord,
+    SealRecord,
+)
 from readonly_guard.domain.review import ProtocolRecord, ReviewRecord, SelectionRecord
 
 __all__ = ["CompletionRecord", "DecisionRecord", "Entry", "LogRecord", "SessionRecord"]
@@ -94,6 +100,7 @@ LogRecord = (
     | RepairRecord
     | ReadingRecord
     | RetentionRecord
+    | IdentificationRecord
     | SelectionRecord
     | ReviewRecord
     | ProtocolRecord

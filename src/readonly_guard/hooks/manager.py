@@ -16,7 +16,7 @@ import pluggy
 from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, Login, LogRecord, Reason, Subject
 from readonly_guard.errors import ConfigurationError, DecisionUnavailable, GuardError, PluginFailed
 from readonly_guard.hooks.facts import Found
-from readonly_guard.hooks.specs import PROJECT, HookSpecs, Receipt, Sink
+from readonly_guard.hooks.specs import PROJECT, HookSpecs, PatientRegister, Receipt, Sink
 from readonly_guard.settings import Settings, read_section
 
 __all__ = ["Hooks"]
@@ -154,22 +154,34 @@ class Hooks:
         Raises:
             ConfigurationError: a plugin failed to make its sink.
         """
-        found: list[tuple[str, Sink]] = []
-        for implementation in self._manager.hook.record_sink.get_hookimpls():
-            name = implementation.plugin_name
-            try:
-                sink = cast("Sink | None", implementation.function())
-            except GuardError:
-                raise
-            except Exception as error:
-                raise ConfigurationError(f"plugin {name}: {type(error).__name__}: {error}") from error
-            if sink is not None:
-                found.append((name, sink))
-        return sorted(found, key=lambda item: item[0])
+        return cast("list[tuple[str, Sink]]", self._offered("record_sink"))
+
+    def registers(self) -> list[tuple[str, PatientRegister]]:
+        """The registers of patients of all plugins, each with the name of its plugin.
+
+        Raises:
+            ConfigurationError: a plugin failed to make its register.
+        """
+        return cast("list[tuple[str, PatientRegister]]", self._offered("patient_register"))
 
     def shutdown(self) -> list[Awaitable[None]]:
         """Tell every plugin to flush and close; what is returned is to be awaited."""
         return list(self._each("guard_shutdown"))
+
+    def _offered(self, hook: str) -> list[tuple[str, Any]]:
+        """What plugins return where they are asked for something once, in the order of their names."""
+        found: list[tuple[str, Any]] = []
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            name = implementation.plugin_name
+            try:
+                offered = implementation.function()
+            except GuardError:
+                raise
+            except Exception as error:
+                raise ConfigurationError(f"plugin {name}: {type(error).__name__}: {error}") from error
+            if offered is not None:
+                found.append((name, offered))
+        return sorted(found, key=lambda item: item[0])
 
     def _each(self, hook: str, **arguments: Any) -> Iterator[Any]:
         failure: DecisionUnavailable | None = None

@@ -14,7 +14,7 @@ import pluggy
 from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, Entry, Login, LogRecord, Reason, Subject
 from readonly_guard.settings import Settings
 
-__all__ = ["PROJECT", "HookSpecs", "Receipt", "Sink", "hookimpl", "hookspec"]
+__all__ = ["PROJECT", "HookSpecs", "PatientRegister", "Receipt", "Sink", "hookimpl", "hookspec"]
 
 PROJECT = "readonly_guard"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -50,6 +50,26 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Let go of connections. Called after a failure too; the next :meth:`deliver` opens them anew."""
+
+
+class PatientRegister(Protocol):
+    """Knows whose the database's patient keys are; asked by `readonly-guard audit forward`, never for a decision."""
+
+    async def identify(self, patients: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """The identifiers of patients (personnummer and the like), the one to be shown first.
+
+        Args:
+            patients: keys as decisions name them, ``column:value``. The value is the client's own word.
+
+        Returns:
+            Those that were found; a key that is left out is nobody's, as far as this register knows.
+
+        Raises:
+            Exception: it cannot be told now; the same keys are asked about again, later.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections. Called after a failure too; the next :meth:`identify` opens them anew."""
 
 
 class HookSpecs:
@@ -90,6 +110,10 @@ class HookSpecs:
     @hookspec
     def record_sink(self) -> Sink | None:
         """A place where the log is to be carried. Called once, by the feed only; connects to nothing yet."""
+
+    @hookspec
+    def patient_register(self) -> PatientRegister | None:
+        """Where patient keys are looked up for the log. Called once, by the feed only; connects to nothing yet."""
 
     @hookspec
     def guard_shutdown(self) -> Awaitable[None] | None:

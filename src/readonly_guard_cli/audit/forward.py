@@ -12,10 +12,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from readonly_guard.audit import Feed, FeedEvent, feeding, sink_positions
+from readonly_guard.audit import Feed, FeedEvent, PatientIdentification, SigningKey, feeding, sink_positions
+from readonly_guard.audit.chains import PATIENTS
 from readonly_guard.errors import ConfigurationError, GuardError
-from readonly_guard.hooks import Hooks
-from readonly_guard.settings import load_settings
+from readonly_guard.hooks import Hooks, Sink
+from readonly_guard.settings import Settings, load_settings
 from readonly_guard_cli.operational_log import configure
 from readonly_guard_cli.output import DENIED, console, speaking_plainly, visible
 
@@ -39,12 +40,10 @@ def forward(
     with speaking_plainly():
         settings = load_settings(config)
         configure(settings.logging)
-        hooks = Hooks()
-        hooks.load(settings.plugins.load, settings.plugin, Path(settings.folder))
-        found = hooks.sinks()
+        journal = Path(settings.journal.path)
+        found = _sinks(settings, journal)
         if not found:
             raise ConfigurationError(f"{config}: no plugin in plugins.load is a sink; there is nowhere to go")
-        journal = Path(settings.journal.path)
         with feeding(journal):
             if once:
                 raise typer.Exit(asyncio.run(_drain([Feed(journal, name, sink) for name, sink in found])))
@@ -72,6 +71,17 @@ def sinks(
         console.print("no sink was ever fed: readonly-guard audit forward")
     if any(item.behind for item in positions):
         raise typer.Exit(DENIED)
+
+
+def _sinks(settings: Settings, journal: Path) -> list[tuple[str, Sink]]:
+    """The plugins' sinks, and where one of them knows patients, the log's own chain of whose keys are whose."""
+    hooks = Hooks()
+    hooks.load(settings.plugins.load, settings.plugin, Path(settings.folder))
+    found = hooks.sinks()
+    if registers := hooks.registers():
+        key = None if settings.journal.signing_key is None else SigningKey.load(Path(settings.journal.signing_key))
+        found.append((PATIENTS, PatientIdentification(journal, registers, signing_key=key)))
+    return found
 
 
 def _tell(event: FeedEvent) -> None:

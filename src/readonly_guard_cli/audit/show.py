@@ -16,6 +16,7 @@ from readonly_guard.audit import Chain, Entry, Follower, find_chains, read_all, 
 from readonly_guard.domain import (
     CompletionRecord,
     DecisionRecord,
+    IdentificationRecord,
     LogRecord,
     ProtocolRecord,
     ReadingRecord,
@@ -175,6 +176,9 @@ def _cells(record: LogRecord) -> tuple[tuple[str, ...], Text]:
         case RetentionRecord():
             what = f"{len(record.segments)} segments of {record.chain}, up to {record.newest}"
             return (record.actor, "", "", "", "removed", what), Text()
+        case IdentificationRecord():
+            what = record.identifiers[0] if record.identifiers else "nobody's"
+            return (record.source, "", record.patient, "", "identified", what), Text()
         case SelectionRecord():
             what = f"{record.period}: {len(record.events)} of {record.population} events"
             return (record.actor, record.unit, "", "", "review: select", what), Text()
