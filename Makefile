@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test drivers bench lint opa clean
+.PHONY: demo test drivers driver-table bench lint opa clean
 
 demo: $(VENV)/.demo  ## the guided run; KEEP=1 leaves the guarded database running
 	@exec $(BIN)/readonly-guard demo $(if $(KEEP),--keep)
@@ -15,6 +15,10 @@ test: $(VENV)/.dev  ## all tests; ARGS="-k wire -x" goes to pytest
 
 drivers: $(VENV)/.drivers  ## other people's clients through the guard; needs psql, psqlODBC, Node, Java, Go, Rust
 	$(BIN)/pytest tests/drivers --require-drivers $(ARGS)
+
+driver-table: $(VENV)/.drivers  ## write down what the clients showed, and README's table of it
+	$(BIN)/pytest tests/drivers --ignore=tests/drivers/test_matrix.py --require-drivers --record-drivers $(ARGS)
+	$(BIN)/python scripts/generate_docs.py
 
 bench: $(VENV)/.dev  ## what the guard costs beside PgBouncer; needs postgresql and pgbouncer; ARGS="--quick" or --help
 	$(BIN)/python -m benchmarks.wire $(ARGS)

@@ -1,4 +1,4 @@
-"""Write the generated tables of docs/ from the code they describe; `--check` only says whether they are up to date.
+"""Write the generated tables of README.md and docs/; `--check` only says whether they are up to date.
 
 A generated table stands between `<!-- generated: NAME -->` and `<!-- end -->`.
 """
@@ -6,6 +6,7 @@ A generated table stands between `<!-- generated: NAME -->` and `<!-- end -->`.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -19,7 +20,17 @@ from readonly_guard.sql.session_settings import ALLOWED_SETTINGS, PINNED_SETTING
 from readonly_guard_proxy.metrics.exposition import metrics as shown_metrics
 from readonly_guard_proxy.metrics.figures import Figures
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+DRIVERS = ROOT / "tests" / "drivers" / "results.json"
+SHOWN = {
+    "reads": "reads",
+    "denial": "a denial, and transactions after it",
+    "large": "20 MB of rows",
+    "prepared": "prepared statements",
+    "cancel": "cancel",
+    "tls": "TLS, `verify-full`",
+}
 
 
 def _by_reason(names: dict[str, str]) -> str:
@@ -96,9 +107,28 @@ def hooks() -> str:
     return "\n\n".join(parts)
 
 
+def drivers() -> str:
+    """What the tests of the drivers found out."""
+    notes: list[str] = []
+
+    def shown(cell: str) -> str:
+        if cell in {"yes", "no", ""}:
+            return {"": "–"}.get(cell, cell)
+        if cell not in notes:
+            notes.append(cell)
+        return f"partly [{notes.index(cell) + 1}]"
+
+    rows = [
+        f"| {client} {told['version']} | {' | '.join(shown(told['cells'].get(name, '')) for name in SHOWN)} |"
+        for client, told in json.loads(DRIVERS.read_text(encoding="utf-8")).items()
+    ]
+    table = [f"| client | {' | '.join(SHOWN.values())} |", "|---" * (len(SHOWN) + 1) + "|", *rows]
+    return "\n".join((*table, *(f"\n[{number}] {note}" for number, note in enumerate(notes, 1))))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     table.__name__.replace("_", "-"): table
-    for table in (functions_denied, functions_allowed, settings, bounds, codes, metrics, hooks)
+    for table in (functions_denied, functions_allowed, settings, bounds, codes, metrics, hooks, drivers)
 }
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -106,12 +136,12 @@ BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTA
 def main(*, check: bool) -> int:
     """Rewrite every page; 1 when ``check`` finds one that is not up to date."""
     stale = 0
-    for page in sorted(DOCS.rglob("*.md")):
+    for page in PAGES:
         text = page.read_text(encoding="utf-8")
         fresh = BLOCK.sub(lambda block: f"{block[1]}{TABLES[block[2]]()}\n{block[3]}", text)
         if fresh != text:
             stale = 1
-            print(f"{page.relative_to(DOCS.parent)} is {'not up to date' if check else 'rewritten'}")
+            print(f"{page.relative_to(ROOT)} is {'not up to date' if check else 'rewritten'}")
             if not check:
                 page.write_text(fresh, encoding="utf-8")
     return stale if check else 0

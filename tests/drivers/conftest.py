@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+import trustme
 
 from readonly_guard.audit import read, verify
 from readonly_guard.domain import DecisionRecord
@@ -37,6 +38,7 @@ _LISTENING = re.compile(r"listening on [^ ]+:([0-9]+)")
 _GUARD_TOML = """\
 [listener]
 port = 0
+{listener}
 [upstream]
 host = "{host}"
 port = {port}
@@ -68,6 +70,11 @@ class Gate(NamedTuple):
     options: str = _TREAT
     endless: str = "SELECT count(*) FROM clinical_event a, clinical_event b, clinical_event c, clinical_event d"
     """A read that only ends when it is cancelled."""
+    large: str = "SELECT n, repeat('x', 400) AS filler FROM generate_series(1, 50000) AS n"
+    """A read of 20 megabytes in 50,000 rows."""
+    large_rows: int = 50_000
+    root: str = ""
+    """The file of the authority that certifies `host`, where only TLS is spoken; 127.0.0.1 is certified by nobody."""
 
     @property
     def password(self) -> str:
@@ -85,6 +92,11 @@ class Gate(NamedTuple):
     @property
     def dsn(self) -> str:
         return self.database.dsn(self.user, port=self.port)
+
+    @property
+    def verifying(self) -> dict[str, str]:
+        """What libpq and its likes are told to have TLS, and to believe nobody but `host`."""
+        return {"host": self.host, "port": str(self.port), "sslmode": "verify-full", "sslrootcert": self.root}
 
     @property
     def binaries(self) -> Path:
@@ -167,8 +179,22 @@ def login_gate(millennium: DemoDatabase, tmp_path_factory: pytest.TempPathFactor
         yield gate
 
 
+@pytest.fixture(scope="session")
+def tls_gate(millennium: DemoDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+    """A third way, which takes nobody without TLS, and can show that it is ``localhost``."""
+    home = tmp_path_factory.mktemp("guard")
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    authority.cert_pem.write_to_path(home / "root.pem")
+    issued.cert_chain_pems[0].write_to_path(home / "guard.pem")
+    (home / "guard.key").touch(0o600)
+    (home / "guard.key").write_bytes(issued.private_key_pem.bytes())
+    with _guarding(millennium, home, listener='tls = { certificate = "guard.pem", key = "guard.key" }') as gate:
+        yield gate._replace(host="localhost", root=str(home / "root.pem"))
+
+
 @contextlib.contextmanager
-def _guarding(millennium: DemoDatabase, home: Path, more: str = "") -> Iterator[Gate]:
+def _guarding(millennium: DemoDatabase, home: Path, more: str = "", *, listener: str = "") -> Iterator[Gate]:
     write_policy_data(home / "roster.json")
     # what is tested is whether clients run, not whether they may or should: pg_dump prints whole tables, and a reminder
     # of NPÖ in psql's output would be in the way
@@ -176,7 +202,7 @@ def _guarding(millennium: DemoDatabase, home: Path, more: str = "") -> Iterator[
     quiet = {"demands": demands, "npo": {"purposes": [], "sets": {}}}
     (home / "demands.json").write_text(json.dumps(quiet), encoding="utf-8")
     config = home / "guard.toml"
-    text = _GUARD_TOML.format(host=millennium.server.host, port=millennium.server.port)
+    text = _GUARD_TOML.format(host=millennium.server.host, port=millennium.server.port, listener=listener)
     config.write_text(text + more, encoding="utf-8")
     before = millennium.checksums()
     with (home / "proxy.log").open("w+b") as log:

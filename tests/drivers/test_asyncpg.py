@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import ssl
 
 import asyncpg
 import pytest
 
+pytestmark = pytest.mark.client("asyncpg")
 READ = "SELECT name_last FROM person WHERE person_id = $1"
 
 
@@ -25,6 +27,7 @@ async def test_connecting_with_options(gate) -> None:
     await opened.close()
 
 
+@pytest.mark.shows("reads", "prepared")
 async def test_reads(connection, gate) -> None:
     with gate.without_denials():
         prepared = await connection.prepare(READ)
@@ -37,6 +40,7 @@ async def test_reads(connection, gate) -> None:
         assert await connection.fetchval("SELECT 1", timeout=5) == 1
 
 
+@pytest.mark.shows("reads")
 async def test_types_that_make_it_ask_the_catalog(connection, gate) -> None:
     with gate.without_denials():
         assert await connection.fetchval("SELECT p FROM person AS p WHERE person_id = 900001")  # a composite type
@@ -48,6 +52,7 @@ async def test_types_that_make_it_ask_the_catalog(connection, gate) -> None:
         await connection.reset_type_codec("json", schema="pg_catalog")
 
 
+@pytest.mark.shows("reads")
 async def test_transactions(connection, gate) -> None:
     with gate.without_denials():
         for options in (
@@ -70,6 +75,7 @@ async def test_transactions(connection, gate) -> None:
     assert len(ids) == gate.events
 
 
+@pytest.mark.shows("denial")
 async def test_a_write_is_refused_and_the_session_goes_on(connection) -> None:
     for sql, arguments in (("DELETE FROM person", ()), ("DELETE FROM person WHERE person_id = $1", (1,))):
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError, match="RG-W05") as denied:
@@ -80,12 +86,38 @@ async def test_a_write_is_refused_and_the_session_goes_on(connection) -> None:
         await connection.copy_records_to_table("visit_log", records=[(1, 1)], columns=["visit_log_id", "person_id"])
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError, match="RG-W04"):
         await connection.executemany("INSERT INTO visit_log (person_id) VALUES ($1)", [(1,), (2,)])
-    with pytest.raises(asyncpg.ReadOnlySQLTransactionError, match="RG-W05"):
-        async with connection.transaction():
-            await connection.execute("DELETE FROM person")
     assert await connection.fetchval(READ, 900_001) == "Tolvansson"
 
 
+@pytest.mark.shows("denial")
+async def test_a_transaction_after_a_denial(connection) -> None:
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError, match="RG-W05"):
+        async with connection.transaction():
+            await connection.execute("DELETE FROM person")
+    async with connection.transaction():
+        assert await connection.fetchval(READ, 900_001) == "Tolvansson"
+
+
+@pytest.mark.shows("large")
+async def test_a_large_result(connection, gate) -> None:
+    rows = await connection.fetch(gate.large)
+    assert (len(rows), len(rows[-1]["filler"])) == (gate.large_rows, 400)
+
+
+@pytest.mark.shows("tls")
+async def test_tls(tls_gate) -> None:
+    secure = {"ssl": ssl.create_default_context(cafile=tls_gate.root), "server_settings": {"options": tls_gate.options}}
+    where = {"port": tls_gate.port, "user": tls_gate.user, "password": tls_gate.password, "database": tls_gate.name}
+    opened = await asyncpg.connect(host=tls_gate.host, **where, **secure)
+    assert await opened.fetchval(READ, 900_001) == "Tolvansson"
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError, match="RG-W05"):
+        await opened.execute("DELETE FROM person")
+    await opened.close()
+    with pytest.raises(ssl.SSLCertVerificationError, match="IP address mismatch"):
+        await asyncpg.connect(host="127.0.0.1", **where, **secure)
+
+
+@pytest.mark.shows("reads")
 async def test_copying_out(connection, gate) -> None:
     await connection.execute("SET readonly_guard.print_reason = 'MEDICAL_NEED'")
     out = io.BytesIO()
@@ -101,12 +133,14 @@ async def test_listening(connection, gate) -> None:
         await connection.remove_listener("news", lambda *_: None)
 
 
+@pytest.mark.shows("cancel")
 async def test_cancelling(connection, gate) -> None:
     with pytest.raises(asyncio.TimeoutError):
         await connection.execute(gate.endless, timeout=0.3)
     assert await connection.fetchval(READ, 900_001) == "Tolvansson"
 
 
+@pytest.mark.shows("reads")
 async def test_a_pool(gate) -> None:
     settings = {"readonly_guard.purpose": "TREAT"}
     with gate.without_denials():

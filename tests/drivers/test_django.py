@@ -6,15 +6,16 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.client("Django")
 SCRIPT = """
 import io, sys, types, warnings
 import django
 from django.conf import settings
 
-port, password, name = sys.argv[1:]
+host, port, password, name = sys.argv[1:]
 settings.configure(
     DATABASES={"default": {
-        "ENGINE": "django.db.backends.postgresql", "HOST": "127.0.0.1", "PORT": port, "USER": "alind",
+        "ENGINE": "django.db.backends.postgresql", "HOST": host, "PORT": port, "USER": "alind",
         "PASSWORD": password, "NAME": name, "CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60,
         "OPTIONS": {"options": "-c readonly_guard.purpose=TREAT", "server_side_binding": SERVER_SIDE},
     }},
@@ -73,12 +74,60 @@ for write, code in (
         raise AssertionError(code)
     assert chart.Person.objects.get(pk=900001).name_last == "Tolvansson"
 print("WRITES OK")
+with connection.cursor() as cursor:
+    cursor.execute(MANY_ROWS)
+    assert len(cursor.fetchall()) == HOW_MANY
+print("LARGE OK")
 """
 
 
-@pytest.mark.parametrize("server_side", [False, True], ids=["client-side binding", "server-side binding"])
-def test_inspectdb_and_its_models(driver, gate, server_side) -> None:
+@pytest.fixture(scope="module")
+def said(driver, gate):
+    """What the script prints; it is run once for each way to bind parameters."""
     driver("django")
-    script = SCRIPT.replace("SERVER_SIDE", str(server_side)).replace("EVENTS", str(gate.events))
-    done = gate.run(sys.executable, "-c", script, str(gate.port), gate.password, gate.name)
-    assert done.stdout == "READS OK\nWRITES OK\n", done.stderr
+    known = {}
+
+    def run(server_side: bool, gate=gate, **more):
+        key = (server_side, gate.host, gate.port)
+        if key not in known:
+            script = SCRIPT.replace("SERVER_SIDE", str(server_side)).replace("EVENTS", str(gate.events))
+            script = script.replace("HOW_MANY", str(gate.large_rows)).replace("MANY_ROWS", repr(gate.large))
+            arguments = (gate.host, str(gate.port), gate.password, gate.name)
+            known[key] = gate.run(sys.executable, "-c", script, *arguments, **more)
+        done = known[key]
+        return done.stdout, done.stderr
+
+    return run
+
+
+BINDING = pytest.mark.parametrize("server_side", [False, True], ids=["client-side binding", "server-side binding"])
+
+
+@BINDING
+@pytest.mark.shows("reads")
+def test_inspectdb_and_its_models(said, server_side) -> None:
+    out, error = said(server_side)
+    assert "READS OK\n" in out, error
+
+
+@BINDING
+@pytest.mark.shows("denial")
+def test_transactions_after_a_denial(said, server_side) -> None:
+    out, error = said(server_side)
+    assert "WRITES OK\n" in out, error
+
+
+@BINDING
+@pytest.mark.shows("large")
+def test_a_large_result(said, server_side) -> None:
+    out, error = said(server_side)
+    assert out.endswith("LARGE OK\n"), error
+
+
+@pytest.mark.shows("tls")
+def test_tls(said, tls_gate) -> None:
+    secure = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": tls_gate.root}
+    out, error = said(False, tls_gate, **secure)
+    assert out.endswith("LARGE OK\n"), error
+    _, error = said(False, tls_gate._replace(host="127.0.0.1"), **secure)
+    assert "does not match host name" in error

@@ -7,6 +7,7 @@ from threading import Timer
 
 import pytest
 
+pytestmark = pytest.mark.client("psqlODBC")
 READ = "SELECT name_last FROM person WHERE person_id = ?"
 WAYS = {
     "as it is": "",
@@ -47,24 +48,37 @@ def pyodbc(missing):
     return pyodbc
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS)
-def connection(pyodbc, missing, gate, monkeypatch, request):
+@pytest.fixture
+def connect(pyodbc, missing, monkeypatch, record_property):
     driver = next(Path("/usr/lib").glob("*/odbc/psqlodbcw.so"), None)
     if driver is None:
         missing("psqlODBC is not on this machine: apt-get install odbc-postgresql")
-    monkeypatch.setenv("PGOPTIONS", gate.options)  # psqlODBC stands on libpq
-    where = f"Server={gate.host};Port={gate.port};Database={gate.name};UID={gate.user};PWD={gate.password}"
-    opened = pyodbc.connect(f"Driver={driver};{where};{request.param}", autocommit=True, timeout=10)
+
+    def opened(gate, way=""):
+        monkeypatch.setenv("PGOPTIONS", gate.options)  # psqlODBC stands on libpq
+        where = f"Server={gate.host};Port={gate.port};Database={gate.name};UID={gate.user};PWD={gate.password}"
+        connection = pyodbc.connect(f"Driver={driver};{where};{way}", autocommit=True, timeout=10)
+        record_property("client version", int(connection.getinfo(pyodbc.SQL_DRIVER_VER).partition(".")[0]))
+        return connection
+
+    return opened
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS)
+def connection(connect, gate, request):
+    opened = connect(gate, request.param)
     yield opened
     opened.close()
 
 
+@pytest.mark.shows("reads")
 def test_catalog_functions(connection, gate) -> None:
     with gate.without_denials():
         for function, arguments in CATALOG:
             getattr(connection.cursor(), function)(**arguments).fetchall()
 
 
+@pytest.mark.shows("reads", "prepared")
 def test_reads(connection, gate) -> None:
     with gate.without_denials():
         cursor = connection.cursor()
@@ -75,6 +89,7 @@ def test_reads(connection, gate) -> None:
         assert connection.cursor().execute("{call pg_catalog.version()}").fetchval()
 
 
+@pytest.mark.shows("reads")
 def test_transactions(connection, pyodbc, gate) -> None:
     with gate.without_denials():
         connection.autocommit = False
@@ -89,6 +104,7 @@ def test_transactions(connection, pyodbc, gate) -> None:
         connection.autocommit = True
 
 
+@pytest.mark.shows("denial")
 def test_a_write_is_refused_and_the_session_goes_on(connection, pyodbc, request) -> None:
     is_refused_by_driver = "ReadOnly=1" in request.node.callspec.params["connection"]
     state, reason = ("HY000", "Connection is readonly") if is_refused_by_driver else ("25006", "RG-W05")
@@ -99,6 +115,37 @@ def test_a_write_is_refused_and_the_session_goes_on(connection, pyodbc, request)
         assert connection.execute(READ, 900_001).fetchval() == "Tolvansson"
 
 
+@pytest.mark.shows("denial")
+def test_a_transaction_after_a_denial(connect, pyodbc, gate) -> None:
+    connection = connect(gate)
+    connection.autocommit = False
+    with pytest.raises(pyodbc.Error, match="RG-W05"):
+        connection.execute("DELETE FROM person")
+    connection.rollback()
+    assert connection.execute(READ, 900_001).fetchval() == "Tolvansson"
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.shows("large")
+def test_a_large_result(connection, gate) -> None:
+    rows = connection.execute(gate.large).fetchall()
+    assert (len(rows), rows[-1][0]) == (gate.large_rows, gate.large_rows)
+
+
+@pytest.mark.shows("tls")
+def test_tls(connect, pyodbc, tls_gate, monkeypatch) -> None:
+    monkeypatch.setenv("PGSSLROOTCERT", tls_gate.root)
+    opened = connect(tls_gate, "SSLmode=verify-full")
+    assert opened.execute(READ, 900_001).fetchval() == "Tolvansson"
+    with pytest.raises(pyodbc.Error, match="RG-W05"):
+        opened.execute("DELETE FROM person")
+    opened.close()
+    with pytest.raises(pyodbc.Error, match="does not match host name"):
+        connect(tls_gate._replace(host="127.0.0.1"), "SSLmode=verify-full")
+
+
+@pytest.mark.shows("cancel")
 def test_cancelling(connection, pyodbc, gate) -> None:
     cursor = connection.cursor()
     timer = Timer(0.3, cursor.cancel)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.client("pg_dump")
 PRINTING = "-c readonly_guard.purpose=TREAT -c readonly_guard.print_reason=MEDICAL_NEED"
+
+
+@pytest.fixture(autouse=True)
+def version(gate, record_property):
+    told = gate.run(gate.binaries / "pg_dump", "--version").stdout.split()[2]
+    record_property("client version", int(told.partition(".")[0]))
 
 
 @pytest.mark.parametrize(
@@ -24,6 +31,7 @@ PRINTING = "-c readonly_guard.purpose=TREAT -c readonly_guard.print_reason=MEDIC
     ],
     ids=" ".join,
 )
+@pytest.mark.shows("reads")
 def test_pg_dump(gate, tmp_path, arguments) -> None:
     with gate.without_denials():
         done = gate.run(gate.binaries / "pg_dump", *arguments, "--file", tmp_path / "dump", options=PRINTING)
@@ -31,11 +39,13 @@ def test_pg_dump(gate, tmp_path, arguments) -> None:
     assert (tmp_path / "dump").stat().st_size > 500
 
 
+@pytest.mark.shows("reads")
 def test_pg_dump_is_the_database(gate) -> None:
     done = gate.run(gate.binaries / "pg_dump", "--data-only", "--table=clinical_event", options=PRINTING)
     assert done.stdout.partition("FROM stdin;\n")[2].partition("\n\\.")[0].count("\n") + 1 == gate.events
 
 
+@pytest.mark.shows("reads")
 def test_pg_dump_in_parallel(gate, tmp_path) -> None:
     with gate.without_denials():
         done = gate.run(
@@ -45,6 +55,7 @@ def test_pg_dump_in_parallel(gate, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--no-role-passwords"], ["--no-role-passwords", "--schema-only"]], ids=" ".join)
+@pytest.mark.shows("reads")
 def test_pg_dumpall(gate, arguments) -> None:
     with gate.without_denials():
         done = gate.run(gate.binaries / "pg_dumpall", *arguments, "--exclude-database=millennium_*", options=PRINTING)

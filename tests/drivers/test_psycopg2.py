@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+pytestmark = pytest.mark.client("psycopg2")
 READ = "SELECT name_last FROM person WHERE person_id = %s"
 
 
@@ -30,6 +31,7 @@ def ask(connection, sql, parameters=None):
         return cursor.fetchall()
 
 
+@pytest.mark.shows("reads", "prepared")
 def test_reads(connection, psycopg2, gate) -> None:
     with gate.without_denials():
         assert ask(connection, READ, [900_001]) == [("Tolvansson",)]
@@ -46,6 +48,7 @@ def test_reads(connection, psycopg2, gate) -> None:
         connection.reset()
 
 
+@pytest.mark.shows("reads")
 def test_transactions(connection, psycopg2, gate) -> None:
     with gate.without_denials():
         for level in ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "DEFAULT"):
@@ -58,6 +61,7 @@ def test_transactions(connection, psycopg2, gate) -> None:
         connection.rollback()
 
 
+@pytest.mark.shows("reads")
 def test_session_characteristics(connection, gate) -> None:
     """With autocommit on, set_session speaks SQL: SET default_transaction_isolation, _read_only, _deferrable."""
     with gate.without_denials():
@@ -65,6 +69,7 @@ def test_session_characteristics(connection, gate) -> None:
         assert ask(connection, READ, [900_001]) == [("Tolvansson",)]
 
 
+@pytest.mark.shows("denial")
 def test_a_write_is_refused_and_the_session_goes_on(connection, psycopg2) -> None:
     with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction, match="RG-W05") as denied:
         ask(connection, "DELETE FROM person WHERE person_id = %s", [1])
@@ -77,6 +82,35 @@ def test_a_write_is_refused_and_the_session_goes_on(connection, psycopg2) -> Non
     assert ask(connection, READ, [900_001]) == [("Tolvansson",)]
 
 
+@pytest.mark.shows("denial")
+def test_a_transaction_after_a_denial(connection, psycopg2) -> None:
+    connection.autocommit = False
+    with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction, match="RG-W05"):
+        ask(connection, "DELETE FROM person")
+    connection.rollback()
+    assert ask(connection, READ, [900_001]) == [("Tolvansson",)]
+    connection.commit()
+
+
+@pytest.mark.shows("large")
+def test_a_large_result(connection, gate) -> None:
+    rows = ask(connection, gate.large)
+    assert (len(rows), len(rows[-1][1])) == (gate.large_rows, 400)
+
+
+@pytest.mark.shows("tls")
+def test_tls(psycopg2, tls_gate) -> None:
+    opened = psycopg2.connect(tls_gate.dsn, options=tls_gate.options, **tls_gate.verifying)
+    opened.autocommit = True
+    assert ask(opened, READ, [900_001]) == [("Tolvansson",)]
+    with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction, match="RG-W05"):
+        ask(opened, "DELETE FROM person")
+    opened.close()
+    with pytest.raises(psycopg2.OperationalError, match="does not match host name"):
+        psycopg2.connect(tls_gate.dsn, **tls_gate.verifying | {"host": "127.0.0.1"})
+
+
+@pytest.mark.shows("reads")
 def test_copying_out(connection, gate) -> None:
     out = io.StringIO()
     with gate.without_denials(), connection.cursor() as cursor:
@@ -86,6 +120,7 @@ def test_copying_out(connection, gate) -> None:
     assert out.getvalue().count("\n") == gate.events + 1
 
 
+@pytest.mark.shows("cancel")
 def test_cancelling(connection, psycopg2, gate) -> None:
     timer = threading.Timer(0.3, connection.cancel)
     timer.start()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import pytest
 
+pytestmark = pytest.mark.client("SQLAlchemy")
 DRIVERS = ["psycopg", "psycopg2", "asyncpg"]
 SCHEMAS = ["millennium", "pg_catalog", "information_schema", None]
 INSPECTED = [
@@ -28,16 +30,18 @@ def sa(driver):
 
 
 @pytest.fixture
-def connected(sa, driver, gate, request):
+def connected(sa, driver, gate):
     """Run a function of a connection on one of the drivers, the asynchronous one included."""
 
-    def run(name, work):
+    def run(name, work, gate=gate):
+        secure = {"sslmode": "verify-full", "sslrootcert": gate.root} if gate.root else {}
+        asynchronous = {"ssl": ssl.create_default_context(cafile=gate.root)} if gate.root else {}
         where = sa.URL.create(
             f"postgresql+{name}", gate.user, gate.password, gate.host, gate.port, gate.name,
         )  # fmt: skip
         if name != "asyncpg":
             driver(name)
-            engine = sa.create_engine(where, connect_args={"options": gate.options})
+            engine = sa.create_engine(where, connect_args={"options": gate.options, **secure})
             try:
                 with engine.connect() as connection:
                     return work(connection)
@@ -47,7 +51,7 @@ def connected(sa, driver, gate, request):
         async def asynchronously():
             settings = {"readonly_guard.purpose": "TREAT"}
             engine = driver("sqlalchemy.ext.asyncio").create_async_engine(
-                where, connect_args={"server_settings": settings}
+                where, connect_args={"server_settings": settings, **asynchronous}
             )
             try:
                 async with engine.connect() as connection:
@@ -61,6 +65,7 @@ def connected(sa, driver, gate, request):
 
 
 @pytest.mark.parametrize("name", DRIVERS)
+@pytest.mark.shows("reads")
 def test_reflection(connected, sa, gate, name) -> None:
     def reflect(connection):
         metadata = sa.MetaData()
@@ -77,6 +82,7 @@ def test_reflection(connected, sa, gate, name) -> None:
 @pytest.mark.parametrize("name", DRIVERS)
 @pytest.mark.parametrize("schema", SCHEMAS)
 @pytest.mark.filterwarnings("ignore:Did not recognize type")  # regproc and its like, in pg_catalog
+@pytest.mark.shows("reads")
 def test_the_inspector(connected, sa, gate, name, schema) -> None:
     def inspect(connection):
         inspector = sa.inspect(connection)
@@ -98,6 +104,7 @@ def test_the_inspector(connected, sa, gate, name, schema) -> None:
 
 
 @pytest.mark.parametrize("name", DRIVERS)
+@pytest.mark.shows("reads", "denial")
 def test_reads_and_a_refused_write(connected, sa, gate, name) -> None:
     metadata = sa.MetaData()
     person = sa.Table(
@@ -141,8 +148,30 @@ def test_reads_and_a_refused_write(connected, sa, gate, name) -> None:
     connected(name, write)
 
 
+@pytest.mark.parametrize("name", DRIVERS)
+@pytest.mark.shows("tls")
+def test_tls(connected, sa, tls_gate, name) -> None:
+    def read(connection):
+        return connection.execute(sa.text("SELECT name_last FROM person WHERE person_id = 900001")).scalar()
+
+    assert connected(name, read, tls_gate) == "Tolvansson"
+    with pytest.raises((sa.exc.OperationalError, ssl.SSLCertVerificationError), match="match"):
+        connected(name, read, tls_gate._replace(host="127.0.0.1"))
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+@pytest.mark.shows("large")
+def test_a_large_result(connected, sa, gate, name) -> None:
+    def work(connection):
+        rows = connection.execute(sa.text(gate.large)).all()
+        return len(rows), len(rows[-1].filler)
+
+    assert connected(name, work) == (gate.large_rows, 400)
+
+
 @pytest.mark.parametrize("level", ["AUTOCOMMIT", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
 @pytest.mark.parametrize("name", DRIVERS)
+@pytest.mark.shows("reads")
 def test_isolation_levels(connected, sa, gate, name, level) -> None:
     def work(connection):
         chosen = connection.execution_options(
@@ -151,13 +180,14 @@ def test_isolation_levels(connected, sa, gate, name, level) -> None:
         return chosen.execute(sa.text("SELECT 1")).scalar()
 
     if (name, level) == ("psycopg2", "AUTOCOMMIT"):
-        pytest.skip(
+        pytest.skip(  # in an order that changes from run to run, it puts back the level or read-only first
             "giving the connection back sets default_transaction_read_only off, which is rightly refused, RG-T06"
         )
     with gate.without_denials():
         assert connected(name, work) == 1
 
 
+@pytest.mark.shows("reads")
 def test_the_orm(connected, sa, driver, gate) -> None:
     orm, automap = driver("sqlalchemy.orm"), driver("sqlalchemy.ext.automap")
 

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -27,6 +28,8 @@ var (
 	background = context.Background()
 	events, _  = strconv.Atoi(os.Getenv("EVENTS"))
 	endless    = os.Getenv("ENDLESS")
+	large      = os.Getenv("LARGE")
+	rows, _    = strconv.Atoi(os.Getenv("LARGE_ROWS"))
 )
 
 func report(name string, err error) {
@@ -62,6 +65,16 @@ func patient(connection *pgx.Conn) error {
 		return err
 	}
 	return expect(name == "Tolvansson", name)
+}
+
+func secure(host string) string {
+	return fmt.Sprintf("host=%s port=%s sslmode=verify-full sslrootcert=%s", host, os.Getenv("TLS_PORT"), os.Getenv("TLS_ROOT"))
+}
+
+// unbelieved is nil when a certificate for another host was the reason of an error.
+func unbelieved(err error) error {
+	var name x509.HostnameError
+	return expect(errors.As(err, &name), fmt.Sprint("believed: ", err))
 }
 
 func withPgx(mode string, work func(*pgx.Conn) error) error {
@@ -112,6 +125,36 @@ func pgxSteps() {
 		}
 		return patient(connection)
 	}))
+	report("pgx after a denial", withPgx("cache_statement", func(connection *pgx.Conn) error {
+		denied := pgx.BeginFunc(background, connection, func(transaction pgx.Tx) error {
+			_, err := transaction.Exec(background, remove, 900001)
+			return err
+		})
+		return errors.Join(refused(denied), pgx.BeginFunc(background, connection, func(transaction pgx.Tx) error {
+			return patient(transaction.Conn())
+		}))
+	}))
+	report("pgx large", withPgx("cache_statement", func(connection *pgx.Conn) error {
+		result, err := connection.Query(background, large)
+		if err != nil {
+			return err
+		}
+		count := 0
+		for result.Next() {
+			count += len(result.RawValues()[1])
+		}
+		return errors.Join(result.Err(), expect(count == 400*rows, "not all rows"))
+	}))
+	report("pgx tls", func() error {
+		connection, err := pgx.Connect(background, secure("localhost"))
+		if err != nil {
+			return err
+		}
+		defer connection.Close(background)
+		_, denied := connection.Exec(background, remove, 900001)
+		_, stranger := pgx.Connect(background, secure("127.0.0.1"))
+		return errors.Join(patient(connection), refused(denied), unbelieved(stranger))
+	}())
 	report("pgx batch", withPgx("cache_statement", func(connection *pgx.Conn) error {
 		batch := &pgx.Batch{}
 		for range 30 {
@@ -199,19 +242,49 @@ func sqlSteps(name, driver, dsn string) {
 		return err
 	}())
 	report(name+" large", func() error {
-		rows, err := database.Query("SELECT * FROM clinical_event")
+		result, err := database.Query(large)
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		if _, err := rows.ColumnTypes(); err != nil {
+		defer result.Close()
+		if _, err := result.ColumnTypes(); err != nil {
 			return err
 		}
 		count := 0
-		for rows.Next() {
+		for result.Next() {
 			count++
 		}
-		return errors.Join(rows.Err(), expect(count == events, "too few rows"))
+		return errors.Join(result.Err(), expect(count == rows, "not all rows"))
+	}())
+	report(name+" after a denial", func() error {
+		begin := func() (*sql.Tx, error) { return database.BeginTx(background, &sql.TxOptions{ReadOnly: true}) }
+		transaction, err := begin()
+		if err != nil {
+			return err
+		}
+		_, denied := transaction.Exec(remove, 900001)
+		if err := errors.Join(refused(denied), transaction.Rollback()); err != nil {
+			return err
+		}
+		transaction, err = begin()
+		if err != nil {
+			return err
+		}
+		return errors.Join(named(transaction), transaction.Commit())
+	}())
+	report(name+" tls", func() error {
+		believed, err := sql.Open(driver, secure("localhost"))
+		if err != nil {
+			return err
+		}
+		defer believed.Close()
+		stranger, err := sql.Open(driver, secure("127.0.0.1"))
+		if err != nil {
+			return err
+		}
+		defer stranger.Close()
+		_, denied := believed.Exec("DELETE FROM person")
+		return errors.Join(named(believed), refused(denied), unbelieved(stranger.Ping()))
 	}())
 	report(name+" refused", func() error {
 		_, plain := database.Exec("DELETE FROM person")

@@ -271,6 +271,39 @@ public final class Client {
         patient(connection);
     }
 
+    private static void afterADenial(Connection connection) throws Exception {
+        connection.setAutoCommit(false);
+        refused(connection, "RG-W05", same -> same.createStatement().executeUpdate("DELETE FROM person"));
+        connection.rollback();
+        patient(connection);
+        connection.commit();
+    }
+
+    private static void large(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            ResultSet rows = statement.executeQuery(GIVEN.get("LARGE"));
+            expect(count(rows) == Integer.parseInt(GIVEN.get("LARGE_ROWS")), "not all rows");
+        }
+    }
+
+    private static Connection secure(String host) throws SQLException {
+        String url = "jdbc:postgresql://%s:%s/%s".formatted(host, GIVEN.get("TLS_PORT"), GIVEN.get("PGDATABASE"));
+        return DriverManager.getConnection(url, login("sslmode", "verify-full", "sslrootcert", GIVEN.get("TLS_ROOT")));
+    }
+
+    private static void tls(Connection plain) throws Exception {
+        try (Connection connection = secure("localhost")) {
+            patient(connection);
+            refused(connection, "RG-W05", same -> same.createStatement().executeUpdate("DELETE FROM person"));
+            patient(connection);
+        }
+        try (Connection stranger = secure("127.0.0.1")) {
+            throw new SQLException("a certificate for another host was believed");
+        } catch (SQLException error) {
+            expect(error.getMessage().contains("hostname"), error.toString());
+        }
+    }
+
     private static void readOnlyBySession(Connection connection) throws SQLException {
         connection.setReadOnly(true);
         patient(connection);
@@ -321,6 +354,9 @@ public final class Client {
         step("adaptive cursor", Client::cursor, "adaptiveFetch", "true", "defaultRowFetchSize", "10", "maxResultBuffer", "10M");
         step("refused", Client::writes);
         step("refused by simple protocol", Client::writes, "preferQueryMode", "simple");
+        step("after a denial", Client::afterADenial);
+        step("large", Client::large);
+        step("tls", Client::tls);
         step("copy", Client::copies);
         step("cancel", Client::cancelled);
         step("readOnlyMode=always", Client::readOnlyBySession, "readOnlyMode", "always", "readOnly", "true");

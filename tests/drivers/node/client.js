@@ -1,6 +1,7 @@
 // What node-postgres, postgres.js, knex, sequelize, typeorm and kysely do by themselves.
 // Prints "ok NAME" or "not ok NAME: why" for each step.
 import "reflect-metadata";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import knexFactory from "knex";
 import { Kysely, PostgresDialect } from "kysely";
@@ -10,7 +11,7 @@ import postgres from "postgres";
 import { Sequelize } from "sequelize";
 import { DataSource, Table } from "typeorm";
 
-const { PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGOPTIONS, EVENTS, ENDLESS } = process.env;
+const { PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGOPTIONS, EVENTS, ENDLESS, LARGE, LARGE_ROWS, TLS_PORT, TLS_ROOT } = process.env;
 const READ = "SELECT name_last FROM person WHERE person_id = $1";
 const REMOVE = "DELETE FROM person WHERE person_id = $1";
 
@@ -33,8 +34,15 @@ async function refused(promise, code = "RG-W05", sqlstate = "25006") {
   expect(told.code === sqlstate && told.message.includes(code), `not so: ${told.code} ${told.message}`);
 }
 
-async function withPg(work) {
-  const client = new pg.Client();
+const tls = (host) => ({ host, port: Number(TLS_PORT), ssl: { ca: readFileSync(TLS_ROOT) } });
+
+async function unbelieved(promise, code = "ERR_TLS_CERT_ALTNAME_INVALID") {
+  const error = await promise.then(() => new Error("believed"), (caught) => caught);
+  expect(error.code === code, `${error.code}: ${error.message}`);
+}
+
+async function withPg(work, options = {}) {
+  const client = new pg.Client(options);
   await client.connect();
   try {
     await work(client);
@@ -62,6 +70,25 @@ await step("pg refused", () => withPg(async (client) => {
   await refused(client.query({ name: "gone", text: REMOVE, values: [900001] }));
   await patient(client);
 }));
+await step("pg after a denial", () => withPg(async (client) => {
+  await client.query("BEGIN");
+  await refused(client.query(REMOVE, [900001]));
+  await client.query("ROLLBACK");
+  await client.query("BEGIN");
+  await patient(client);
+  await client.query("COMMIT");
+}));
+await step("pg large", () => withPg(async (client) => {
+  const { rows } = await client.query(LARGE);
+  expect(rows.length === Number(LARGE_ROWS) && rows.at(-1).filler.length === 400, "not all rows");
+}));
+await step("pg tls", async () => {
+  await withPg(async (client) => {
+    await patient(client);
+    await refused(client.query("DELETE FROM person"));
+  }, tls("localhost"));
+  await unbelieved(withPg(patient, tls("127.0.0.1")));
+});
 await step("pg transactions", () => withPg(async (client) => {
   for (const begin of ["BEGIN", "BEGIN TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE"]) {
     await client.query(begin);
@@ -121,6 +148,35 @@ await step("postgres refused", async () => {
   await refused(porsager`DELETE FROM person WHERE person_id = ${900001}`);
   await refused(porsager.begin((held) => held`DELETE FROM person`));
   await where();
+});
+await step("postgres after a denial", () => porsager.reserve().then(async (held) => {
+  await held`BEGIN`;
+  await refused(held`DELETE FROM person`);
+  await held`ROLLBACK`;
+  await held`BEGIN`;
+  expect((await held`SELECT name_last FROM person WHERE person_id = ${900001}`)[0].name_last === "Tolvansson", "not the patient");
+  await held`COMMIT`;
+  held.release();
+}));
+await step("postgres large", async () => {
+  const rows = await porsager.unsafe(LARGE);
+  expect(rows.length === Number(LARGE_ROWS) && rows.at(-1).filler.length === 400, "not all rows");
+});
+await step("postgres tls", async () => {
+  const withSecure = async (ssl, work) => {
+    const secure = postgres({ connection: { options: PGOPTIONS }, max: 1, ...tls("localhost"), ssl });
+    try {
+      await work(secure);
+    } finally {
+      await secure.end({ timeout: 1 });
+    }
+  };
+  await withSecure({ ca: readFileSync(TLS_ROOT) }, async (believed) => {
+    expect((await believed`SELECT name_last FROM person WHERE person_id = ${900001}`)[0].name_last === "Tolvansson", "not the patient");
+    await refused(believed`DELETE FROM person`);
+  });
+  // the name in a certificate it only checks where it connects by name, so here the authority is a stranger
+  await withSecure("verify-full", (stranger) => unbelieved(stranger`SELECT 1`, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"));
 });
 await step("postgres cancel", async () => {
   const running = porsager.unsafe(ENDLESS);

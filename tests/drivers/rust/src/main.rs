@@ -1,9 +1,14 @@
 //! What tokio-postgres does by itself. Prints "ok NAME" or "not ok NAME: why" for each step.
 
-use std::{env, error::Error, future::Future, time::Duration};
+use std::{env, error::Error, future::Future, sync::Arc, time::Duration};
 
 use futures_util::{pin_mut, TryStreamExt};
-use tokio_postgres::{types::ToSql, Client, IsolationLevel, NoTls};
+use rustls::{
+    pki_types::{pem::PemObject, CertificateDer},
+    ClientConfig, RootCertStore,
+};
+use tokio_postgres::{config::SslMode, types::ToSql, Client, Config, IsolationLevel, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -22,16 +27,36 @@ fn variable(name: &str) -> String {
     env::var(name).unwrap_or_default()
 }
 
-async fn connect() -> Result<Client, Box<dyn Error>> {
-    let mut config = tokio_postgres::Config::new();
+fn config(host: &str, port: &str) -> Result<Config, Box<dyn Error>> {
+    let mut config = Config::new();
     config
-        .host(variable("PGHOST"))
-        .port(variable("PGPORT").parse()?)
+        .host(host)
+        .port(port.parse()?)
         .user(variable("PGUSER"))
         .password(variable("PGPASSWORD"))
         .dbname(variable("PGDATABASE"))
         .options(variable("PGOPTIONS"));
+    Ok(config)
+}
+
+async fn connect() -> Result<Client, Box<dyn Error>> {
+    let config = config(&variable("PGHOST"), &variable("PGPORT"))?;
     let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// By rustls, which always verifies the host's name.
+async fn connect_securely(host: &str) -> Result<Client, Box<dyn Error>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(variable("TLS_ROOT"))?)?;
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut config = config(host, &variable("TLS_PORT"))?;
+    config.ssl_mode(SslMode::Require);
+    let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
     tokio::spawn(connection);
     Ok(client)
 }
@@ -132,20 +157,46 @@ async fn transactions() -> Outcome {
     Ok(())
 }
 
+async fn after_a_denial() -> Outcome {
+    let mut client = connect().await?;
+    let transaction = client.transaction().await?;
+    refused(
+        transaction.batch_execute("DELETE FROM person").await,
+        "25006",
+        "RG-W05",
+    )?;
+    transaction.rollback().await?;
+    let transaction = client.transaction().await?;
+    transaction.query_one(READ, &[&PATIENT]).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
 async fn large() -> Outcome {
     let client = connect().await?;
     let none: [&(dyn ToSql + Sync); 0] = [];
-    let rows = client
-        .query_raw("SELECT * FROM clinical_event", none)
-        .await?;
+    let rows = client.query_raw(&variable("LARGE"), none).await?;
     pin_mut!(rows);
     let mut count = 0;
     while rows.try_next().await?.is_some() {
         count += 1;
     }
-    expect(count.to_string() == variable("EVENTS"), "not all rows")?;
+    expect(count.to_string() == variable("LARGE_ROWS"), "not all rows")?;
     client.simple_query("SELECT * FROM clinical_event").await?;
     Ok(())
+}
+
+async fn tls() -> Outcome {
+    let client = connect_securely("localhost").await?;
+    patient(&client).await?;
+    refused(
+        client.batch_execute("DELETE FROM person").await,
+        "25006",
+        "RG-W05",
+    )?;
+    let stranger = connect_securely("127.0.0.1").await;
+    let error = stranger.err().ok_or("a certificate for another host was believed")?;
+    expect(format!("{error:?}").contains("NotValidForName"), &format!("{error:?}"))
 }
 
 async fn pipelined() -> Outcome {
@@ -183,7 +234,9 @@ async fn main() {
     report("types", types()).await;
     report("refused", denied()).await;
     report("transactions", transactions()).await;
+    report("after a denial", after_a_denial()).await;
     report("large", large()).await;
+    report("tls", tls()).await;
     report("pipeline", pipelined()).await;
     report("cancel", cancelled()).await;
 }
