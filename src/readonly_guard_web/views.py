@@ -92,7 +92,7 @@ class Views:
             {
                 "case": case,
                 "cells": row_of(case, events.get(case.event), self._desk.knowledge, page.session.language),
-                "is_overdue": self._desk.is_overdue(case),
+                "is_overdue": self._desk.standing.is_overdue(case),
                 "can_clear": self._can_clear(page, case, events.get(case.event)),
             }
             for case in first
@@ -130,12 +130,12 @@ class Views:
         """One event, with what stands around it."""
         desk, name = self._desk, page.path["event"]
         history = desk.ledger.history()
-        case = desk.case(history, page.actor, name)
+        case = desk.standing.case(history, page.actor, name)
         event = self._events(page, "event", [case]).get(name)
         if event is None:
             raise NotPossible("the event is not in the store: readonly-guard review import")
         is_mine = self._is_mine(page, case, event)
-        if is_mine and case.state is State.ASSIGNED and desk.responsible(case) == page.actor.user:
+        if is_mine and case.state is State.ASSIGNED and desk.standing.responsible(case) == page.actor.user:
             case = desk.take_step(page.actor, Step.BEGIN, [name]).cases[name]
         with Store.open(desk.store_path) as store:
             near, same = store.around(event, minutes=30, limit=12)
@@ -148,9 +148,9 @@ class Views:
             "same": same,
             "steps": [step for step in Step if step in steps] if is_mine else [],
             "is_mine": is_mine,
-            "responsible": desk.knowledge.name_of(desk.responsible(case)),
+            "responsible": desk.knowledge.name_of(desk.standing.responsible(case)),
             "knowledge": desk.knowledge,
-            "is_overdue": desk.is_overdue(case),
+            "is_overdue": desk.standing.is_overdue(case),
             "following": self._following(page, history, case),
         }
 
@@ -207,8 +207,8 @@ class Views:
             "link": f"/protocol/{period}/{quote(unit, safe='')}",
             "total": len(cases),
             "answered": len(cases) - len(open_),
-            "mine": sum(self._desk.responsible(case) == page.actor.user for case in open_),
-            "overdue": sum(self._desk.is_overdue(case) for case in open_),
+            "mine": sum(self._desk.standing.responsible(case) == page.actor.user for case in open_),
+            "overdue": sum(self._desk.standing.is_overdue(case) for case in open_),
             "escalated": sum(case.state is State.ESCALATED for case in cases),
             "protocol": history.protocols.get((period, unit)),
             "grounds": Counter(case.ground for case in cases),
@@ -239,13 +239,12 @@ class Views:
         cases = history.of(case.period, case.unit)
         place = next(number for number, other in enumerate(cases) if other.event == case.event)
         for other in (*cases[place + 1 :], *cases[:place]):
-            if other.state not in CONCLUDED and self._desk.responsible(other) == page.actor.user:
+            if other.state not in CONCLUDED and self._desk.standing.responsible(other) == page.actor.user:
                 return other.event
         return ""
 
     def _is_mine(self, page: Page, case: Case, event: Event) -> bool:
-        superior = self._desk.plan.units[case.unit].superior
-        return page.actor.user != event.subject and page.actor.user in {self._desk.responsible(case), superior}
+        return self._desk.standing.objection(page.actor, case, event) is None
 
     def _can_clear(self, page: Page, case: Case, event: Event | None) -> bool:
         is_open = (case.state, Step.CLEAR) in TRANSITIONS and case.ground == "sample"

@@ -90,7 +90,8 @@ def event() -> Callable[..., Event]:
             "case_reference": "", "print_reason": "", "justification": "", "action": "read", "activity": "Läsa",
             "phase": "query", "kinds": ("select",), "relations": ("person",), "patients": ("person_id:7",),
             "information_sets": (), "verdict": "allow", "codes": (), "warnings": (), "policy_revision": "r",
-            "routine": "R", "database": "d", "client_address": "", "application_name": "",
+            "routine": "R", "database": "d", "client_address": "", "application_name": "", "functions": (),
+            "statement": "", "fingerprint": "", "obligations": (), "listener": "default",
         }  # fmt: skip
         return Event(**{**values, **changes})
 

@@ -144,9 +144,9 @@ class TestReviewing:
     def test_after_thirty_days_it_is_the_superiors(self, desk, clock):
         case = _cases(desk)[0]
         clock[0] += timedelta(days=30) - timedelta(seconds=1)
-        assert (desk.is_overdue(case), desk.responsible(case)) == (False, "enyman")
+        assert (desk.standing.is_overdue(case), desk.standing.responsible(case)) == (False, "enyman")
         clock[0] += timedelta(seconds=1)
-        assert (desk.is_overdue(case), desk.responsible(case)) == (True, "dekman")
+        assert (desk.standing.is_overdue(case), desk.standing.responsible(case)) == (True, "dekman")
         with pytest.raises(NotPossible, match="for dekman to review"):
             desk.take_step(MANAGER, Step.CLEAR, [case.event])
         desk.take_step(SUPERIOR, Step.CLEAR, [case.event])

@@ -2,6 +2,7 @@
 
 import shutil
 
+import duckdb
 import pytest
 
 from readonly_guard import ConfigurationError, Guard
@@ -120,3 +121,26 @@ def test_a_store_that_is_not_there_or_none(tmp_path):
     (tmp_path / "events.duckdb").write_bytes(b"not a database" * 1000)
     with pytest.raises(ConfigurationError, match="the store cannot be opened"), Store.open(tmp_path / "events.duckdb"):
         pass
+
+
+def test_a_store_of_another_version_is_made_anew_and_says_so_until_then(desk):
+    with Store.open(desk.store_path) as store:
+        before = store.of_unit(UNIT, MONTH)
+    connection = duckdb.connect(str(desk.store_path))
+    connection.execute("ALTER TABLE event DROP COLUMN subject")
+    connection.execute("UPDATE layout SET digest = 'another'")
+    connection.close()
+    with Store.open(desk.store_path) as store, pytest.raises(ConfigurationError, match="readonly-guard review import"):
+        store.of_unit(UNIT, MONTH)
+    assert desk.import_log().decisions > 0
+    with Store.open(desk.store_path) as store:
+        assert store.of_unit(UNIT, MONTH) == before
+
+
+def test_a_store_of_another_version_still_knows_what_was_imported(desk):
+    connection = duckdb.connect(str(desk.store_path))
+    connection.execute("UPDATE layout SET digest = 'another'")
+    connection.execute("UPDATE chain SET seq = seq + 1")
+    connection.close()
+    with pytest.raises(BrokenLog, match="cut off"):
+        desk.import_log()

@@ -5,7 +5,8 @@ every selected event is answered (`states`), the protocol is signed (`protocol`)
 own (`ledger`). `desk` is where all of it is done, and where who may is decided. Needs the extra ``review``.
 """
 
-from readonly_guard.review.desk import Actor, Desk, Imported
+from readonly_guard.review.desk import Desk, Imported
+from readonly_guard.review.event import NO_UNIT, Event
 from readonly_guard.review.extract import extract_csv, extract_html
 from readonly_guard.review.flags import FLAGS, Flag, Surroundings, flags_of, undecided
 from readonly_guard.review.knowledge import Facts, Knowledge, load_facts
@@ -15,8 +16,10 @@ from readonly_guard.review.periods import SWEDEN, Period, in_sweden
 from readonly_guard.review.plan import ReviewPlan, SampleSettings, Thresholds, UnitPlan, load_plan
 from readonly_guard.review.protocol import protocol_html, protocol_json
 from readonly_guard.review.sampling import draw, sample_size, seed_of
+from readonly_guard.review.standing import Actor, Standing
 from readonly_guard.review.states import CONCLUDED, TRANSITIONS, NotPossible, State, Step, next_state
-from readonly_guard.review.store import NO_UNIT, BrokenLog, Event, Store, check_log
+from readonly_guard.review.store import Store
+from readonly_guard.review.wholeness import BrokenLog, check_log
 from readonly_guard.review.words import explain_code, word
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "Period",
     "ReviewPlan",
     "SampleSettings",
+    "Standing",
     "State",
     "Step",
     "Store",

@@ -1,14 +1,13 @@
 """The desk: everything that can be done in a review, with who may do it. Command line and web page both sit at it.
 
-Rules, each here and nowhere else: a reviewer sees only the units of theirs; nobody reviews their own accesses; what is
-overdue is the superior's; events selected for a reason of their own are never cleared in bulk; nothing is signed while
-the log or the review's own chain is broken, or an event without an answer.
+Who may is decided by `standing`. Rules of its own: events selected for a reason of their own are never cleared in bulk;
+nothing is signed while the log or the review's own chain is broken, or an event without an answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -20,17 +19,19 @@ from readonly_guard.domain import LogRecord, ProtocolRecord, ReadingRecord, Revi
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.moments import rfc3339, utc_now
 from readonly_guard.policy import load_policies
-from readonly_guard.review.flags import Surroundings, flags_of, undecided
+from readonly_guard.review.event import Event
 from readonly_guard.review.knowledge import Facts, Knowledge, load_facts
-from readonly_guard.review.ledger import Case, History, Ledger
+from readonly_guard.review.ledger import History, Ledger
 from readonly_guard.review.periods import Period
 from readonly_guard.review.plan import ReviewPlan, load_plan
 from readonly_guard.review.protocol import chain_text, make_protocol
-from readonly_guard.review.sampling import draw, sample_size, seed_of
+from readonly_guard.review.selecting import make_selection
+from readonly_guard.review.standing import Actor, Standing
 from readonly_guard.review.states import CONCLUDED, NotPossible, State, Step, next_state
-from readonly_guard.review.store import Event, Store, check_log
+from readonly_guard.review.store import Store
+from readonly_guard.review.wholeness import check_log
 
-__all__ = ["Actor", "Desk", "Imported"]
+__all__ = ["Desk", "Imported"]
 
 STORE: Final = "events.duckdb"
 _SHORTEST_COMMENT: Final = 3
@@ -38,13 +39,6 @@ _LONGEST_COMMENT: Final = 2_000
 _LONGEST_REFERENCE: Final = 64
 
 _NEEDS_COMMENT: Final = frozenset({Step.ASK, Step.JUSTIFY, Step.REMARK, Step.ACT, Step.RECONSIDER})
-
-
-class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who acts, as a database user of the roster, and through what (``web``, ``cli:`` and an OS user)."""
-
-    user: str
-    via: str
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +56,7 @@ class Desk:
         knowledge: the policy's data and the hospital's facts.
         store_path: the analytic store.
         ledger: the chain of what was done.
+        standing: who may do what, and whose turn it is.
     """
 
     def __init__(
@@ -77,6 +72,7 @@ class Desk:
         self.knowledge = knowledge
         self.store_path = directory / STORE
         self.ledger = Ledger(directory, signing_key)
+        self.standing = Standing(plan, knowledge, clock)
         self._key = signing_key
         self._clock = clock
 
@@ -141,7 +137,16 @@ class Desk:
             events, heads = store.of_unit(unit, period), store.period_heads(period)
         if not heads:
             raise NotPossible(f"nothing of the log before the end of {period} has been imported")
-        made = self._selection(actor, period, unit, events, heads)
+        made = make_selection(
+            self.plan,
+            self.knowledge,
+            time=self._now(),
+            actor=actor,
+            period=period,
+            unit=unit,
+            events=events,
+            heads=heads,
+        )
 
         def records(history: History) -> Iterable[LogRecord]:
             if (str(period), unit) in history.selections:
@@ -152,42 +157,9 @@ class Desk:
         self.ledger.add(records)
         return made
 
-    def _selection(
-        self, actor: Actor, period: Period, unit: str, events: Sequence[Event], heads: tuple[str, ...]
-    ) -> SelectionRecord:
-        around = Surroundings(events, self.knowledge, self.plan.thresholds)
-        flags = {event.decision_id: flags_of(event, around) for event in events}
-        informative = frozenset(self.plan.thresholds.informative)
-        grounds = {
-            event.decision_id: _ground(event, frozenset(flags[event.decision_id]) - informative) for event in events
-        }
-        rest = [event.decision_id for event in events if not grounds[event.decision_id]]
-        seed = seed_of(str(period), unit, heads)
-        size = sample_size(len(rest), minimum=self.plan.sample.minimum, percent=self.plan.sample.percent)
-        grounds |= dict.fromkeys(draw(rest, seed, size), "sample")
-        chosen = [event.decision_id for event in events if grounds[event.decision_id]]
-        return SelectionRecord(
-            time=self._now(),
-            actor=actor.user,
-            via=actor.via,
-            period=str(period),
-            unit=unit,
-            heads=heads,
-            seed=seed,
-            sample_minimum=self.plan.sample.minimum,
-            sample_percent=self.plan.sample.percent,
-            population=len(events),
-            rest=len(rest),
-            events=tuple(chosen),
-            grounds=tuple(grounds[event] for event in chosen),
-            flags=tuple(",".join(flags[event]) for event in chosen),
-            undecided=undecided(self.knowledge.facts),
-            policy_revision=self.knowledge.revision,
-        )
-
     def _assignments(self, actor: Actor, made: SelectionRecord, events: dict[str, Event]) -> Iterable[ReviewRecord]:
         plan = self.plan.units[made.unit]
-        own = tuple(event for event in made.events if self._is_own(plan.reviewer, events[event]))
+        own = tuple(event for event in made.events if self.standing.is_own(plan.reviewer, events[event]))
         others = tuple(event for event in made.events if event not in set(own))
         for reviewer, share in ((plan.reviewer, others), (plan.superior, own)):
             if share:
@@ -222,7 +194,7 @@ class Desk:
             NotPossible: it is not the actor's to take, or not possible for one of the events.
         """
         comment, reference = comment.strip(), reference.strip()
-        self._check_words(step, comment, reference)
+        _check_words(step, comment, reference)
         with Store.open(self.store_path) as store:
             known = store.named(events)
 
@@ -230,13 +202,13 @@ class Desk:
             if not events:
                 raise NotPossible("no event was named")
             for event in events:
-                case = self._case(history, actor, event)
+                case = self.standing.case(history, actor, event)
                 if event not in known:
                     raise NotPossible(f"{event} is not in the store; import the log again")
                 if step is Step.ASSIGN:
-                    self._check_assignable(case, known[event], reviewer)
-                else:
-                    self._check_mine(actor, case, known[event])
+                    self.standing.check_assignable(case, known[event], reviewer)
+                elif (why := self.standing.objection(actor, case, known[event])) is not None:
+                    raise NotPossible(why)
                 next_state(case.state, step)
                 if step is Step.CLEAR and len(events) > 1 and case.ground != "sample":
                     raise NotPossible(f"{event} was selected for a reason of its own; look at it by itself")
@@ -250,24 +222,6 @@ class Desk:
                 yield self._step(actor, Step.CLOSE, closing)
 
         return self.ledger.add(records)
-
-    def case(self, history: History, actor: Actor, event: str) -> Case:
-        """An event that the actor may see.
-
-        Raises:
-            NotPossible: there is none of that id among the actor's units; which of both is not told.
-        """
-        return self._case(history, actor, event)
-
-    def is_overdue(self, case: Case) -> bool:
-        """Whether nobody has answered in time."""
-        due = datetime.fromisoformat(case.selected_at) + timedelta(days=self.plan.overdue_days)
-        return case.state not in CONCLUDED and self._clock() >= due
-
-    def responsible(self, case: Case) -> str:
-        """Who has to act: the reviewer, or the superior for what is overdue."""
-        superior = self.plan.units[case.unit].superior if case.unit in self.plan.units else ""
-        return superior if superior and self.is_overdue(case) else case.reviewer
 
     # -- signing ------------------------------------------------------------------------------------------------------
 
@@ -337,45 +291,6 @@ class Desk:
             ledger=str(history.head),
         )
 
-    # -- who may ------------------------------------------------------------------------------------------------------
-
-    def _case(self, history: History, actor: Actor, event: str) -> Case:
-        case = history.cases.get(event)
-        if case is None or case.unit not in self.plan.units_of(actor.user):
-            raise NotPossible(f"no event {event!r} among those of your units")
-        return case
-
-    def _check_mine(self, actor: Actor, case: Case, event: Event) -> None:
-        if self._is_own(actor.user, event):
-            raise NotPossible("it is your own access; nobody reviews their own")
-        superior = self.plan.units[case.unit].superior
-        if actor.user not in {self.responsible(case), superior}:
-            raise NotPossible(f"it is for {self.responsible(case)} to review")
-
-    def _check_assignable(self, case: Case, event: Event, reviewer: str) -> None:
-        unit = self.plan.units[case.unit]
-        if reviewer not in {unit.reviewer, unit.superior}:
-            raise NotPossible(f"{case.unit} is reviewed by {unit.reviewer} or {unit.superior}, not by {reviewer!r}")
-        if self._is_own(reviewer, event):
-            raise NotPossible(f"it is {reviewer}'s own access; nobody reviews their own")
-
-    def _is_own(self, user: str, event: Event) -> bool:
-        member = self.knowledge.members.get(user)
-        return user == event.subject or (member is not None and bool(event.hsa_id) and member.hsa_id == event.hsa_id)
-
-    @staticmethod
-    def _check_words(step: Step, comment: str, reference: str) -> None:
-        if step in _NEEDS_COMMENT and len(comment) < _SHORTEST_COMMENT:
-            raise NotPossible(f"{step}: a comment is needed")
-        if len(comment) > _LONGEST_COMMENT:
-            raise NotPossible(f"the comment is longer than {_LONGEST_COMMENT} characters")
-        if step is Step.ESCALATE and not reference:
-            raise NotPossible("escalate: the number of the case in MedControl PRO is needed")
-        if len(reference) > _LONGEST_REFERENCE or not reference.isprintable():
-            raise NotPossible(f"the case number is printable text of at most {_LONGEST_REFERENCE} characters")
-        if step is Step.CLOSE:
-            raise NotPossible("events are closed by signing the protocol")
-
     def _step(
         self,
         actor: Actor,
@@ -401,12 +316,14 @@ class Desk:
         return rfc3339(self._clock())
 
 
-def _ground(event: Event, flags: frozenset[str]) -> str:
-    """Why an event is selected by itself; empty when it is not."""
-    if event.purpose == "ETREAT":
-        return "emergency"
-    if event.action == "print":
-        return "print"
-    if event.is_denied_write:
-        return "write"
-    return "flag" if flags else ""
+def _check_words(step: Step, comment: str, reference: str) -> None:
+    if step in _NEEDS_COMMENT and len(comment) < _SHORTEST_COMMENT:
+        raise NotPossible(f"{step}: a comment is needed")
+    if len(comment) > _LONGEST_COMMENT:
+        raise NotPossible(f"the comment is longer than {_LONGEST_COMMENT} characters")
+    if step is Step.ESCALATE and not reference:
+        raise NotPossible("escalate: the number of the case in MedControl PRO is needed")
+    if len(reference) > _LONGEST_REFERENCE or not reference.isprintable():
+        raise NotPossible(f"the case number is printable text of at most {_LONGEST_REFERENCE} characters")
+    if step is Step.CLOSE:
+        raise NotPossible("events are closed by signing the protocol")

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from readonly_guard.audit.export.lines import BYTE_ORDER_MARK, excel_row
+from readonly_guard.review.event import Event
 from readonly_guard.review.knowledge import Knowledge
 from readonly_guard.review.pages import page
 from readonly_guard.review.periods import in_sweden
-from readonly_guard.review.store import Event
 
 __all__ = ["extract_csv", "extract_html"]
 

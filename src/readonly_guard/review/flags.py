@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from statistics import median
 from typing import Final, NamedTuple
 
+from readonly_guard.review.event import Event
 from readonly_guard.review.knowledge import Facts, Knowledge
 from readonly_guard.review.periods import in_sweden
 from readonly_guard.review.plan import Thresholds
-from readonly_guard.review.store import Event
 
 __all__ = ["FLAGS", "Flag", "Surroundings", "flags_of", "undecided"]
 

@@ -17,18 +17,15 @@ from readonly_guard.audit.custody import opened_patiently
 from readonly_guard.audit.segments import list_segments
 from readonly_guard.domain import LogRecord, ProtocolRecord, ReviewRecord, SelectionRecord
 from readonly_guard.review.states import State, Step, next_state
-from readonly_guard.review.store import BrokenLog
+from readonly_guard.review.wholeness import BrokenLog
 
 __all__ = ["Case", "History", "Ledger"]
 
 LEDGER: Final = "ledger"
 
 
-class Case(msgspec.Struct, kw_only=True):
-    """An event under review: why it was selected, where it stands, and every step so far.
-
-    The one value here that changes: a history is folded into it, and nobody outside this module writes it.
-    """
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """An event under review: why it was selected, where it stands, and every step so far."""
 
     event: str
     period: str
@@ -39,16 +36,26 @@ class Case(msgspec.Struct, kw_only=True):
     state: State = State.NEW
     reviewer: str = ""
     reference: str = ""
-    steps: list[ReviewRecord] = []
+    steps: tuple[ReviewRecord, ...] = ()
 
     @property
     def comment(self) -> str:
         """The last comment."""
         return next((step.comment for step in reversed(self.steps) if step.comment), "")
 
+    def after(self, record: ReviewRecord) -> Case:
+        """The case when a step has been taken with it."""
+        return msgspec.structs.replace(
+            self,
+            state=next_state(self.state, Step(record.step)),
+            reviewer=record.reviewer or self.reviewer,
+            reference=record.reference or self.reference,
+            steps=(*self.steps, record),
+        )
+
 
 class History:
-    """Everything the ledger says, folded.
+    """Everything the ledger says, folded. What has been handed out does not change.
 
     Attributes:
         cases: by decision id, in the order in which they were selected.
@@ -57,16 +64,15 @@ class History:
         head: of the ledger.
     """
 
-    def __init__(self, records: Iterable[LogRecord], head: Head) -> None:
-        self.cases: dict[str, Case] = {}
-        self.selections: dict[tuple[str, str], SelectionRecord] = {}
-        self.protocols: dict[tuple[str, str], ProtocolRecord] = {}
+    def __init__(self, records: Iterable[LogRecord], head: Head, before: History | None = None) -> None:
+        self.cases: dict[str, Case] = {} if before is None else dict(before.cases)
+        self.selections: dict[tuple[str, str], SelectionRecord] = {} if before is None else dict(before.selections)
+        self.protocols: dict[tuple[str, str], ProtocolRecord] = {} if before is None else dict(before.protocols)
         self.head = head
         for record in records:
-            self.add(record)
+            self._add(record)
 
-    def add(self, record: LogRecord) -> None:
-        """Take one more record into account."""
+    def _add(self, record: LogRecord) -> None:
         match record:
             case SelectionRecord():
                 self.selections[record.period, record.unit] = record
@@ -81,11 +87,7 @@ class History:
                     )
             case ReviewRecord():
                 for event in record.events:
-                    case = self.cases[event]
-                    case.state = next_state(case.state, Step(record.step))
-                    case.reviewer = record.reviewer or case.reviewer
-                    case.reference = record.reference or case.reference
-                    case.steps.append(record)
+                    self.cases[event] = self.cases[event].after(record)
             case ProtocolRecord():
                 self.protocols[record.period, record.unit] = record
             case _:
@@ -107,22 +109,28 @@ class Ledger:
     def __init__(self, directory: Path, signing_key: SigningKey | None = None) -> None:
         self.path = directory / LEDGER
         self._key = signing_key
+        self._last: tuple[object, History] | None = None
 
     def history(self) -> History:
-        """What it says.
+        """What it says. Files that are as they were, to the nanosecond, are not read again.
 
         Raises:
             BrokenLog: the chain is not whole; the text says where.
         """
-        if not self.path.exists() or not list_segments(self.path):
+        if not self.path.exists() or not (segments := list_segments(self.path)):
             return History((), Head())
+        seen = _looks(segment.path for segment in segments)
+        if self._last is not None and self._last[0] == seen:
+            return self._last[1]
         found = verify(self.path)
         fault = found.first_fault
         if fault is not None:
             raise BrokenLog(
                 f"{self.path}: the review's own chain is broken: {fault.file}, line {fault.line}: {fault.what}"
             )
-        return History((entry.record for entry in read(self.path)), found.head)
+        history = History((entry.record for entry in read(self.path)), found.head)
+        self._last = (seen, history)
+        return history
 
     def add(self, make: Callable[[History], Iterable[LogRecord]]) -> History:
         """Append the records that are made of what the ledger says at that moment; nobody else writes meanwhile.
@@ -143,7 +151,10 @@ class Ledger:
             for record in records:
                 chain.append(record)
             chain.commit()
-            for record in records:
-                history.add(record)
-            history.head = chain.head
-        return history
+            return History(records, chain.head, history)
+
+
+def _looks(paths: Iterable[Path]) -> list[tuple[str, int, int, int, int]]:
+    """What tells one state of these files from another."""
+    found = [(path.name, path.stat()) for path in paths]
+    return [(name, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in found]

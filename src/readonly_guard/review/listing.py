@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from readonly_guard.audit.export.lines import BYTE_ORDER_MARK, excel_row
+from readonly_guard.review.event import Event
 from readonly_guard.review.knowledge import Knowledge
 from readonly_guard.review.ledger import Case
 from readonly_guard.review.periods import in_sweden
-from readonly_guard.review.store import Event
 from readonly_guard.review.words import word
 
 __all__ = ["COLUMNS", "list_csv", "row_of"]

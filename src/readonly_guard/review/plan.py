@@ -68,7 +68,8 @@ class ReviewPlan(_Section, frozen=True, kw_only=True):
     ``journals`` are the directories of the log, ``data`` the policy's data (as ``policy.data`` in guard.toml),
     ``policies`` its source where it is not the shipped one, ``facts`` what only the hospital knows
     (`readonly_guard.review.knowledge`), ``public_keys`` who may have signed the log's heads, ``anchors`` heads that
-    were kept elsewhere, ``signing_key`` the key that signs protocols.
+    were kept elsewhere, ``signing_key`` the key that signs protocols. ``officers`` look after the log as a whole: they
+    import, select, and see every unit's figures.
     """
 
     journals: tuple[str, ...]
@@ -78,6 +79,7 @@ class ReviewPlan(_Section, frozen=True, kw_only=True):
     facts: str | None = None
     public_keys: tuple[str, ...] = ()
     anchors: str | None = None
+    officers: tuple[str, ...] = ()
     signing_key: str | None = None
     overdue_days: int = 30
     sample: SampleSettings = SampleSettings()

@@ -8,142 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
 import duckdb
 import msgspec
 
-from readonly_guard.audit import Anchor, Chain, Head, KeyRing, Verification, find_chains, verify_all
-from readonly_guard.audit.chain import MAX_LINE_BYTES
-from readonly_guard.audit.chains import CUSTODY
-from readonly_guard.audit.segments import list_segments
+from readonly_guard.audit import Anchor, Head, Verification
 from readonly_guard.errors import ConfigurationError
+from readonly_guard.moments import rfc3339
+from readonly_guard.review.event import COLUMNS, Event
+from readonly_guard.review.intake import SCHEMA, take
 from readonly_guard.review.periods import Period
 
-__all__ = ["NO_UNIT", "BrokenLog", "Event", "Store", "check_log"]
+__all__ = ["Store"]
 
-NO_UNIT: Final = "(utan enhet)"
-"""The unit of events whose user the policy did not know."""
-
-_COLUMNS: Final = """
-    decision_id VARCHAR PRIMARY KEY, chain VARCHAR, seq BIGINT, time VARCHAR, session_id VARCHAR, subject VARCHAR,
-    hsa_id VARCHAR, care_unit VARCHAR, purpose VARCHAR, case_reference VARCHAR, print_reason VARCHAR,
-    justification VARCHAR, action VARCHAR, activity VARCHAR, phase VARCHAR, kinds VARCHAR[], relations VARCHAR[],
-    patients VARCHAR[], information_sets VARCHAR[], verdict VARCHAR, codes VARCHAR[], warnings VARCHAR[],
-    policy_revision VARCHAR, routine VARCHAR, database VARCHAR, client_address VARCHAR, application_name VARCHAR
-"""
-_SCHEMA: Final = f"""
-    CREATE TABLE IF NOT EXISTS event ({_COLUMNS});
-    CREATE TABLE IF NOT EXISTS completion (decision_id VARCHAR PRIMARY KEY, rows BIGINT, bytes BIGINT);
-    CREATE TABLE IF NOT EXISTS chain (name VARCHAR PRIMARY KEY, seq BIGINT, hash VARCHAR);
-    CREATE TABLE IF NOT EXISTS hour_head (chain VARCHAR, hour VARCHAR, seq BIGINT, hash VARCHAR,
-        PRIMARY KEY (chain, hour));
-"""
-_LINE: Final = (
-    "{seq: 'BIGINT', hash: 'VARCHAR', record: 'STRUCT(type VARCHAR, rows BIGINT, bytes BIGINT, "
-    + _COLUMNS.replace(" PRIMARY KEY, chain VARCHAR, seq BIGINT", "").replace("\n", " ")
-    + ")'}"
-)
-_TAKEN: Final = [
-    column.split()[0] for column in _COLUMNS.split(",") if column.split()[0] not in {"decision_id", "chain", "seq"}
-]
-_FROM_LINE: Final = ", ".join(
-    f"CASE record.care_unit WHEN '' THEN '{NO_UNIT}' ELSE record.care_unit END"
-    if name == "care_unit"
-    else f"record.{name}"
-    for name in _TAKEN
-)
 # a parsed statement runs nothing; what runs it is decided by itself. Sessions and catalogs hold nothing of patients.
 _REVIEWABLE: Final = "(action NOT IN ('session', 'catalog') AND (phase <> 'parse' OR len(codes) > 0))"
 
-_THIRTY_DAYS_S: Final = 30 * 24 * 3600
+_THIRTY_DAYS: Final = timedelta(days=30)
 
 # nothing is loaded from elsewhere, and no SQL reaches files by itself
 _QUIET: Final[dict[str, Any]] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 
 
-class BrokenLog(ConfigurationError):  # noqa: N818  a state of the world, not a defect of the call
-    """A chain of the log is not whole; the text says which and where."""
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision as it is reviewed; the fields are those of `readonly_guard.domain.DecisionRecord`.
-
-    ``chain`` and ``seq`` say where in the log it stands; ``rows`` is how many rows were given, None where unknown.
-    """
-
-    decision_id: str
-    chain: str
-    seq: int
-    time: str
-    session_id: str
-    subject: str
-    hsa_id: str
-    care_unit: str
-    purpose: str
-    case_reference: str
-    print_reason: str
-    justification: str
-    action: str
-    activity: str
-    phase: str
-    kinds: tuple[str, ...]
-    relations: tuple[str, ...]
-    patients: tuple[str, ...]
-    information_sets: tuple[str, ...]
-    verdict: str
-    codes: tuple[str, ...]
-    warnings: tuple[str, ...]
-    policy_revision: str
-    routine: str
-    database: str
-    client_address: str
-    application_name: str
-    rows: int | None = None
-
-    @property
-    def is_denied_write(self) -> bool:
-        """Whether it is a write that was refused."""
-        return self.action == "write" and any(code.startswith(("RG-W", "RG-F02", "RG-F03")) for code in self.codes)
-
-
-def check_log(
-    journals: Iterable[str], *, public_keys: Sequence[str] = (), anchors: Sequence[Anchor] = ()
-) -> dict[Path, list[Verification]]:
-    """Verify every chain of these journals.
-
-    Args:
-        journals: the directories of the log; no two of their chains may have one name.
-        public_keys: files of the keys that may have signed; those beside the log where none is given.
-        anchors: heads that must be held.
-
-    Raises:
-        BrokenLog: a chain is not whole; the text says which, where and how.
-        ConfigurationError: a journal cannot be read.
-    """
-    keys = KeyRing.load(Path(item) for item in public_keys) if public_keys else None
-    found: dict[Path, list[Verification]] = {}
-    names: dict[str, Path] = {}
-    for journal in map(Path, journals):
-        if not journal.exists():
-            raise ConfigurationError(f"{journal}: the journal is not there; correct `journals` in review.toml")
-        for chain in find_chains(journal):
-            if chain.name != CUSTODY and names.setdefault(chain.name, journal) != journal:
-                raise ConfigurationError(
-                    f"{journal} and {names[chain.name]}: both have a chain {chain.name!r}; rename one's directory"
-                )
-        own = [item for item in anchors if item.chain in {chain.name for chain in find_chains(journal)}]
-        found[journal] = verify_all(journal, anchors=own, public_keys=keys)
-        for item in found[journal]:
-            fault = item.first_fault
-            if fault is not None:
-                place = f"{fault.file}, line {fault.line}, record {fault.seq}: " if fault.file else ""
-                raise BrokenLog(f"{journal}: the chain {item.chain!r} is broken: {place}{fault.what}")
-    lost = sorted({item.chain for item in anchors} - names.keys())
-    if lost:
-        raise BrokenLog(f"the chain {lost[0]!r} was imported before, and is not there: it was removed or renamed")
-    return found
+_SELECTED: Final = ", ".join(f"event.{name}" for name in COLUMNS)
+_LAYOUT: Final = sha256(SCHEMA.encode()).hexdigest()
 
 
 class Store:
@@ -169,7 +61,7 @@ class Store:
             raise ConfigurationError(f"{path}: the store cannot be opened: {what}") from None
         try:
             if is_written:
-                connection.execute(_SCHEMA)
+                _lay_out(connection)
             yield cls(connection)
         finally:
             connection.close()
@@ -188,51 +80,8 @@ class Store:
         Raises:
             BrokenLog: the files no longer hold what was verified.
         """
-        chain = next(item for item in find_chains(journal) if item.name == verified.chain)
-        known = max(verified.removed, {item.chain: item.head.seq for item in self.heads()}.get(chain.name, 0))
-        if verified.head.seq <= known:
-            return 0
-        run = self._connection.execute
-        segments = list_segments(chain.path)
-        wanted = [
-            str(segment.path)
-            for segment, after in zip(segments, [*segments[1:], None], strict=True)
-            if after is None or after.first > known + 1
-        ]
-        run("BEGIN")
-        try:
-            run(
-                f"CREATE OR REPLACE TEMP TABLE line AS SELECT seq, hash, record FROM read_json(?,"  # noqa: S608
-                f" format = 'newline_delimited', columns = {_LINE}, maximum_object_size = {MAX_LINE_BYTES},"
-                " compression = 'uncompressed', ignore_errors = true) WHERE seq > ? AND seq <= ?",
-                [wanted, known, verified.head.seq],
-            )
-            read, last = _one(run("SELECT count(*), arg_max(hash, seq) FROM line").fetchone())
-            _check_unchanged(chain, known, verified.head, Head(seq=known + read, hash=last or ""))
-            before = _one(run("SELECT count(*) FROM event").fetchone())[0]
-            run(
-                f"INSERT OR IGNORE INTO event (decision_id, chain, seq, {', '.join(_TAKEN)})"  # noqa: S608  our names
-                f" SELECT record.decision_id, ?, seq, {_FROM_LINE} FROM line WHERE record.type = 'decision'",
-                [chain.name],
-            )
-            after = _one(run("SELECT count(*) FROM event").fetchone())[0]
-            run(
-                "INSERT OR REPLACE INTO completion SELECT record.decision_id, record.rows, record.bytes FROM line"
-                " WHERE record.type = 'completion' QUALIFY row_number() OVER (PARTITION BY record.decision_id"
-                " ORDER BY seq DESC) = 1"
-            )
-            run(
-                "INSERT OR REPLACE INTO hour_head SELECT ?, record.time[1:13] AS hour, max(seq), arg_max(hash, seq)"
-                " FROM line GROUP BY hour",
-                [chain.name],
-            )
-            run("INSERT OR REPLACE INTO chain VALUES (?, ?, ?)", [chain.name, verified.head.seq, verified.head.hash])
-            run("DROP TABLE line")
-            run("COMMIT")
-        except BaseException:
-            run("ROLLBACK")
-            raise
-        return int(after - before)
+        known = {item.chain: item.head.seq for item in self.heads()}.get(verified.chain, 0)
+        return take(self._connection, journal, verified, known)
 
     def period_heads(self, period: Period) -> tuple[str, ...]:
         """The last record of each chain before the month's end, as ``chain=seq:hash``."""
@@ -274,32 +123,47 @@ class Store:
         Of the event's own unit only: its reviewer does not see other units.
         """
         named = [item for item in event.patients if not item.startswith("*") and not item.endswith(":?")]
-        within = (
-            f"{_REVIEWABLE} AND decision_id <> ? AND care_unit = ?"
-            " AND abs(epoch(time::TIMESTAMP) - epoch(?::TIMESTAMP)) <= ?"
-        )
-        place = [event.decision_id, event.care_unit, event.time[:19]]
+        within = f"{_REVIEWABLE} AND decision_id <> ? AND care_unit = ? AND time >= ? AND time <= ?"
         order = f"ORDER BY time, seq LIMIT {limit}"
-        near = self._events(f"{within} AND subject = ? {order}", [*place, minutes * 60, event.subject])
-        same = f"{within} AND subject <> ? AND len(list_intersect(patients, ?)) > 0 {order}"
-        return near, self._events(same, [*place, _THIRTY_DAYS_S, event.subject, named]) if named else []
+        near = self._events(
+            f"{within} AND subject = ? {order}",
+            [event.decision_id, event.care_unit, *_near(event.time, timedelta(minutes=minutes)), event.subject],
+        )
+        if not named:
+            return near, []
+        same = self._events(
+            f"{within} AND subject <> ? AND len(list_intersect(patients, ?)) > 0 {order}",
+            [event.decision_id, event.care_unit, *_near(event.time, _THIRTY_DAYS), event.subject, named],
+        )
+        return near, same
 
     def _events(self, where: str, values: list[Any]) -> list[Event]:
         order = "" if "ORDER BY" in where else " ORDER BY time, chain, seq"
-        found = self._connection.execute(
-            f"SELECT event.*, completion.rows FROM event LEFT JOIN completion USING (decision_id) WHERE {where}{order}",  # noqa: S608
-            values,
-        )
+        try:
+            found = self._connection.execute(
+                f"SELECT {_SELECTED}, completion.rows FROM event LEFT JOIN completion USING (decision_id)"  # noqa: S608
+                f" WHERE {where}{order}",
+                values,
+            )
+        except (duckdb.BinderException, duckdb.CatalogException):
+            raise ConfigurationError(
+                "events.duckdb was made by another version; it is made anew by: readonly-guard review import"
+            ) from None
         names = [column[0] for column in found.description or ()]
         return [msgspec.convert(dict(zip(names, row, strict=True)), Event) for row in found.fetchall()]
 
 
-def _check_unchanged(chain: Chain, known: int, verified: Head, read: Head) -> None:
-    if read != verified:
-        raise BrokenLog(f"{chain.path}: {chain.name!r} changed behind record {known} during the import; import again")
+def _near(time: str, span: timedelta) -> tuple[str, str]:
+    moment = datetime.fromisoformat(time)
+    return rfc3339(moment - span), rfc3339(moment + span)
 
 
-def _one(row: Any) -> Any:
-    if row is None:
-        raise ConfigurationError("the store gave no answer; delete events.duckdb and import again")
-    return row
+def _lay_out(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables; those of another version are dropped, and everything is imported anew."""
+    connection.execute("CREATE TABLE IF NOT EXISTS layout (digest VARCHAR)")
+    if connection.execute("SELECT digest FROM layout").fetchall() != [(_LAYOUT,)]:
+        for table in ("event", "completion", "chain", "hour_head"):
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+        connection.execute("DELETE FROM layout")
+        connection.execute("INSERT INTO layout VALUES (?)", [_LAYOUT])
+    connection.execute(SCHEMA)

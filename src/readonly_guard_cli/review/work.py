@@ -96,14 +96,14 @@ def list_events(
     for case in cases:
         event = events.get(case.event)
         cells = ("", "", "", "") if event is None else _cells(event, desk)
-        late = " (overdue)" if desk.is_overdue(case) else ""
+        late = " (overdue)" if desk.standing.is_overdue(case) else ""
         table.add_row(
             case.event,
             *map(visible, cells),
             case.ground,
             ",".join(case.flags),
             f"{case.state}{late}",
-            desk.responsible(case),
+            desk.standing.responsible(case),
         )
     console.print(table)
 
@@ -112,9 +112,9 @@ def show(directory: Path, by: str, event_id: str, language: str) -> None:
     """See the command."""
     desk, acting = Desk.open(directory), _actor(by)
     history = desk.ledger.history()
-    case = desk.case(history, acting, event_id)
+    case = desk.standing.case(history, acting, event_id)
     desk.record_reading(acting, "show", {"decision": event_id})
-    if case.state is State.ASSIGNED and desk.responsible(case) == by:
+    if case.state is State.ASSIGNED and desk.standing.responsible(case) == by:
         case = desk.take_step(acting, Step.BEGIN, [event_id]).cases[event_id]
     with Store.open(desk.store_path) as store:
         event = store.named([event_id]).get(event_id)
@@ -268,7 +268,7 @@ def _tell_event(case: Case, event: Event, desk: Desk, language: str) -> None:
         "outcome": word("verdict", event.verdict, language),
         "routine": f"{event.routine}, policy {event.policy_revision}",
         "ground": word("ground", case.ground, language),
-        "state": f"{word('state', case.state, language)}, for {desk.responsible(case)}",
+        "state": f"{word('state', case.state, language)}, for {desk.standing.responsible(case)}",
     }
     for name, text in facts.items():
         console.print(f"{name:>8}  {visible(text)}", soft_wrap=True)
@@ -287,8 +287,8 @@ def _tell_event(case: Case, event: Event, desk: Desk, language: str) -> None:
 def _status_row(desk: Desk, history: History, period: str, unit: str) -> tuple[tuple[str, ...], int]:
     cases = history.of(period, unit)
     answered = sum(case.state in CONCLUDED for case in cases)
-    overdue = sum(desk.is_overdue(case) for case in cases)
-    due = sorted({desk.responsible(case) for case in cases if case.state not in CONCLUDED})
+    overdue = sum(desk.standing.is_overdue(case) for case in cases)
+    due = sorted({desk.standing.responsible(case) for case in cases if case.state not in CONCLUDED})
     protocol = history.protocols.get((period, unit))
     signed = "" if protocol is None else f"{protocol.time[:10]} {protocol.actor}"
     return (period, unit, str(len(cases)), str(answered), str(overdue), ", ".join(due), signed), overdue

@@ -1,0 +1,54 @@
+"""Whether the log is whole: what is asked before anything of it is imported, and before anything is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from readonly_guard.audit import Anchor, KeyRing, Verification, find_chains, verify_all
+from readonly_guard.audit.chains import CUSTODY
+from readonly_guard.errors import ConfigurationError
+
+__all__ = ["BrokenLog", "check_log"]
+
+
+class BrokenLog(ConfigurationError):  # noqa: N818  a state of the world, not a defect of the call
+    """A chain of the log is not whole; the text says which and where."""
+
+
+def check_log(
+    journals: Iterable[str], *, public_keys: Sequence[str] = (), anchors: Sequence[Anchor] = ()
+) -> dict[Path, list[Verification]]:
+    """Verify every chain of these journals.
+
+    Args:
+        journals: the directories of the log; no two of their chains may have one name.
+        public_keys: files of the keys that may have signed; those beside the log where none is given.
+        anchors: heads that must be held.
+
+    Raises:
+        BrokenLog: a chain is not whole; the text says which, where and how.
+        ConfigurationError: a journal cannot be read.
+    """
+    keys = KeyRing.load(Path(item) for item in public_keys) if public_keys else None
+    found: dict[Path, list[Verification]] = {}
+    names: dict[str, Path] = {}
+    for journal in map(Path, journals):
+        if not journal.exists():
+            raise ConfigurationError(f"{journal}: the journal is not there; correct `journals` in review.toml")
+        for chain in find_chains(journal):
+            if chain.name != CUSTODY and names.setdefault(chain.name, journal) != journal:
+                raise ConfigurationError(
+                    f"{journal} and {names[chain.name]}: both have a chain {chain.name!r}; rename one's directory"
+                )
+        own = [item for item in anchors if item.chain in {chain.name for chain in find_chains(journal)}]
+        found[journal] = verify_all(journal, anchors=own, public_keys=keys)
+        for item in found[journal]:
+            fault = item.first_fault
+            if fault is not None:
+                place = f"{fault.file}, line {fault.line}, record {fault.seq}: " if fault.file else ""
+                raise BrokenLog(f"{journal}: the chain {item.chain!r} is broken: {place}{fault.what}")
+    lost = sorted({item.chain for item in anchors} - names.keys())
+    if lost:
+        raise BrokenLog(f"the chain {lost[0]!r} was imported before, and is not there: it was removed or renamed")
+    return found
