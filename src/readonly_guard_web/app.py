@@ -26,8 +26,10 @@ from readonly_guard.errors import GuardError
 from readonly_guard.review import Actor, BrokenLog, Desk, NotPossible
 from readonly_guard.review.pages import environment
 from readonly_guard_web.accounts import Accounts
+from readonly_guard_web.figures import FigureViews
+from readonly_guard_web.page import Page
 from readonly_guard_web.sessions import LONGEST_S, Session, Sessions, Throttle
-from readonly_guard_web.views import Page, Views
+from readonly_guard_web.views import Views
 
 __all__ = ["make_app"]
 
@@ -35,7 +37,8 @@ COOKIE: Final = "readonly_guard_review"
 _MOST_BODY: Final = 256 * 1024
 _HEADERS: Final = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+        "connect-src 'self'; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "x-content-type-options": "nosniff",
@@ -79,12 +82,18 @@ class _House:
         self.sessions = Sessions(clock)
         self.tries = Throttle(most=_TRIES, within_s=_TRIES_WITHIN_S, clock=clock)
         self.requests = Throttle(most=_MOST_REQUESTS, within_s=_REQUESTS_WITHIN_S, clock=clock)
-        self.views = Views(desk)
         self.templates = _templates()
         self.is_secure = is_secure
 
     def page(
-        self, template: str, language: str, session: Session | None = None, status: int = 200, /, **values: Any
+        self,
+        template: str,
+        language: str,
+        session: Session | None = None,
+        status: int = 200,
+        /,
+        here: str = "",
+        **values: Any,
     ) -> Response:
         notice = ""
         if session is not None:
@@ -94,6 +103,8 @@ class _House:
             t=lambda sv, en: sv if language == "sv" else en,
             session=session,
             notice=notice,
+            here=here,
+            is_printed=values.pop("is_printed", False),
             new_form="" if session is None else session.new_form,
             **values,
         )
@@ -115,7 +126,7 @@ def make_app(desk: Desk, *, is_secure: bool, clock: Callable[[], float] = time.m
         clock: gives seconds, for sessions and patience.
     """
     house = _House(desk, is_secure=is_secure, clock=clock)
-    views = house.views
+    views, figures = Views(desk), FigureViews(desk)
     routes = [
         Route("/sign-in", _sign_in(house), methods=["GET", "POST"]),
         Route("/sign-out", _posted(house, views.leave), methods=["POST"]),
@@ -126,6 +137,12 @@ def make_app(desk: Desk, *, is_secure: bool, clock: Callable[[], float] = time.m
         Route("/clear", _posted(house, views.clear), methods=["POST"]),
         Route("/event/{event}", _shown(house, views.event)),
         Route("/event/{event}", _posted(house, views.step), methods=["POST"]),
+        Route("/management", _shown(house, figures.management)),
+        Route("/management.csv", _shown(house, figures.management_csv)),
+        Route("/late", _shown(house, figures.late)),
+        Route("/late", _posted(house, figures.look), methods=["POST"]),
+        Route("/routine", _shown(house, figures.routine)),
+        Route("/routine", _posted(house, figures.confirm), methods=["POST"]),
         Route("/protocol/{period}/{unit:path}", _shown(house, views.protocol)),
         Route("/protocol/{period}/{unit:path}", _posted(house, views.sign), methods=["POST"]),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
@@ -199,7 +216,7 @@ async def _answer(house: _House, request: Request, session: Session, view: View,
         if isinstance(found, Response):
             return found
         name, values = found
-        return house.page(name, session.language, session, **values)
+        return house.page(name, session.language, session, here=request.url.path, **values)
 
     return await run_in_threadpool(work)
 

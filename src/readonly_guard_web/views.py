@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any, Final
 from urllib.parse import quote
 
-import msgspec
 from starlette.responses import RedirectResponse, Response
 
 from readonly_guard.audit import KeyRing
@@ -14,7 +13,6 @@ from readonly_guard.errors import ConfigurationError
 from readonly_guard.review import (
     CONCLUDED,
     TRANSITIONS,
-    Actor,
     BrokenLog,
     Case,
     Desk,
@@ -28,28 +26,12 @@ from readonly_guard.review import (
     list_csv,
     row_of,
 )
-from readonly_guard_web.sessions import Session
+from readonly_guard_web.page import Page, Shown
 
-__all__ = ["Page", "Views"]
+__all__ = ["Views"]
 
 _PAGE_ROWS: Final = 200
 _FILTERS: Final = ("period", "unit", "state", "ground", "flag")
-
-Shown = tuple[str, dict[str, Any]] | Response
-
-
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that has been let in."""
-
-    actor: Actor
-    session: Session
-    path: dict[str, str]
-    query: dict[str, str]
-    form: dict[str, list[str]]
-
-    def said(self, name: str) -> str:
-        """What a field of the form says."""
-        return self.form.get(name, [""])[0]
 
 
 class Views:
@@ -118,11 +100,9 @@ class Views:
         events = page.form.get("event", [])
         if events:
             self._desk.take_step(page.actor, Step.CLEAR, tuple(dict.fromkeys(events)))
-            sv, en = (
-                f"{len(events)} händelser bedömda utan anmärkning.",
-                f"{len(events)} events cleared without remark.",
+            page.notice(
+                f"{len(events)} händelser bedömda utan anmärkning.", f"{len(events)} events cleared without remark."
             )
-            page.session.notice = sv if page.session.language == "sv" else en
         back = "&".join(f"{name}={quote(page.said(name))}" for name in _FILTERS if page.said(name))
         return RedirectResponse(f"/list?{back}", 303)
 
@@ -162,7 +142,7 @@ class Views:
         except ValueError:
             raise NotPossible("that is no step") from None
         self._desk.take_step(page.actor, step, [name], comment=page.said("comment"), reference=page.said("reference"))
-        page.session.notice = "Bedömningen är sparad." if page.session.language == "sv" else "The assessment is kept."
+        page.notice("Bedömningen är sparad.", "The assessment is kept.")
         return RedirectResponse(f"/event/{quote(name)}", 303)
 
     def protocol(self, page: Page) -> Shown:
@@ -174,7 +154,7 @@ class Views:
         signed = history.protocols.get((str(period), unit))
         if signed is not None:
             objection = KeyRing.beside(desk.ledger.path).objection(signed)
-            return "protocol.html", {"protocol": signed, "objection": objection}
+            return "protocol.html", {"protocol": signed, "objection": objection, "is_printed": True}
         fault, reason = "", ""
         try:
             desk.protocol(history, page.actor, period, unit, desk.verify_log())
@@ -209,7 +189,7 @@ class Views:
             "answered": len(cases) - len(open_),
             "mine": sum(self._desk.standing.responsible(case) == page.actor.user for case in open_),
             "overdue": sum(self._desk.standing.is_overdue(case) for case in open_),
-            "escalated": sum(case.state is State.ESCALATED for case in cases),
+            "escalated": sum(bool(case.reference) for case in cases),
             "protocol": history.protocols.get((period, unit)),
             "grounds": Counter(case.ground for case in cases),
         }

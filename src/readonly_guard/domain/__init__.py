@@ -37,7 +37,14 @@ from readonly_guard.domain.patients import (
 )
 from readonly_guard.domain.reasons import core_reason
 from readonly_guard.domain.record import CompletionRecord, DecisionRecord, Entry, LogRecord, SessionRecord
-from readonly_guard.domain.review import ProtocolRecord, ReviewRecord, SelectionRecord
+from readonly_guard.domain.review import (
+    AcknowledgementRecord,
+    LateRow,
+    LateWritesRecord,
+    ProtocolRecord,
+    ReviewRecord,
+    SelectionRecord,
+)
 from readonly_guard.domain.statement import (
     SYSTEM_SCHEMAS,
     Analysis,
@@ -58,6 +65,7 @@ __all__ = [
     "SYSTEM_SCHEMAS",
     "UNKNOWN_VALUE",
     "AccessRequest",
+    "AcknowledgementRecord",
     "Action",
     "Analysis",
     "Answer",
@@ -74,6 +82,8 @@ __all__ = [
     "Entry",
     "IdentificationRecord",
     "Language",
+    "LateRow",
+    "LateWritesRecord",
     "Lineage",
     "LogRecord",
     "Login",

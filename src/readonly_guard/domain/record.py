@@ -14,7 +14,13 @@ from readonly_guard.domain.custody import (
     RetentionRecord,
     SealRecord,
 )
-from readonly_guard.domain.review import ProtocolRecord, ReviewRecord, SelectionRecord
+from readonly_guard.domain.review import (
+    AcknowledgementRecord,
+    LateWritesRecord,
+    ProtocolRecord,
+    ReviewRecord,
+    SelectionRecord,
+)
 
 __all__ = ["CompletionRecord", "DecisionRecord", "Entry", "LogRecord", "SessionRecord"]
 
@@ -104,6 +110,8 @@ LogRecord = (
     | SelectionRecord
     | ReviewRecord
     | ProtocolRecord
+    | AcknowledgementRecord
+    | LateWritesRecord
 )
 
 

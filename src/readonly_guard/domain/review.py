@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["ProtocolRecord", "ReviewRecord", "SelectionRecord"]
+__all__ = [
+    "AcknowledgementRecord",
+    "LateRow",
+    "LateWritesRecord",
+    "ProtocolRecord",
+    "ReviewRecord",
+    "SelectionRecord",
+]
 
 
 class SelectionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="review_selection", tag_field="type"):
@@ -88,3 +95,40 @@ class ProtocolRecord(msgspec.Struct, frozen=True, kw_only=True, tag="review_prot
     policy_revision: str
     key_id: str = ""
     signature: str = ""
+
+
+class AcknowledgementRecord(msgspec.Struct, frozen=True, kw_only=True, tag="review_acknowledgements", tag_field="type"):
+    """Who has confirmed that they have read the routine, as somebody reported it. ``dates`` go with ``users``."""
+
+    time: str
+    actor: str
+    via: str
+    users: tuple[str, ...]
+    dates: tuple[str, ...]
+
+
+class LateRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that was added or changed in read mode: its table and key, its times, and whose id it carries."""
+
+    table: str
+    key: str
+    created: str
+    changed: str
+    by: str
+
+
+class LateWritesRecord(msgspec.Struct, frozen=True, kw_only=True, tag="review_late_writes", tag_field="type"):
+    """What a database held that was added or changed after read mode began.
+
+    ``tables`` counts as ``schema.table=number`` for every table that was looked at, ``unchecked`` says of the others
+    why they were not. ``rows`` are the latest, as many as the plan keeps.
+    """
+
+    time: str
+    actor: str
+    via: str
+    database: str
+    since: str
+    tables: tuple[str, ...]
+    unchecked: tuple[str, ...]
+    rows: tuple[LateRow, ...]

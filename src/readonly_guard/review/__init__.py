@@ -2,18 +2,37 @@
 
 The log is verified and imported into an analytic store (`store`), a month of a unit is selected (`flags`, `sampling`),
 every selected event is answered (`states`), the protocol is signed (`protocol`). What was done is a hash chain of its
-own (`ledger`). `desk` is where all of it is done, and where who may is decided. Needs the extra ``review``.
+own (`ledger`). `desk` is where all of it is done; `standing` says who may. Beside it: figures for management,
+information that was added in read mode (`late`), who has confirmed the routine (`acknowledgements`), and the patient's
+`extract`. Needs the extra ``review``.
 """
 
+from readonly_guard.review.acknowledgements import (
+    Acknowledgement,
+    acknowledgements,
+    enter_in_roster,
+    import_acknowledgements,
+    read_acknowledgements,
+)
 from readonly_guard.review.desk import Desk, Imported
 from readonly_guard.review.event import NO_UNIT, Event
 from readonly_guard.review.extract import extract_csv, extract_html
 from readonly_guard.review.flags import FLAGS, Flag, Surroundings, flags_of, undecided
 from readonly_guard.review.knowledge import Facts, Knowledge, load_facts
+from readonly_guard.review.late import late_total, look_for_late_writes
 from readonly_guard.review.ledger import Case, History, Ledger
 from readonly_guard.review.listing import COLUMNS, list_csv, row_of
+from readonly_guard.review.management import (
+    Management,
+    MonthFigures,
+    UnitMonth,
+    figures_of,
+    management_csv,
+    management_html,
+    page_values,
+)
 from readonly_guard.review.periods import SWEDEN, Period, in_sweden
-from readonly_guard.review.plan import ReviewPlan, SampleSettings, Thresholds, UnitPlan, load_plan
+from readonly_guard.review.plan import LateWritesPlan, ReviewPlan, SampleSettings, Thresholds, UnitPlan, load_plan
 from readonly_guard.review.protocol import protocol_html, protocol_json
 from readonly_guard.review.sampling import draw, sample_size, seed_of
 from readonly_guard.review.standing import Actor, Standing
@@ -29,6 +48,7 @@ __all__ = [
     "NO_UNIT",
     "SWEDEN",
     "TRANSITIONS",
+    "Acknowledgement",
     "Actor",
     "BrokenLog",
     "Case",
@@ -39,7 +59,10 @@ __all__ = [
     "History",
     "Imported",
     "Knowledge",
+    "LateWritesPlan",
     "Ledger",
+    "Management",
+    "MonthFigures",
     "NotPossible",
     "Period",
     "ReviewPlan",
@@ -50,20 +73,31 @@ __all__ = [
     "Store",
     "Surroundings",
     "Thresholds",
+    "UnitMonth",
     "UnitPlan",
+    "acknowledgements",
     "check_log",
     "draw",
+    "enter_in_roster",
     "explain_code",
     "extract_csv",
     "extract_html",
+    "figures_of",
     "flags_of",
+    "import_acknowledgements",
     "in_sweden",
+    "late_total",
     "list_csv",
     "load_facts",
     "load_plan",
+    "look_for_late_writes",
+    "management_csv",
+    "management_html",
     "next_state",
+    "page_values",
     "protocol_html",
     "protocol_json",
+    "read_acknowledgements",
     "row_of",
     "sample_size",
     "seed_of",

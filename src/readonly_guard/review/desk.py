@@ -89,6 +89,10 @@ class Desk:
         key = None if plan.signing_key is None else SigningKey.load(Path(plan.signing_key))
         return cls(directory, plan, Knowledge.of(policies.data, facts, policies.revision), key, clock)
 
+    def now(self) -> datetime:
+        """The time by the desk's clock."""
+        return self._clock()
+
     # -- the log ------------------------------------------------------------------------------------------------------
 
     def verify_log(self) -> list[Verification]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from readonly_guard.audit.export.lines import BYTE_ORDER_MARK, excel_row
 from readonly_guard.review.event import Event
 from readonly_guard.review.knowledge import Knowledge
+from readonly_guard.review.listing import table_csv
 from readonly_guard.review.pages import page
 from readonly_guard.review.periods import in_sweden
 
@@ -48,7 +48,7 @@ def _rows(events: Iterable[Event], knowledge: Knowledge, language: str, *, with_
 def extract_csv(events: Iterable[Event], knowledge: Knowledge, language: str, *, with_names: bool) -> bytes:
     """The extract for Excel."""
     rows = _rows(events, knowledge, language, with_names=with_names)
-    return BYTE_ORDER_MARK + b"".join(excel_row(row) for row in (_columns(language, with_names=with_names), *rows))
+    return table_csv(_columns(language, with_names=with_names), rows)
 
 
 def extract_html(

@@ -15,7 +15,14 @@ import msgspec
 from readonly_guard.audit import Head, SigningKey, read, verify
 from readonly_guard.audit.custody import opened_patiently
 from readonly_guard.audit.segments import list_segments
-from readonly_guard.domain import LogRecord, ProtocolRecord, ReviewRecord, SelectionRecord
+from readonly_guard.domain import (
+    AcknowledgementRecord,
+    LateWritesRecord,
+    LogRecord,
+    ProtocolRecord,
+    ReviewRecord,
+    SelectionRecord,
+)
 from readonly_guard.review.states import State, Step, next_state
 from readonly_guard.review.wholeness import BrokenLog
 
@@ -61,6 +68,8 @@ class History:
         cases: by decision id, in the order in which they were selected.
         selections: by period and unit.
         protocols: by period and unit.
+        acknowledged: when users have confirmed the routine, as far as it was reported here.
+        late: what was found of information added in read mode, oldest first.
         head: of the ledger.
     """
 
@@ -68,6 +77,8 @@ class History:
         self.cases: dict[str, Case] = {} if before is None else dict(before.cases)
         self.selections: dict[tuple[str, str], SelectionRecord] = {} if before is None else dict(before.selections)
         self.protocols: dict[tuple[str, str], ProtocolRecord] = {} if before is None else dict(before.protocols)
+        self.acknowledged: dict[str, str] = {} if before is None else dict(before.acknowledged)
+        self.late: list[LateWritesRecord] = [] if before is None else list(before.late)
         self.head = head
         for record in records:
             self._add(record)
@@ -90,6 +101,10 @@ class History:
                     self.cases[event] = self.cases[event].after(record)
             case ProtocolRecord():
                 self.protocols[record.period, record.unit] = record
+            case AcknowledgementRecord():
+                self.acknowledged.update(zip(record.users, record.dates, strict=True))
+            case LateWritesRecord():
+                self.late.append(record)
             case _:
                 pass
 

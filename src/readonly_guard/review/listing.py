@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from readonly_guard.audit.export.lines import BYTE_ORDER_MARK, excel_row
@@ -12,7 +12,7 @@ from readonly_guard.review.ledger import Case
 from readonly_guard.review.periods import in_sweden
 from readonly_guard.review.words import word
 
-__all__ = ["COLUMNS", "list_csv", "row_of"]
+__all__ = ["COLUMNS", "list_csv", "row_of", "table_csv"]
 
 COLUMNS: Final = (
     *("Loggnr", "Tidpunkt", "Medarbetare", "HSA-id", "Befattning", "Uppdrag", "Vårdenhet", "Patient"),
@@ -52,5 +52,9 @@ def row_of(case: Case, event: Event | None, knowledge: Knowledge, language: str 
 
 def list_csv(cases: Iterable[Case], events: Mapping[str, Event], knowledge: Knowledge) -> bytes:
     """The list for Excel: UTF-8 with its mark, semicolons, nothing in it a formula."""
-    rows = (row_of(case, events.get(case.event), knowledge) for case in cases)
-    return BYTE_ORDER_MARK + b"".join(excel_row(row) for row in (COLUMNS, *rows))
+    return table_csv(COLUMNS, (row_of(case, events.get(case.event), knowledge) for case in cases))
+
+
+def table_csv(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """Any table for Excel, in the same way."""
+    return BYTE_ORDER_MARK + b"".join(excel_row(row) for row in (headings, *rows))

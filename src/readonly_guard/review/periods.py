@@ -49,6 +49,11 @@ class Period(msgspec.Struct, frozen=True, kw_only=True, order=True):
         local = moment.astimezone(SWEDEN)
         return cls(year=local.year - (local.month == 1), month=(local.month - 2) % 12 + 1)
 
+    def earlier(self, months: int) -> Self:
+        """The month so many months before this one."""
+        count = self.year * 12 + self.month - 1 - months
+        return type(self)(year=count // 12, month=count % 12 + 1)
+
     @property
     def since(self) -> str:
         """Its first moment, RFC 3339 in UTC."""

@@ -8,6 +8,7 @@ are relative to it.
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ import msgspec
 
 from readonly_guard.errors import ConfigurationError
 
-__all__ = ["ReviewPlan", "SampleSettings", "Thresholds", "UnitPlan", "load_plan"]
+__all__ = ["LateWritesPlan", "ReviewPlan", "SampleSettings", "Thresholds", "UnitPlan", "load_plan"]
 
 PLAN: Final = "review.toml"
 
@@ -62,6 +63,24 @@ class Thresholds(_Section, frozen=True, kw_only=True):
     """Flags that are shown, but do not select an event by themselves."""
 
 
+class LateWritesPlan(_Section, frozen=True, kw_only=True):
+    """Where to look for information that was added after read mode began: a database, as a role that may only read.
+
+    ``dsn`` is a PostgreSQL connection string (a password belongs into ~/.pgpass); every table of ``schemas`` that has
+    one of the columns ``created`` and ``changed`` is looked at. A time without a zone is taken as Swedish.
+    """
+
+    dsn: str
+    schemas: tuple[str, ...] = ("millennium",)
+    since: date = date(2024, 11, 21)
+    """The first day of read mode (routine S02: information was created 12 to 20 November 2024)."""
+    created: str = "create_dt_tm"
+    changed: str = "updt_dt_tm"
+    by: str = "updt_id"
+    keep: int = 1000
+    """How many rows are named, the latest first; all are counted."""
+
+
 class ReviewPlan(_Section, frozen=True, kw_only=True):
     """The whole file.
 
@@ -69,7 +88,7 @@ class ReviewPlan(_Section, frozen=True, kw_only=True):
     ``policies`` its source where it is not the shipped one, ``facts`` what only the hospital knows
     (`readonly_guard.review.knowledge`), ``public_keys`` who may have signed the log's heads, ``anchors`` heads that
     were kept elsewhere, ``signing_key`` the key that signs protocols. ``officers`` look after the log as a whole: they
-    import, select, and see every unit's figures.
+    import, select, and see every unit's figures. ``late_writes`` says where information may have been added.
     """
 
     journals: tuple[str, ...]
@@ -81,6 +100,7 @@ class ReviewPlan(_Section, frozen=True, kw_only=True):
     anchors: str | None = None
     officers: tuple[str, ...] = ()
     signing_key: str | None = None
+    late_writes: LateWritesPlan | None = None
     overdue_days: int = 30
     sample: SampleSettings = SampleSettings()
     thresholds: Thresholds = Thresholds()

@@ -40,6 +40,20 @@ WORDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "flag": ("flaggad", "flagged"),
         "sample": ("slumpurval", "random sample"),
     },
+    "grounds": {
+        "emergency": ("nödöppningar", "emergency accesses"),
+        "print": ("utskrifter", "prints"),
+        "write": ("nekade skrivförsök", "denied writes"),
+        "flag": ("flaggade", "flagged"),
+        "sample": ("i slumpurvalet", "in the random sample"),
+    },
+    "status": {
+        "signed": ("undertecknat", "signed"),
+        "overdue": ("förfallet", "overdue"),
+        "ready": ("klart att underteckna", "ready to sign"),
+        "open": ("pågår", "in progress"),
+        "missing": ("inte utvalt", "not selected"),
+    },
     "verdict": {"allow": ("Tillåten", "Allowed"), "deny": ("Nekad", "Denied")},
     "print_reason": {
         "MEDICAL_NEED": ("medicinskt behov", "medical need"),

@@ -14,9 +14,11 @@ from rich.text import Text
 
 from readonly_guard.audit import Chain, Entry, Follower, find_chains, read_all, record_reading
 from readonly_guard.domain import (
+    AcknowledgementRecord,
     CompletionRecord,
     DecisionRecord,
     IdentificationRecord,
+    LateWritesRecord,
     LogRecord,
     ProtocolRecord,
     ReadingRecord,
@@ -187,3 +189,9 @@ def _cells(record: LogRecord) -> tuple[tuple[str, ...], Text]:
             return (record.actor, "", "", "", f"review: {record.step}", what), Text(record.reference)
         case ProtocolRecord():
             return (record.actor, record.unit, "", "", "review: sign", record.period), Text()
+        case AcknowledgementRecord():
+            what = f"{len(record.users)} people"
+            return (record.actor, "", "", "", "review: routine confirmed", what), Text()
+        case LateWritesRecord():
+            what = f"{record.database}: {len(record.tables)} tables since {record.since[:10]}"
+            return (record.actor, "", "", "", "review: late writes", what), Text()

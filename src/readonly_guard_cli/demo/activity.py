@@ -53,7 +53,9 @@ class _Month:
             self._guard.completed(decision, rows=rows, bytes_sent=rows * 211, duration_us=1_900)
 
 
-def write_month(journal: Path, data: Path, *, year: int, month: int, seed: int = 1, readings: int = 400) -> None:
+def write_month(
+    journal: Path, data: Path, *, year: int, month: int, seed: int = 1, readings: int = 400, share: float = 1.0
+) -> None:
     """Write a month into a journal: ordinary readings, and everything that a reviewer has to look at.
 
     Args:
@@ -63,18 +65,22 @@ def write_month(journal: Path, data: Path, *, year: int, month: int, seed: int =
         month: the month; all of it must be after the routine came into force.
         seed: of chance.
         readings: how many ordinary ones.
+        share: how much of what stands out happens, by chance.
     """
     chance = random.Random(seed)  # noqa: S311  invented activity, no secret
     first = datetime(year, month, 1, tzinfo=UTC)
     clock = [first]
     settings = Settings(
         upstream=UpstreamSettings(host="nowhere.invalid"),  # a guard alone connects to nobody
-        journal=JournalSettings(path=str(journal), durability="buffered", signing_key=str(_key(journal))),
+        journal=JournalSettings(
+            path=str(journal), durability="buffered", seal_every_s=86_400.0, signing_key=str(_key(journal))
+        ),
         policy=PolicySettings(data=(str(data),)),
     )
     with Guard.from_settings(settings, clock=lambda: clock[0]) as guard:
         happenings = _Month(guard, clock)
-        for moment, what in sorted(_ordinary(chance, first, readings) + _special(first), key=lambda item: item[0]):
+        special = [item for item in _special(first) if chance.random() < share]
+        for moment, what in sorted(_ordinary(chance, first, readings) + special, key=lambda item: item[0]):
             happenings.at(moment, **what)
 
 
@@ -137,8 +143,18 @@ def _special(first: datetime) -> list[tuple[datetime, dict[str, Any]]]:
     ]
 
 
-def write_review(directory: Path, *, year: int, month: int, seed: int = 1, readings: int = 400) -> Path:
+def write_review(
+    directory: Path, *, year: int, month: int, seed: int = 1, readings: int = 400, before: int = 0
+) -> Path:
     """A whole review's directory: the month's journal, the policy's data, the facts, the plan and a signing key.
+
+    Args:
+        directory: made where it is not there.
+        year: of the last month.
+        month: the last month.
+        seed: of chance.
+        readings: how many ordinary ones a month.
+        before: so many months before it are written as well.
 
     Returns:
         The directory; nothing has been imported yet.
@@ -153,14 +169,20 @@ def write_review(directory: Path, *, year: int, month: int, seed: int = 1, readi
     data.write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
     facts = {"protected": ["person_id:12"], "complaints": ["person_id:55"], "surnames": {"person_id:60": "Lind"}}
     (directory / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
-    write_month(directory / "journal", data, year=year, month=month, seed=seed, readings=readings)
+    for back in range(before, -1, -1):
+        count = year * 12 + month - 1 - back
+        write_month(
+            directory / "journal", data, year=count // 12, month=count % 12 + 1, seed=seed + back, readings=readings,
+            share=1.0 if back == 0 else 0.55 + 0.1 * (back % 4),
+        )  # fmt: skip
     if not (directory / "signing.key").exists():
         SigningKey.generate(directory / "signing.key")
     (directory / "review.toml").write_text(
         'journals = ["journal"]\n'
         'data = ["roster.json"]\n'
         'facts = "facts.json"\n'
-        'signing_key = "signing.key"\n\n'
+        'signing_key = "signing.key"\n'
+        'officers = ["dekman"]\n\n'
         '[units."Medicinavdelning 1"]\n'
         'reviewer = "enyman"\n'
         'superior = "dekman"\n\n'

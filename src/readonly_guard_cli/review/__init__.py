@@ -169,6 +169,58 @@ def status(directory: _Directory = Path("review")) -> None:
 
 
 @app.command()
+def report(
+    by: _By,
+    months: Annotated[int, typer.Option(min=1, max=60, help="So many months back.")] = 12,
+    output: Annotated[Path | None, typer.Option(help="The file; .html with charts, or .csv for Excel.")] = None,
+    language: _Language = "sv",
+    directory: _Directory = Path("review"),
+) -> None:
+    """Show how far the review has come in each unit and month, what is overdue, and, in a file, the trends.
+
+    Reviewers get the figures of their units, those whom review.toml names as officers all.
+
+    Exit status: 0 shown or written, 1 the review's own chain is broken, 2 it cannot be.
+    """
+    with speaking_plainly():
+        _work("figures").report(directory, by, months, output, language)
+
+
+@app.command()
+def late(by: _By, directory: _Directory = Path("review")) -> None:
+    """Look for information that was added or changed after read mode began, in the database of [late_writes].
+
+    What is found is appended to the review's own chain: keys and times, no content.
+
+    Exit status: 0 nothing was added, 1 something was, or the review's own chain is broken, 2 it cannot be read.
+    """
+    with speaking_plainly():
+        _work("figures").late(directory, by)
+
+
+@app.command()
+def routine(
+    by: _By,
+    report_file: Annotated[
+        Path | None, typer.Option("--import", help="A report: user or HSA-id and date on each line, alind;2024-12-18.")
+    ] = None,
+    roster: Annotated[
+        Path | None, typer.Option(help="Enter the imported dates in this data document of the policy, too.")
+    ] = None,
+    directory: _Directory = Path("review"),
+) -> None:
+    """Show who has confirmed the routine, or import a report of who has.
+
+    The policy warns (RG-R90) for as long as its own roster does not say so: --roster enters it there, and the guard
+    takes it when it loads its policies again.
+
+    Exit status: 0 shown or imported, 1 the review's own chain is broken, 2 it cannot be.
+    """
+    with speaking_plainly():
+        _work("figures").routine(directory, by, report_file, roster)
+
+
+@app.command()
 def extract(
     by: Annotated[str, typer.Option("--by", help="Who makes the extract; recorded.")],
     patient: Annotated[list[str], typer.Option(help="A patient key, `person_id:7`; of several keys, all.")],

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import typer
 from rich.table import Table
 
 from readonly_guard.audit import KeyRing, Verification, parse_moment
-from readonly_guard.audit.custody import actor
 from readonly_guard.domain import ProtocolRecord
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.moments import rfc3339, utc_now
@@ -21,7 +18,6 @@ from readonly_guard.review import (
     CONCLUDED,
     FLAGS,
     SWEDEN,
-    Actor,
     BrokenLog,
     Case,
     Desk,
@@ -40,7 +36,8 @@ from readonly_guard.review import (
     protocol_json,
     word,
 )
-from readonly_guard_cli.output import DENIED, console, stderr, visible
+from readonly_guard_cli.output import DENIED, console, visible
+from readonly_guard_cli.review.common import acting, stop, write_new
 
 __all__ = ["extract", "import_log", "list_events", "select", "show", "sign", "status", "take"]
 
@@ -51,14 +48,14 @@ def import_log(directory: Path) -> None:
     try:
         imported = desk.import_log()
     except BrokenLog as broken:
-        _stop(broken)
+        stop(broken)
     _tell_chains(imported.chains)
     console.print(f"imported: {imported.decisions:,} decisions")
 
 
 def select(directory: Path, by: str, period: str, unit: str) -> None:
     """See the command."""
-    made = Desk.open(directory).select(_actor(by), Period.parse(period), unit)
+    made = Desk.open(directory).select(acting(by), Period.parse(period), unit)
     console.print(f"{visible(unit)}, {period}: {len(made.events):,} of {made.population:,} events selected")
     for ground, count in sorted(Counter(made.grounds).items()):
         console.print(f"  {word('ground', ground, 'en')}: {count:,}")
@@ -83,11 +80,11 @@ def list_events(
         and unit in {None, case.unit}
         and state in {None, case.state}
     ]
-    desk.record_reading(_actor(by), "list", {"cases": str(len(cases))})
+    desk.record_reading(acting(by), "list", {"cases": str(len(cases))})
     with Store.open(desk.store_path) as store:
         events = store.named(case.event for case in cases)
     if output is not None:
-        _write(output, list_csv(cases, events, desk.knowledge))
+        write_new(output, list_csv(cases, events, desk.knowledge))
         console.print(f"{len(cases):,} events: {output}", soft_wrap=True)
         return
     table = Table(box=None, padding=(0, 1), header_style="bold dim")
@@ -110,12 +107,12 @@ def list_events(
 
 def show(directory: Path, by: str, event_id: str, language: str) -> None:
     """See the command."""
-    desk, acting = Desk.open(directory), _actor(by)
+    desk, who = Desk.open(directory), acting(by)
     history = desk.ledger.history()
-    case = desk.standing.case(history, acting, event_id)
-    desk.record_reading(acting, "show", {"decision": event_id})
+    case = desk.standing.case(history, who, event_id)
+    desk.record_reading(who, "show", {"decision": event_id})
     if case.state is State.ASSIGNED and desk.standing.responsible(case) == by:
-        case = desk.take_step(acting, Step.BEGIN, [event_id]).cases[event_id]
+        case = desk.take_step(who, Step.BEGIN, [event_id]).cases[event_id]
     with Store.open(desk.store_path) as store:
         event = store.named([event_id]).get(event_id)
         near, same = ([], []) if event is None else store.around(event, minutes=30, limit=10)
@@ -142,7 +139,7 @@ def take(
     """See the commands that take a step."""
     chosen = tuple(dict.fromkeys(events))
     history = Desk.open(directory).take_step(
-        _actor(by), Step(step), chosen, comment=comment, reference=reference, reviewer=reviewer
+        acting(by), Step(step), chosen, comment=comment, reference=reference, reviewer=reviewer
     )
     for event in chosen:
         console.print(f"{event}: {history.cases[event].state}")
@@ -150,20 +147,20 @@ def take(
 
 def sign(directory: Path, by: str, period: str, unit: str, output: Path | None, language: str) -> None:
     """See the command."""
-    desk, acting, month = Desk.open(directory), _actor(by), Period.parse(period)
+    desk, who, month = Desk.open(directory), acting(by), Period.parse(period)
     try:
         history = desk.ledger.history()
         record = history.protocols.get((str(month), unit))
         if record is None:
-            record = desk.sign(acting, month, unit)
+            record = desk.sign(who, month, unit)
             console.print(f"signed: {visible(unit)}, {month}, by {visible(record.name)} with key {record.key_id}")
         elif unit not in desk.plan.units_of(by):
             raise ConfigurationError("the unit is not yours")
     except BrokenLog as broken:
-        _stop(broken)
+        stop(broken)
     keys = KeyRing.beside(desk.ledger.path)
     if (objection := keys.objection(record)) is not None:
-        _stop(BrokenLog(f"the protocol {objection}"))
+        stop(BrokenLog(f"the protocol {objection}"))
     if output is not None:
         _write_protocol(record, keys, output, language)
 
@@ -175,7 +172,7 @@ def status(directory: Path) -> None:
         _tell_chains(desk.verify_log())
         history = desk.ledger.history()
     except BrokenLog as broken:
-        _stop(broken)
+        stop(broken)
     console.print(f"the review's own chain is whole, head {history.head}", soft_wrap=True)
     overdue = 0
     table = Table(box=None, padding=(0, 1), header_style="bold dim")
@@ -208,24 +205,20 @@ def extract(
     try:
         desk.import_log()
     except BrokenLog as broken:
-        _stop(broken)
-    desk.record_reading(_actor(by), "extract", {"patient": ",".join(patients), "since": first, "until": last})
+        stop(broken)
+    desk.record_reading(acting(by), "extract", {"patient": ",".join(patients), "since": first, "until": last})
     keys = sorted(desk.knowledge.keys_of(patients))
     with Store.open(desk.store_path) as store:
         events = store.of_patient(keys, first, last)
     if output.suffix == ".csv":
-        _write(output, extract_csv(events, desk.knowledge, language, with_names=names))
+        write_new(output, extract_csv(events, desk.knowledge, language, with_names=names))
     else:
         text = extract_html(
             events, desk.knowledge, language, patients=patients, since=first, until=last, made=rfc3339(utc_now()),
             with_names=names,
         )  # fmt: skip
-        _write(output, text.encode())
+        write_new(output, text.encode())
     console.print(f"{len(events):,} events: {output}", soft_wrap=True)
-
-
-def _actor(by: str) -> Actor:
-    return Actor(user=by, via=f"cli:{actor()}")
 
 
 def _day(text: str, option: str) -> str:
@@ -235,13 +228,6 @@ def _day(text: str, option: str) -> str:
     except ValueError:
         return parse_moment(text, option)
     return rfc3339(datetime(day.year, day.month, day.day, tzinfo=SWEDEN))
-
-
-def _stop(broken: BrokenLog) -> NoReturn:
-    stderr.print("broken:", style="bold red", end=" ")
-    stderr.print(visible(str(broken)), soft_wrap=True)
-    stderr.print("nothing was imported, selected or signed; keep everything as it is and call whoever owns the log")
-    raise typer.Exit(DENIED)
 
 
 def _tell_chains(chains: Sequence[Verification]) -> None:
@@ -297,17 +283,5 @@ def _status_row(desk: Desk, history: History, period: str, unit: str) -> tuple[t
 def _write_protocol(record: ProtocolRecord, keys: KeyRing, output: Path, language: str) -> None:
     for suffix, data in ((".json", protocol_json(record)), (".html", protocol_html(record, keys, language).encode())):
         path = output.with_name(output.name + suffix)
-        _write(path, data)
+        write_new(path, data)
         console.print(str(path), soft_wrap=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A new file that only its owner may read; never over another."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        raise ConfigurationError(f"{path}: is there already; nothing is overwritten") from None
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be written: {error.strerror}") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)

@@ -1,0 +1,34 @@
+"""A request that has been let in, and what a view may answer with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from readonly_guard.review import Actor
+from readonly_guard_web.sessions import Session
+
+__all__ = ["Page", "Shown"]
+
+Shown = tuple[str, dict[str, Any]] | Response
+"""A template and its values, or an answer as it is."""
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that has been let in."""
+
+    actor: Actor
+    session: Session
+    path: dict[str, str]
+    query: dict[str, str]
+    form: dict[str, list[str]]
+
+    def said(self, name: str) -> str:
+        """What a field of the form says."""
+        return self.form.get(name, [""])[0]
+
+    def notice(self, sv: str, en: str) -> None:
+        """Say something on the next page."""
+        self.session.notice = sv if self.session.language == "sv" else en

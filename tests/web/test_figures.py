@@ -1,0 +1,72 @@
+"""The pages of figures: what they show to whom, what can be sent to them, and what an attacker gets from them."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from readonly_guard.audit import read
+from readonly_guard.domain import AcknowledgementRecord, LateWritesRecord
+from readonly_guard.review.plan import LateWritesPlan
+
+from .conftest import UNIT, Visitor
+
+
+@pytest.fixture
+def officer(port) -> Visitor:
+    made = Visitor(port)
+    made.sign_in("dekman")
+    return made
+
+
+@pytest.mark.parametrize("path", ["/management", "/management.csv", "/late", "/routine"])
+def test_nobody_sees_them_without_signing_in(visitor, path):
+    assert visitor.get(path).status == 303
+
+
+def test_management_is_of_ones_own_units(manager, officer):
+    mine, all_ = manager.get("/management"), officer.get("/management")
+    assert (mine.status, all_.status) == (200, 200)
+    assert UNIT in mine.text
+    assert "Akutmottagning" not in mine.text
+    assert "Akutmottagning" in all_.text
+    assert all_.text.count("<svg") == 3
+    csv = manager.get("/management.csv")
+    assert csv.headers["content-type"].startswith("text/csv")
+    assert csv.text.startswith("\ufeffMånad;Vårdenhet;")
+    assert "Akutmottagning" not in csv.text
+
+
+def test_the_database_is_looked_at_by_officers_only(manager, officer, desk, millennium):
+    desk.plan = msgspec.structs.replace(desk.plan, late_writes=LateWritesPlan(dsn=millennium.admin_dsn))
+    assert "Ingen har sett efter ännu" in manager.get("/late").text
+    shown = manager.get("/late")
+    refused = manager.post("/late", shown)
+    assert (refused.status, "officers" in refused.text) == (409, True)
+    assert officer.post("/late", officer.get("/late")).status == 303
+    whole, part = officer.get("/late").text, manager.get("/late").text
+    assert "rader har skapats eller ändrats i läsläge" in whole
+    assert "clinical_event_id=900051" in whole
+    assert "clinical_event_id" not in part  # which rows is for those who look after the log
+    assert "rader har skapats eller ändrats i läsläge" in part
+    assert sum(isinstance(e.record, LateWritesRecord) for e in read(desk.ledger.path)) == 1
+
+
+def test_a_report_of_confirmations_is_imported_by_officers_only(manager, officer, desk):
+    refused = manager.post("/routine", manager.get("/routine"), report="alind;2025-01-01")
+    assert refused.status == 409
+    wrong = officer.post("/routine", officer.get("/routine"), report="<script>;2025-01-01")
+    assert (wrong.status, "<script>;" in wrong.text) == (409, False)
+    shown = officer.get("/routine")
+    assert officer.post("/routine", shown, report="alind;2025-01-01").status == 303
+    assert "1 bekräftelser inlästa." in officer.get("/routine").text
+    assert officer.post("/routine", shown, report="alind;2025-01-02").status == 403  # the same form again
+    kept = [e.record for e in read(desk.ledger.path) if isinstance(e.record, AcknowledgementRecord)]
+    assert [(record.actor, record.users, record.dates) for record in kept] == [("dekman", ("alind",), ("2025-01-01",))]
+
+
+def test_they_are_refused_over_a_broken_review(officer, desk):
+    segment = min(desk.ledger.path.glob("journal-*.jsonl"))
+    segment.write_bytes(segment.read_bytes().replace(b'"enyman"', b'"dekman"', 1))
+    for path in ("/management", "/late", "/routine"):
+        assert officer.get(path).status == 503
