@@ -18,12 +18,13 @@ from benchmarks.wire.database import DATABASE, READER, Database, database
 from benchmarks.wire.faults import BenchmarkError
 from benchmarks.wire.guard import PURPOSE, Variant, guard
 from benchmarks.wire.idle import idle_sessions
+from benchmarks.wire.instructions import UNDER_CALLGRIND, count_instructions
 from benchmarks.wire.machine import describe
 from benchmarks.wire.pgbench import Mode
 from benchmarks.wire.pgbouncer import pgbouncer
 from benchmarks.wire.processes import LOOPBACK
 from benchmarks.wire.report import Report, as_json, as_markdown
-from benchmarks.wire.routes import DIRECT, PGBOUNCER, Route
+from benchmarks.wire.routes import DIRECT, PGBOUNCER, Route, Site
 
 _USAGE_ERROR: Final = 2
 
@@ -33,6 +34,8 @@ def main() -> int:
     chosen = _arguments().parse_args()
     if chosen.quick:
         chosen.rounds, chosen.seconds = 1, 1.0
+    if chosen.instructions and chosen.workers != [1]:
+        _arguments().error("--instructions counts one process: leave --workers out")
     try:
         report = _measure(chosen)
     except BenchmarkError as error:
@@ -61,6 +64,11 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--without", nargs="+", choices=(DIRECT, PGBOUNCER), default=[], help="ways to leave out")
     parser.add_argument("--tls", action="store_true", help="between clients and every way")
     parser.add_argument("--upstream", choices=("tcp", "socket"), default="tcp", help="from the proxies to the server")
+    parser.add_argument(
+        "--instructions",
+        action="store_true",
+        help="count instructions with callgrind (apt-get install valgrind) instead of measuring time",
+    )
     parser.add_argument("--rounds", type=_count, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="each run's window")
     parser.add_argument("--idle", type=int, default=200, help="idle sessions whose memory is measured; 0 for none")
@@ -86,6 +94,10 @@ def _measure(chosen: argparse.Namespace) -> Report:
         certificate = issue(home)
         server = stack.enter_context(database(next(folders), scale=chosen.scale, certificate=certificate))
         machine = describe(server)
+        setting = {
+            "TLS to clients": "on" if chosen.tls else "off",
+            "from proxies to the server": chosen.upstream,
+        }
         routes = stack.enter_context(_routes(chosen, server, folders, certificate if chosen.tls else None))
         environment = {
             "PGHOST": LOOPBACK,
@@ -96,14 +108,18 @@ def _measure(chosen: argparse.Namespace) -> Report:
             "PGSSLMODE": "require" if chosen.tls else "disable",
             "PGGSSENCMODE": "disable",
         }
+        pgbench, cases = server.binaries / "pgbench", [Case(mode, n) for mode in chosen.modes for n in chosen.clients]
+        if chosen.instructions:
+            counted = count_instructions(pgbench, routes, cases, environment=environment, tell=_tell)
+            return Report(machine=machine, setting=setting, instructions=tuple(counted))
         found = select_only(
-            server.binaries / "pgbench",
+            pgbench,
             routes,
-            [Case(mode, clients) for mode in chosen.modes for clients in chosen.clients],
+            cases,
             environment=environment,
             rounds=chosen.rounds,
             seconds=chosen.seconds,
-            tell=lambda text: print(text, file=sys.stderr, flush=True),
+            tell=_tell,
         )
         conninfo = (
             f"host={LOOPBACK} user={READER} dbname={DATABASE} password={server.password} options='{PURPOSE}'"
@@ -112,14 +128,14 @@ def _measure(chosen: argparse.Namespace) -> Report:
         proxies = [route for route in routes if route.pid is not None and chosen.idle]
         return Report(
             machine=machine,
-            setting={
-                "rounds": f"{chosen.rounds} of {chosen.seconds:g} s",
-                "TLS to clients": "on" if chosen.tls else "off",
-                "from proxies to the server": chosen.upstream,
-            },
+            setting={"rounds": f"{chosen.rounds} of {chosen.seconds:g} s", **setting},
             select_only=tuple(found),
             idle=tuple(idle_sessions(route, conninfo, chosen.idle) for route in proxies),
         )
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _folders(home: Path) -> Iterator[Path]:
@@ -133,18 +149,21 @@ def _folders(home: Path) -> Iterator[Path]:
 def _routes(
     chosen: argparse.Namespace, server: Database, folders: Iterator[Path], certificate: Certificate | None
 ) -> Iterator[list[Route]]:
-    upstream = str(server.socket_folder) if chosen.upstream == "socket" else LOOPBACK
+    site = Site(
+        server=server,
+        upstream=str(server.socket_folder) if chosen.upstream == "socket" else LOOPBACK,
+        certificate=certificate,
+        under=UNDER_CALLGRIND if chosen.instructions else (),
+    )
     with contextlib.ExitStack() as stack:
         routes = []
         if DIRECT not in chosen.without:
             routes.append(Route(DIRECT, server.port))
         if PGBOUNCER not in chosen.without:
-            entered = pgbouncer(next(folders), server, upstream=upstream, certificate=certificate)
-            routes.append(stack.enter_context(entered))
+            routes.append(stack.enter_context(pgbouncer(next(folders), site)))
         for durability, engine, workers in itertools.product(chosen.journal, chosen.engine, chosen.workers):
             variant = Variant(durability=durability, engine=engine, workers=workers)
-            started = guard(next(folders), server, variant, upstream=upstream, certificate=certificate)
-            routes.append(stack.enter_context(started))
+            routes.append(stack.enter_context(guard(next(folders), variant, site)))
         yield routes
 
 

@@ -16,11 +16,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from benchmarks.wire.certificates import Certificate
-from benchmarks.wire.database import DATABASE, GUARD, Database
+from benchmarks.wire.database import DATABASE, GUARD
 from benchmarks.wire.opa import opa
 from benchmarks.wire.processes import LOOPBACK, running, wait_until
-from benchmarks.wire.routes import Route
+from benchmarks.wire.routes import Route, Site
 from readonly_guard_cli.demo import write_policy_data
 
 __all__ = ["PURPOSE", "Ledger", "Variant", "guard"]
@@ -78,18 +77,15 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.contextmanager
-def guard(
-    folder: Path, server: Database, variant: Variant, *, upstream: str, certificate: Certificate | None
-) -> Iterator[Route]:
+def guard(folder: Path, variant: Variant, site: Site) -> Iterator[Route]:
     """Start it in a folder of its own.
 
     Args:
         folder: an empty one, on the disk whose speed the journal is to have.
-        server: the database.
         variant: how.
-        upstream: the host, or the socket's folder.
-        certificate: asks clients for TLS.
+        site: between what.
     """
+    server, certificate = site.server, site.certificate
     roster = write_policy_data(folder / "roster.json")
     passfile = folder / "pgpass"
     passfile.touch(0o600)
@@ -103,7 +99,7 @@ def guard(
         text = _TOML.format(
             address=LOOPBACK,
             tls="" if certificate is None else _TLS.format(certificate=certificate),
-            upstream=upstream,
+            upstream=site.upstream,
             port=server.port,
             policy=policy,
             durability=variant.durability,
@@ -112,7 +108,15 @@ def guard(
             passfile=passfile,
         )
         config.write_text(text, encoding="utf-8")
-        command: list[str | Path] = [*_PROGRAM, "proxy", "--config", config, "--workers", str(variant.workers)]
+        command: list[str | Path] = [
+            *site.under,
+            *_PROGRAM,
+            "proxy",
+            "--config",
+            config,
+            "--workers",
+            str(variant.workers),
+        ]
         process = stack.enter_context(running("readonly-guard", command, log))
         wait_until("readonly-guard", process, log, lambda: _port(log) is not None)
         port = _port(log)

@@ -20,7 +20,7 @@ from benchmarks.wire.faults import BenchmarkError
 from benchmarks.wire.processes import Cpu
 from benchmarks.wire.routes import Route
 
-__all__ = ["Mode", "Run", "Transaction", "parse_log", "parse_processed", "run_pgbench"]
+__all__ = ["Mode", "Run", "Transaction", "parse_log", "parse_processed", "run_pgbench", "run_transactions"]
 
 Mode = Literal["simple", "extended", "prepared"]
 _PROCESSED: Final = re.compile(r"^number of transactions actually processed: ([0-9]+)", re.MULTILINE)
@@ -147,6 +147,32 @@ def run_pgbench(
     if not within:
         raise BenchmarkError(f"no transaction ended through {route.name} within {seconds} s")
     return Run(end - begin, within, after.since(before), parse_processed(said))
+
+
+def run_transactions(
+    program: Path,
+    route: Route,
+    *,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    clients: int,
+    transactions: int,
+) -> int:
+    """Have each client make so many transactions; how many were made in all.
+
+    Raises:
+        BenchmarkError: one failed.
+    """
+    done = subprocess.run(
+        [program, "-n", *arguments, "-c", str(clients), "-t", str(transactions)],
+        env={**os.environ, **environment, "PGPORT": str(route.port)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchmarkError(f"pgbench failed through {route.name}:\n{done.stderr}")
+    return parse_processed(done.stdout)
 
 
 def _wait_for_transactions(process: subprocess.Popen[str], folder: Path) -> None:

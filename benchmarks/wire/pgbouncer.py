@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks.wire.certificates import Certificate
-from benchmarks.wire.database import DATABASE, READER, Database, service_user
+from benchmarks.wire.database import DATABASE, READER, service_user
 from benchmarks.wire.faults import BenchmarkError
 from benchmarks.wire.processes import LOOPBACK, free_port, running, wait_for_port
-from benchmarks.wire.routes import PGBOUNCER, Route
+from benchmarks.wire.routes import PGBOUNCER, Route, Site
 
 __all__ = ["pgbouncer", "pgbouncer_version"]
 
@@ -43,15 +42,14 @@ client_tls_key_file = {certificate.key}
 
 
 @contextlib.contextmanager
-def pgbouncer(folder: Path, server: Database, *, upstream: str, certificate: Certificate | None) -> Iterator[Route]:
+def pgbouncer(folder: Path, site: Site) -> Iterator[Route]:
     """Start it in a folder of its own.
 
     Args:
         folder: an empty one.
-        server: the database.
-        upstream: the host, or the socket's folder.
-        certificate: asks clients for TLS.
+        site: between what.
     """
+    server, certificate = site.server, site.certificate
     user = service_user()
     if user is not None:
         shutil.chown(folder, user)
@@ -59,10 +57,14 @@ def pgbouncer(folder: Path, server: Database, *, upstream: str, certificate: Cer
         certificate = certificate.owned_by(user, folder)
     users, ini, port = folder / "users.txt", folder / "pgbouncer.ini", free_port()
     users.write_text(f'"{READER}" "{server.password}"\n', encoding="utf-8")
-    text = _INI.format(database=DATABASE, host=upstream, upstream=server.port, address=LOOPBACK, port=port, users=users)
+    text = _INI.format(
+        database=DATABASE, host=site.upstream, upstream=server.port, address=LOOPBACK, port=port, users=users
+    )
     ini.write_text(text + (_TLS.format(certificate=certificate) if certificate else ""), encoding="utf-8")
     log = folder / "pgbouncer.log"
-    with running("PgBouncer (apt-get install pgbouncer)", [_PROGRAM, "-q", ini], log, user=user) as process:
+    with running(
+        "PgBouncer (apt-get install pgbouncer)", [*site.under, _PROGRAM, "-q", ini], log, user=user
+    ) as process:
         wait_for_port("PgBouncer", process, log, port)
         yield Route(PGBOUNCER, port, process.pid)
 

@@ -23,7 +23,7 @@ __all__ = ["LOOPBACK", "Cpu", "cpu_of", "free_port", "memory_bytes", "running", 
 
 LOOPBACK: Final = "127.0.0.1"
 _TICK_US: Final = 1_000_000 // os.sysconf("SC_CLK_TCK")
-_START_S: Final = 60.0
+_START_S: Final = 300.0
 _END_S: Final = 30.0
 
 
@@ -129,7 +129,7 @@ def wait_until(name: str, process: subprocess.Popen[bytes], log: Path, is_ready:
     """Wait until a program is ready.
 
     Raises:
-        BenchmarkError: it has ended, or is not ready in a minute; the text holds its last words.
+        BenchmarkError: it has ended, or is not ready in time; the text holds its last words.
     """
     deadline = time.monotonic() + _START_S
     while not is_ready():

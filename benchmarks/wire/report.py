@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from benchmarks.wire.figures import Row
+from benchmarks.wire.instructions import Counted
 
 __all__ = ["Idle", "Report", "as_json", "as_markdown"]
 
@@ -32,8 +33,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     machine: dict[str, str]
     setting: dict[str, str]
-    select_only: tuple[Row, ...]
-    idle: tuple[Idle, ...]
+    select_only: tuple[Row, ...] = ()
+    idle: tuple[Idle, ...] = ()
+    instructions: tuple[Counted, ...] = ()
 
 
 def as_json(report: Report) -> bytes:
@@ -44,10 +46,13 @@ def as_json(report: Report) -> bytes:
 def as_markdown(report: Report) -> str:
     """The report's tables."""
     facts = [f"- {name}: {value}" for name, value in (report.machine | report.setting).items()]
-    return "\n".join([*facts, "", *_select_only(report.select_only), *_idle(report.idle)])
+    tables = (_select_only(report.select_only), _idle(report.idle), _counted(report.instructions))
+    return "\n".join([*facts, *(line for table in tables if table for line in ["", *table])])
 
 
 def _select_only(found: Sequence[Row]) -> list[str]:
+    if not found:
+        return []
     lines = [
         f"| {' | '.join(_HEADINGS)} |",
         f"|---|---|{'--:|' * (len(_HEADINGS) - 2)}",
@@ -71,11 +76,20 @@ def _select_only(found: Sequence[Row]) -> list[str]:
     return lines
 
 
+def _counted(found: Sequence[Counted]) -> list[str]:
+    if not found:
+        return []
+    return [
+        "| case | way | instructions/tx | / PgBouncer |",
+        "|---|---|--:|--:|",
+        *(f"| {one.case} | {one.route} | {one.instructions:,.0f} | {_times(one.to_pgbouncer)} |" for one in found),
+    ]
+
+
 def _idle(found: Sequence[Idle]) -> list[str]:
     if not found:
         return []
     return [
-        "",
         "| way | idle sessions | processes, MB | KB a session |",
         "|---|--:|--:|--:|",
         *(

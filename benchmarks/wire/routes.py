@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from benchmarks.wire.certificates import Certificate
+from benchmarks.wire.database import Database
+from benchmarks.wire.faults import BenchmarkError
 from benchmarks.wire.processes import Cpu, cpu_of, memory_bytes, tree
 
-__all__ = ["DIRECT", "PGBOUNCER", "Route"]
+__all__ = ["DIRECT", "PGBOUNCER", "Route", "Site"]
 
 DIRECT = "direct"
 PGBOUNCER = "pgbouncer"
+
+
+class Site(NamedTuple):
+    """Between what a proxy is put.
+
+    Attributes:
+        server: the database.
+        upstream: the server's host as the proxy is told it, or its socket's folder.
+        certificate: with it, clients must use TLS.
+        under: a program that runs the proxy's, with its options.
+    """
+
+    server: Database
+    upstream: str
+    certificate: Certificate | None = None
+    under: Sequence[str] = ()
 
 
 class Route(NamedTuple):
@@ -31,6 +50,19 @@ class Route(NamedTuple):
     def cpu(self) -> Cpu:
         """CPU time of the proxy's processes so far."""
         return Cpu(0, 0) if self.pid is None else cpu_of(tree(self.pid))
+
+    def check_recorded(self, transactions: int) -> None:
+        """Hold the way's record against the load that has just ended.
+
+        Raises:
+            BenchmarkError: there are not as many decisions as transactions.
+        """
+        decided = transactions if self.decided is None else self.decided()
+        if decided != transactions:
+            raise BenchmarkError(
+                f"{self.name} recorded {decided} allowed statements, and {transactions} transactions were made: "
+                "not all of the load went through the guard, or not all was logged"
+            )
 
     def memory_bytes(self) -> int:
         """Memory of the proxy's processes now."""

@@ -46,7 +46,11 @@ def test_three_ways_beside_one_another(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(("--clients", "0"), "0 is not at least 1"), (("--modes", "fast"), "invalid choice: 'fast'")],
+    [
+        (("--clients", "0"), "0 is not at least 1"),
+        (("--modes", "fast"), "invalid choice: 'fast'"),
+        (("--instructions", "--workers", "2"), "counts one process"),
+    ],
 )
 def test_a_wrong_argument_is_said(arguments: tuple[str, ...], says: str) -> None:
     done = _run(*arguments)
