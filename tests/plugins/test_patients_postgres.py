@@ -190,6 +190,27 @@ def test_the_log_gets_to_know_its_patients_and_proves_it(log, config, people, tm
     }
 
 
+def test_the_log_is_shown_and_exported_by_identifier(log, config, people, tmp_path):
+    person, other = people[0], people[1]
+    log.write(1, patients=(f"person_id:{person['person_id']}",))
+    log.write(1, patients=(f"encntr_id:{person['encntr_id']}", "person_id:999999999"), chain="worker-1")
+    log.write(1, patients=(f"person_id:{other['person_id']}",))
+    forward(config())
+    number = Identities.of_journal(log.path).of(f"person_id:{person['person_id']}")[0]
+
+    def audit(*arguments):
+        command = [sys.executable, "-m", "readonly_guard_cli", "audit", *arguments, "--patient", number, log.path]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    lines = [line for line in audit("tail").splitlines() if "Läsa" in line]
+    assert len(lines) == 2
+    assert all(number in line for line in lines)
+    assert "person_id:999999999" in lines[1] or "person_id:999999999" in lines[0]
+    out = tmp_path / "out.csv"
+    audit("export", "--format", "csv", "--output", out)
+    assert out.read_text(encoding="utf-8-sig").count(number) == 2
+
+
 def test_a_database_that_is_away_is_asked_again(log, config, people):
     person = people[0]
     log.write(1, patients=(f"person_id:{person['person_id']}",))

@@ -22,13 +22,15 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for; everything that is given must hold, and nothing given is everything.
 
     ``user`` is a database user or an HSA-id; ``patient`` an identifier as the log writes it, ``column:value``, or the
-    value alone; ``unit`` a care unit; ``code`` a reason code, among denials or warnings; ``decision`` a decision id.
-    ``since`` is included, ``until`` is not, both RFC 3339 in UTC. The completion of a statement is chosen with its
-    decision. Records that have no user (signed heads, repairs, readings) are chosen by time alone.
+    value alone, and ``patient_keys`` are further keys of that patient; ``unit`` a care unit; ``code`` a reason code,
+    among denials or warnings; ``decision`` a decision id. ``since`` is included, ``until`` is not, both RFC 3339 in
+    UTC. The completion of a statement is chosen with its decision. Records that have no user (signed heads, repairs,
+    readings) are chosen by time alone.
     """
 
     user: str | None = None
     patient: str | None = None
+    patient_keys: tuple[str, ...] = ()
     unit: str | None = None
     code: str | None = None
     decision: str | None = None
@@ -60,7 +62,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     def told(self) -> dict[str, str]:
         """What was asked for, for the record of who read the log and for manifests."""
-        return {name: str(value) for name, value in msgspec.structs.asdict(self).items() if value}
+        asked = msgspec.structs.asdict(msgspec.structs.replace(self, patient_keys=()))
+        return {name: str(value) for name, value in asked.items() if value}
 
     @property
     def _is_about_time_only(self) -> bool:
@@ -72,12 +75,15 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     def _takes(self, record: DecisionRecord) -> bool:
         return (
             (self.user is None or self.user in {record.subject, record.hsa_id})
-            and (self.patient is None or any(_is_named(self.patient, patient) for patient in record.patients))
+            and (self.patient is None or any(self._names(patient) for patient in record.patients))
             and (self.unit is None or self.unit == record.care_unit)
             and (self.code is None or self.code in record.codes or self.code in record.warnings)
             and (self.decision is None or self.decision == record.decision_id)
             and (not self.denied or bool(record.codes))
         )
+
+    def _names(self, patient: str) -> bool:
+        return self.patient in {patient, patient.partition(":")[2]} or patient in self.patient_keys
 
     def _takes_session(self, record: SessionRecord) -> bool:
         return (
@@ -86,10 +92,6 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
             and (self.code is None or self.code in record.codes)
             and (not self.denied or bool(record.codes))
         )
-
-
-def _is_named(wanted: str, patient: str) -> bool:
-    return wanted in {patient, patient.partition(":")[2]}
 
 
 def parse_moment(text: str, option: str) -> str:

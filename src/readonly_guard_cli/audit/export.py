@@ -8,23 +8,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from readonly_guard.audit import find_chains, read_all, record_reading
+from readonly_guard.audit import read_all
 from readonly_guard.audit.export import FORMATS, Origin, StoreLogCodes, write_export
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.moments import rfc3339, utc_now
-from readonly_guard_cli.audit.options import (
-    Code,
-    DecisionId,
-    Denied,
-    Journal,
-    Patient,
-    ReadingLog,
-    Since,
-    Unit,
-    Until,
-    User,
-    selection_of,
-)
+from readonly_guard_cli.audit.options import Asked, reading
 from readonly_guard_cli.output import console, speaking_plainly
 
 __all__ = ["export"]
@@ -32,50 +20,43 @@ __all__ = ["export"]
 _Format = Literal["csv", "fhir", "jsonl", "ocsf", "opa", "storelog"]
 
 
+@reading()
 def export(
-    path: Journal,
+    asked: Asked,
     output: Annotated[Path, typer.Option(help="The file to write; its manifest is put beside it.")],
     into: Annotated[_Format, typer.Option("--format", help="How.")],
-    user: User = None,
-    patient: Patient = None,
-    unit: Unit = None,
-    code: Code = None,
-    decision: DecisionId = None,
-    since: Since = None,
-    until: Until = None,
-    denied: Denied = False,
     system_id: Annotated[str | None, typer.Option(help="HSA-id of this system, for storelog.")] = None,
     care_provider_id: Annotated[str | None, typer.Option(help="HSA-id of the care provider, for storelog.")] = None,
     care_unit: Annotated[
         list[str] | None, typer.Option(help="NAME=HSA-ID of a care unit, for storelog; several times.")
     ] = None,
-    reading_log: ReadingLog = None,
 ) -> None:
     """Write records into a file for another system: what is written is not checked, see `audit verify`.
 
     The formats: `csv` for Swedish Excel, `fhir` AuditEvents (R4), `jsonl` as the log has it, `ocsf` Datastore Activity,
-    `opa` decision log events, `storelog` for Inera's Loggtjänst (version 2). Beside the file stands
-    `FILE.manifest.json` with its SHA-256, the number of records, and the first and last of each chain.
+    `opa` decision log events, `storelog` for Inera's Loggtjänst (version 2). Patients are named by their identifiers
+    where the log knows whose a key is (not in `jsonl`, which is the log, and `opa`, which is the question). Beside the
+    file stands `FILE.manifest.json` with its SHA-256, the number of records, and the first and last of each chain.
 
     Exit status: 0 written, 2 the journal cannot be read, the file is there already, or the reading cannot be recorded.
     """
     with speaking_plainly():
-        selection = selection_of(
-            user=user, patient=patient, unit=unit, code=code, decision=decision, since=since, until=until, denied=denied
-        )
         program = version("readonly-guard")
-        chosen = FORMATS[into](Origin(version=program, storelog=_codes(system_id, care_provider_id, care_unit or [])))
-        find_chains(path)
-        told = selection.told()
-        record_reading(
-            path, command="export", selection=told | {"format": into, "file": output.name}, kept_in=reading_log
+        selection, identities = asked.known()
+        chosen = FORMATS[into](
+            Origin(
+                version=program,
+                storelog=_codes(system_id, care_provider_id, care_unit or []),
+                identities=identities,
+            )
         )
+        asked.record("export", format=into, file=output.name)
         exported = write_export(
-            selection.among(read_all(path)),
+            selection.among(read_all(asked.path)),
             output,
             name=into,
             into=chosen,
-            selection=told,
+            selection=asked.selection.told(),
             created=rfc3339(utc_now()),
             version=program,
         )

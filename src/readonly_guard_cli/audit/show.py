@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from readonly_guard.audit import Chain, Entry, Follower, find_chains, read_all, record_reading
+from readonly_guard.audit import Chain, Entry, Follower, Identities, find_chains, read_all
 from readonly_guard.domain import (
     AcknowledgementRecord,
     CompletionRecord,
@@ -29,19 +29,7 @@ from readonly_guard.domain import (
     SelectionRecord,
     SessionRecord,
 )
-from readonly_guard_cli.audit.options import (
-    Code,
-    DecisionId,
-    Denied,
-    Journal,
-    Patient,
-    ReadingLog,
-    Since,
-    Unit,
-    Until,
-    User,
-    selection_of,
-)
+from readonly_guard_cli.audit.options import Asked, reading
 from readonly_guard_cli.output import console, speaking_plainly, visible
 
 __all__ = ["show", "tail"]
@@ -52,68 +40,47 @@ _POLL_S: Final = 0.2
 _AT_ONCE: Final = 1_000
 
 
-def show(
-    path: Journal,
-    last: Annotated[int, typer.Option(min=1, help="How many of the newest records.")] = 50,
-    user: User = None,
-    patient: Patient = None,
-    unit: Unit = None,
-    code: Code = None,
-    decision: DecisionId = None,
-    since: Since = None,
-    until: Until = None,
-    denied: Denied = False,
-    reading_log: ReadingLog = None,
-) -> None:
+@reading()
+def show(asked: Asked, last: Annotated[int, typer.Option(min=1, help="How many of the newest records.")] = 50) -> None:
     """Show the newest records of a journal, times in UTC. What is shown is not checked: see `audit verify`.
 
-    That somebody read the log is recorded first, in the chain `custody` of the journal.
+    Patients are shown by their identifiers where the log knows whose a key is, and by the key where it does not. That
+    somebody read the log is recorded first, in the chain `custody` of the journal.
 
     Exit status: 0 shown, 2 there is no journal to read, or the reading cannot be recorded.
     """
     with speaking_plainly():
-        selection = selection_of(
-            user=user, patient=patient, unit=unit, code=code, decision=decision, since=since, until=until, denied=denied
-        )
-        find_chains(path)
-        record_reading(path, command="show", selection=selection.told() | {"last": str(last)}, kept_in=reading_log)
-        entries = deque(selection.among(read_all(path)), maxlen=last)
+        asked.record("show", last=str(last))
+        selection, identities = asked.known()
+        entries = deque(selection.among(read_all(asked.path)), maxlen=last)
     table = Table(box=None, padding=(0, 1), header_style="bold dim")
     for heading in ("nr", "time", "who", "unit", "patient", "purpose", "action", "what", "outcome"):
         table.add_column(heading, overflow="fold", no_wrap=heading in {"nr", "time"}, min_width=_WIDTHS.get(heading))
     for entry in entries:
-        table.add_row(*_row(entry, path.resolve().name))
+        table.add_row(*_row(entry, asked.path.resolve().name, identities))
     console.print(table)
 
 
+@reading(without=("since", "until"))
 def tail(
-    path: Journal,
+    asked: Asked,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     last: Annotated[int, typer.Option(min=0, help="How many of the newest records to begin with.")] = 10,
-    user: User = None,
-    patient: Patient = None,
-    unit: Unit = None,
-    code: Code = None,
-    decision: DecisionId = None,
-    denied: Denied = False,
-    reading_log: ReadingLog = None,
 ) -> None:
     """Show the newest records, a line each, and with `-f` those that come, of all chains.
 
     Exit status: 0 shown, 2 there is no journal to read, or the reading cannot be recorded; 130 Ctrl-C.
     """
     with speaking_plainly():
-        selection = selection_of(
-            user=user, patient=patient, unit=unit, code=code, decision=decision, since=None, until=None, denied=denied
-        )
-        find_chains(path)
-        record_reading(path, command="tail", selection=selection.told() | {"last": str(last)}, kept_in=reading_log)
-        followers = _Followers(path)
+        asked.record("tail", last=str(last))
+        selection, identities = asked.known()
+        own = asked.path.resolve().name
+        followers = _Followers(asked.path)
         for entry in deque(selection.among(followers.all_there_is()), maxlen=last):
-            _print_line(entry, path.resolve().name)
+            _print_line(entry, own, identities)
         if follow:
-            for entry in selection.among(followers.as_they_come()):
-                _print_line(entry, path.resolve().name)
+            for entry in selection.among(identities.learning(followers.as_they_come())):
+                _print_line(entry, own, identities)
 
 
 class _Followers:
@@ -140,26 +107,26 @@ class _Followers:
         return sorted(found, key=lambda entry: entry.record.time)
 
 
-def _print_line(entry: Entry, own: str) -> None:
-    number, moment, *texts, outcome = _row(entry, own)
+def _print_line(entry: Entry, own: str, identities: Identities) -> None:
+    number, moment, *texts, outcome = _row(entry, own, identities)
     line = Text(f"{number:>6} {moment}  ")
     line.append("  ".join(str(text) for text in texts if str(text)))
     console.print(line.append("  ").append(outcome), soft_wrap=True)
 
 
-def _row(entry: Entry, own: str) -> tuple[str | Text, ...]:
+def _row(entry: Entry, own: str, identities: Identities) -> tuple[str | Text, ...]:
     """The cells of a record; its number with the name of its chain, where that is not the journal's own."""
-    texts, outcome = _cells(entry.record)
+    texts, outcome = _cells(entry.record, identities)
     number = str(entry.seq) if entry.chain == own else f"{visible(entry.chain)}:{entry.seq}"
     return (number, entry.record.time[:_SECONDS], *map(visible, texts), outcome)
 
 
-def _cells(record: LogRecord) -> tuple[tuple[str, ...], Text]:
+def _cells(record: LogRecord, identities: Identities) -> tuple[tuple[str, ...], Text]:
     match record:
         case DecisionRecord():
             outcome = Text(", ".join(record.codes), style="red") if record.codes else Text("allowed", style="green")
             what = ", ".join(record.relations) or ", ".join(record.kinds)
-            patients = ", ".join(record.patients)
+            patients = ", ".join(identities.shown(record.patients))
             return (record.subject, record.care_unit, patients, record.purpose, record.activity, what), outcome
         case CompletionRecord():
             rows = "" if record.rows is None else f"{record.rows} rows, "

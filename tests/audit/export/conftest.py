@@ -1,15 +1,19 @@
 """A journal with every kind of record, hostile text in it, and its export in any format."""
 
+import itertools
 import json
 from pathlib import Path
 
 import pytest
 
-from readonly_guard.audit import Journal, read_all
+from readonly_guard.audit import Identities, Journal, read_all
 from readonly_guard.audit.export import FORMATS, Origin, StoreLogCodes, write_export
 from readonly_guard.domain import SessionRecord
 
 HOSTILE = "=cmd|' /C calc'!A0\x01<&>\"';\n\u202e]]>"
+
+
+NOBODY = Identities()
 
 
 @pytest.fixture
@@ -46,14 +50,15 @@ CODES = StoreLogCodes(
 @pytest.fixture
 def exported(journal, tmp_path):
     """Exports the journal; the bytes."""
+    numbers = itertools.count()
 
-    def export(name: str) -> bytes:
-        path: Path = tmp_path / f"out.{name}"
+    def export(name: str, identities: Identities = NOBODY) -> bytes:
+        path: Path = tmp_path / f"out-{next(numbers)}.{name}"
         write_export(
             read_all(journal),
             path,
             name=name,
-            into=FORMATS[name](Origin(version="0.1.0", storelog=CODES)),
+            into=FORMATS[name](Origin(version="0.1.0", storelog=CODES, identities=identities)),
             selection={},
             created="2026-03-02T00:00:00.000000Z",
             version="0.1.0",

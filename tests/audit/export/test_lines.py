@@ -39,4 +39,4 @@ def test_no_cell_is_a_formula(exported):
 def test_what_is_hostile_stays_in_its_line(exported, name):
     lines = exported(name).replace(b"\r\n", b"\n").count(b"\n")
 
-    assert lines == {"csv": 6 + 3, "jsonl": 10}[name], "three line feeds within quoted cells, none within JSON"
+    assert lines == {"csv": 6 + 4, "jsonl": 10}[name], "four line feeds within quoted cells, none within JSON"

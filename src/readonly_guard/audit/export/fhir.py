@@ -1,8 +1,9 @@
 """FHIR R4 AuditEvents in a Bundle of type ``collection`` (hl7.org/fhir/R4/auditevent.html), JSON.
 
 A decision is DICOM's "Query" (110112), or "Export" (110106) when it is printed; a session is "User Authentication"
-(110114). Patients are entities with their key as identifier, statements are named by their fingerprint: AuditEvent's
-own place for a query is left out on purpose, because a normalised statement is no search that anybody could run.
+(110114). Patients are entities with their identity number, or their key where nobody knows whose it is; statements are
+named by their fingerprint: AuditEvent's own place for a query is left out on purpose, because a normalised statement is
+no search that anybody could run.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from readonly_guard.audit.export.port import Format, Origin, clean, host_and_port
+from readonly_guard.audit.export.port import Format, Origin, clean, host_and_port, national_oid
+from readonly_guard.audit.identities import Person
 from readonly_guard.domain import DecisionRecord, Entry, SessionRecord
 
 __all__ = ["fhir"]
@@ -62,7 +64,7 @@ def _decision(origin: Origin, entry: Entry, record: DecisionRecord) -> dict[str,
         outcome["outcomeDesc"] = ", ".join(record.codes)
     action = next((_ACTIONS[code] for code in record.codes if code in _ACTIONS), "E")
     purposes = [{"coding": [{"system": _REASON, "code": clean(record.purpose)}]}] if record.purpose.strip() else []
-    entities = [_patient(patient) for patient in record.patients]
+    entities = [_patient(person) for person in origin.identities.people(record.patients)]
     entities += [_system_object("relation", relation) for relation in record.relations]
     entities += [_system_object("information set", name) for name in record.information_sets]
     entities.append(_statement(record))
@@ -116,10 +118,18 @@ def _source(origin: Origin, entry: Entry, listener: str) -> dict[str, Any]:
     }
 
 
-def _patient(named: str) -> dict[str, Any]:
-    column, _, value = named.partition(":")
+def _patient(person: Person) -> dict[str, Any]:
+    details = [{"type": "patient key", "valueString": clean(key)} for key in person.keys]
+    details += [{"type": "identifier", "valueString": clean(other)} for other in person.identifiers[1:]]
+    if person.identifiers:
+        value, oid = person.shown, national_oid(person.shown)
+        system = "urn:readonly-guard:patient-identifier" if oid is None else f"urn:oid:{oid}"
+    else:
+        column, _, value = person.shown.partition(":")
+        system = f"urn:readonly-guard:patient-key:{clean(column)}"
     return {
-        "what": {"identifier": {"system": f"urn:readonly-guard:patient-key:{clean(column)}", "value": clean(value)}},
+        "what": {"identifier": {"system": system, "value": clean(value)}},
+        **({"detail": details} if person.identifiers else {}),
         "type": {"system": _ENTITY_TYPE, "code": "1", "display": "Person"},
         "role": {"system": _ROLE, "code": "1", "display": "Patient"},
     }

@@ -9,11 +9,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from readonly_guard.audit.export.port import Format, Origin
+from readonly_guard.audit.identities import Identities
 from readonly_guard.domain import DecisionRecord, Entry
 
 __all__ = ["BYTE_ORDER_MARK", "csv_excel", "excel_row", "jsonl"]
@@ -24,7 +26,7 @@ BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _HEADINGS: Final = (
     *("Loggnr", "Kedja", "Tidpunkt (UTC)", "Medarbetare", "HSA-id", "Vårdenhet", "Patient", "Åtgärd"),
     *("Informationstyp", "Ändamål", "Orsak/ärende", "Utfall", "Kod", "Varningar", "Relationer", "Beslut", "Session"),
-    *("Databas", "Klient", "Program", "Rutin", "Policy"),
+    *("Databas", "Klient", "Program", "Rutin", "Policy", "Patientnycklar"),
 )
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -36,12 +38,12 @@ def jsonl(_origin: Origin) -> Format:
     return Format("jsonl", b"", _encode, b"\n", b"\n")
 
 
-def csv_excel(_origin: Origin) -> Format:
+def csv_excel(origin: Origin) -> Format:
     """Decisions, in the columns of the manager's list that the log itself can fill."""
-    return Format("csv", BYTE_ORDER_MARK + excel_row(_HEADINGS), _cells, b"", b"")
+    return Format("csv", BYTE_ORDER_MARK + excel_row(_HEADINGS), partial(_cells, origin.identities), b"", b"")
 
 
-def _cells(entry: Entry) -> bytes | None:
+def _cells(identities: Identities, entry: Entry) -> bytes | None:
     record = entry.record
     if not isinstance(record, DecisionRecord):
         return None
@@ -53,7 +55,7 @@ def _cells(entry: Entry) -> bytes | None:
         record.subject,
         record.hsa_id,
         record.care_unit,
-        ", ".join(record.patients),
+        ", ".join(identities.shown(record.patients)),
         record.activity,
         ", ".join(record.information_sets),
         record.purpose,
@@ -69,6 +71,7 @@ def _cells(entry: Entry) -> bytes | None:
         record.application_name,
         record.routine,
         record.policy_revision,
+        ", ".join(record.patients),
     ))  # fmt: skip
 
 

@@ -89,6 +89,9 @@ def _event(origin: Origin, entry: Entry) -> bytes | None:
             "justification": record.justification,
             "care_unit": record.care_unit,
             "patients": record.patients,
+            "patient_identifiers": [
+                item for person in origin.identities.people(record.patients) for item in person.identifiers
+            ],
             "information_sets": record.information_sets,
             "relations": record.relations,
             "warnings": record.warnings,

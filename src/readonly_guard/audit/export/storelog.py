@@ -2,8 +2,9 @@
 
 One document ``StoreLog`` with a ``log`` for each decision, as the body of the request would hold it. The contract knows
 seven activities and six purposes; what a record says beyond them stands in ``activityArgs``: verdict, codes, routine. A
-denial is logged as the activity that was tried, with the level "Nekad". A patient whose key is no personal identity
-number stands under the root ``readonly-guard:<column>``, because the key is the database's own and has no OID.
+denial is logged as the activity that was tried, with the level "Nekad". A patient is named by personnummer or
+samordningsnummer where the log knows whose a key is; a key that nobody knows stands under the root
+``readonly-guard:<column>``, because it is the database's own and has no OID.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from functools import partial
 from typing import Final
 from xml.sax.saxutils import escape
 
-from readonly_guard.audit.export.port import Format, Origin, StoreLogCodes, clean
+from readonly_guard.audit.export.port import Format, Origin, StoreLogCodes, clean, national_oid
+from readonly_guard.audit.identities import Identities, Person
 from readonly_guard.domain import DecisionRecord, Entry
 from readonly_guard.errors import ConfigurationError
 
@@ -33,9 +35,6 @@ _PURPOSES: Final = {
     "HOPERAT": "Administration",
     "HREG": "Kvalitetsregister",
 }
-_PERSONNUMMER: Final = "1.2.752.129.2.1.3.1"
-"""The OID of Swedish personal identity numbers, as the contract names it."""
-_PERSONNUMMER_DIGITS: Final = 12
 
 
 def storelog(origin: Origin) -> Format:
@@ -50,10 +49,10 @@ def storelog(origin: Origin) -> Format:
     for what, value in (("--system-id", codes.system_id), ("--care-provider-id", codes.care_provider_id)):
         _hsa_id(value, what)
     begin = f'<?xml version="1.0" encoding="UTF-8"?>\n<s:StoreLog xmlns:s="{_RESPONDER}" xmlns="{_TYPES}">\n'
-    return Format("xml", begin.encode(), partial(_log, codes), b"\n", b"\n</s:StoreLog>\n")
+    return Format("xml", begin.encode(), partial(_log, codes, origin.identities), b"\n", b"\n</s:StoreLog>\n")
 
 
-def _log(codes: StoreLogCodes, entry: Entry) -> bytes | None:
+def _log(codes: StoreLogCodes, identities: Identities, entry: Entry) -> bytes | None:
     record = entry.record
     if not isinstance(record, DecisionRecord):
         return None
@@ -90,7 +89,7 @@ def _log(codes: StoreLogCodes, entry: Entry) -> bytes | None:
         provider,
         unit,
     )
-    patients = [_patient(named) for named in record.patients] or [""]
+    patients = [_patient(person) for person in identities.people(record.patients)] or [""]
     kinds = record.information_sets or ("Övrigt",)
     resources = [
         _element("resource", _element("resourceType", _text(kind)), patient, provider, unit)
@@ -131,10 +130,12 @@ def _user_id(record: DecisionRecord) -> str:
     return escape(clean(record.hsa_id or record.subject)[:_LONGEST_HSA_ID]) or "okänd"
 
 
-def _patient(named: str) -> str:
-    column, _, value = named.partition(":")
-    is_personal = len(value) == _PERSONNUMMER_DIGITS and value.isdecimal()
-    root = _PERSONNUMMER if is_personal else f"readonly-guard:{column}"
+def _patient(person: Person) -> str:
+    if person.identifiers:
+        column, value = "patient", person.shown
+    else:
+        column, _, value = person.shown.partition(":")
+    root = national_oid(value) or f"readonly-guard:{column}"
     return _element(
         "patient",
         _element("patientId", _element("root", _text(root)), _element("extension", _text(value))),
