@@ -5,7 +5,6 @@ Values in, values out; the order of things is `readonly_guard.guard`'s.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -25,7 +24,6 @@ from readonly_guard.domain import (
     Subject,
     listed_patients,
 )
-from readonly_guard.moments import rfc3339
 from readonly_guard.sql import is_system_relation
 
 __all__ = ["Case", "question_of"]
@@ -47,12 +45,19 @@ _DENIED_ACTIVITY: Final = {
 
 
 class Case:
-    """One decision being made: the request, what was read, and the question that follows from both."""
+    """One decision being made: the request, what was read, and the question that follows from both.
 
-    def __init__(self, request: StatementRequest, analysis: Analysis, decision_id: str, now: datetime) -> None:
+    Args:
+        request: what is asked.
+        analysis: of its text, settled.
+        decision_id: what the decision will be known by.
+        time: RFC 3339 in UTC.
+    """
+
+    def __init__(self, request: StatementRequest, analysis: Analysis, decision_id: str, time: str) -> None:
         self.request = request
         self.analysis = analysis
-        self.time = rfc3339(now)
+        self.time = time
         # what will not run declares nothing
         changes = [change for reading in analysis.readings for change in reading.settings if analysis.is_read]
         self.declared = request.declared.after(changes, request.initial)

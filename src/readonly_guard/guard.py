@@ -8,7 +8,6 @@ is a denial with its own code.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +20,9 @@ from readonly_guard.audit import CommitWatch, Journal, JournalPlugin, Recovery, 
 from readonly_guard.case import Case
 from readonly_guard.catalog import read_catalog
 from readonly_guard.codes import Sqlstate
+from readonly_guard.conclusion import Outcome, conclude, no_answer, record, unrecorded
 from readonly_guard.domain import (
     Analysis,
-    Answer,
     CompletionRecord,
     Decision,
     Declared,
@@ -35,14 +34,15 @@ from readonly_guard.domain import (
     SessionRecord,
     StatementRequest,
     Subject,
-    Verdict,
     core_reason,
 )
 from readonly_guard.earlier import Followed, follow, target_of
-from readonly_guard.errors import ConfigurationError, DecisionUnavailable, PolicyUnavailable
+from readonly_guard.errors import ConfigurationError, DecisionUnavailable
 from readonly_guard.hooks import Hooks, Receipt, gather, gather_now
-from readonly_guard.moments import rfc3339, utc_now
+from readonly_guard.ids import new_id
+from readonly_guard.moments import stamps_of, utc_now
 from readonly_guard.policy import Modes, OpaServer, PolicyDecisionPoint, SyncPolicyDecisionPoint, decision_point
+from readonly_guard.precedents import Precedents
 from readonly_guard.settings import (
     CatalogSettings,
     JournalSettings,
@@ -54,10 +54,6 @@ from readonly_guard.settings import (
 from readonly_guard.sql import Analyzer, Bounds, BuiltinResolver, Resolver, StartupJudgement, judge_startup
 
 __all__ = ["Guard", "Reader"]
-
-
-def _new_id() -> str:
-    return str(uuid.uuid4())
 
 
 class Reader(Protocol):
@@ -83,7 +79,7 @@ class Guard:
         hooks: Hooks,
         reader: Reader | None = None,
         clock: Callable[[], datetime] = utc_now,
-        new_id: Callable[[], str] = _new_id,
+        new_id: Callable[[], str] = new_id,
     ) -> None:
         self._analyzer = analyzer
         self._pdp = pdp
@@ -95,8 +91,10 @@ class Guard:
         self.recovery: Recovery | None = None
         """What opening the journal had to repair; None where this guard did not open one."""
         self._log: JournalPlugin | None = None
-        self._clock = clock
+        self._stamp = stamps_of(clock)
         self._new_id = new_id
+        self._precedents = Precedents()
+        self._waiting: set[asyncio.Task[None]] = set()
 
     @classmethod
     def open(
@@ -228,10 +226,12 @@ class Guard:
         Args:
             resolver: a :class:`readonly_guard.catalog.CatalogResolver`, or None where no catalog is known any more.
         """
+        self._precedents.forget()
         self._analyzer.resolve_with(resolver or self._without_catalog)
 
     def replace_policies(self, pdp: PolicyDecisionPoint, settings: PolicySettings | None = None) -> None:
         """Decide with another policy decision point from the next decision on, in the settings' modes (reload)."""
+        self._precedents.forget()
         self._pdp = pdp
         if settings is not None:
             self._modes = Modes(settings)
@@ -292,18 +292,19 @@ class Guard:
             raise ConfigurationError("this policy decision point needs an event loop: use `await guard.decide(...)`")
         pdp = cast("SyncPolicyDecisionPoint", self._pdp)
         analysis = self._settled(self._analyzer.of_text(request.text), request)
-        case = Case(request, analysis, self._new_id(), self._clock())
+        case = Case(request, analysis, self._new_id(), self._stamp())
         try:
             case.inform(gather_now(self._hooks.facts(case.question)))
             answer = pdp.decide_now(case.question)
         except DecisionUnavailable as error:
-            answer = _no_answer(error)
-        decision, receipts = self._conclude(case, answer)
+            answer = no_answer(error)
+        decision = conclude(case, answer, self._modes, self._hooks)
+        decision, receipts = record(decision, case.record(decision, answer), case, answer, self._hooks)
         try:
             for receipt in receipts:
                 receipt.wait()
         except DecisionUnavailable as error:
-            return _unrecorded(decision, error)
+            return unrecorded(decision, error)
         return decision
 
     async def decide(self, request: StatementRequest) -> Decision:
@@ -318,6 +319,64 @@ class Guard:
             reasons = [reason for one in found if one is not None for reason in one[0].reasons]
             analysis = msgspec.structs.replace(analysis, reasons=tuple(reasons)) if reasons else follow(analysis, found)
         return await self._decide(request, analysis)
+
+    def decide_soon(self, request: StatementRequest, then: Callable[[Decision], None]) -> bool:
+        """Decide now what needs nothing but this process, and tell it when the record is durable.
+
+        The same decisions as :meth:`decide` makes, without a task for each.
+
+        Args:
+            request: as for :meth:`decide`.
+            then: called once with the decision, before or after this returns; it may not raise.
+
+        Returns:
+            False where something has to be waited for, and so nothing was done: a text that is new, an earlier
+            statement, what plugins look up, policies in a server. Then :meth:`decide` has to be asked.
+        """
+        known = self._analyzer.recall(request.text)
+        if known is None or known.patients.is_elsewhere or self._hooks.bring_facts:
+            return False
+        now = self._stamp()
+        precedent = self._precedents.find(request, known, now)
+        if precedent is None:
+            if not hasattr(self._pdp, "decide_now"):
+                return False
+            decision, receipts = self._decide_now(request, known, now)
+        else:
+            decision = precedent.repeated(self._new_id(), known)
+            written = precedent.recorded(decision.decision_id, now)
+            decision, receipts = record(decision, written, precedent.case, precedent.answer, self._hooks)
+        self._tell(decision, receipts, then)
+        return True
+
+    def _decide_now(self, request: StatementRequest, known: Analysis, now: str) -> Outcome:
+        pdp = cast("SyncPolicyDecisionPoint", self._pdp)
+        case = Case(request, self._settled(known, request), self._new_id(), now)
+        try:
+            answer = pdp.decide_now(case.question)
+        except DecisionUnavailable as error:
+            answer = no_answer(error)
+        decision = conclude(case, answer, self._modes, self._hooks)
+        written = case.record(decision, answer)
+        if not self._hooks.review_statements:
+            self._precedents.keep(case, known, answer, decision, written)
+        return record(decision, written, case, answer, self._hooks)
+
+    def _tell(self, decision: Decision, receipts: list[Receipt], then: Callable[[Decision], None]) -> None:
+        """Call ``then`` with the decision once all receipts are in, or with its denial."""
+        if not receipts:
+            then(decision)
+            return
+        when_settled = getattr(receipts[0], "when_settled", None) if len(receipts) == 1 else None
+        if when_settled is not None:
+            when_settled(lambda failure: then(decision if failure is None else unrecorded(decision, failure)))
+        else:
+            waiting = asyncio.get_running_loop().create_task(self._tell_later(decision, receipts, then))
+            self._waiting.add(waiting)  # the event loop itself holds it weakly
+            waiting.add_done_callback(self._waiting.discard)
+
+    async def _tell_later(self, decision: Decision, receipts: list[Receipt], then: Callable[[Decision], None]) -> None:
+        then(await _durable(decision, receipts))
 
     async def _earlier(self, reading: Reading, analysis: Analysis, request: StatementRequest) -> Followed | None:
         target = target_of(reading, analysis)
@@ -376,24 +435,21 @@ class Guard:
         return await self._decide(request, Analysis(reasons=(core_reason(code, what),)))
 
     async def _decide(self, request: StatementRequest, analysis: Analysis) -> Decision:
-        case = Case(request, analysis, self._new_id(), self._clock())
+        case = Case(request, analysis, self._new_id(), self._stamp())
         try:
             if points := self._hooks.facts(case.question):
                 case.inform(await gather(points, self._facts_deadline_s))
             answer = await self._pdp.decide(case.question)
         except DecisionUnavailable as error:
-            answer = _no_answer(error)
-        decision, receipts = self._conclude(case, answer)
+            answer = no_answer(error)
+        decision = conclude(case, answer, self._modes, self._hooks)
+        decision, receipts = record(decision, case.record(decision, answer), case, answer, self._hooks)
         try:
-            for receipt in receipts:
-                await receipt
-        except DecisionUnavailable as error:
-            return _unrecorded(decision, error)
+            return await _durable(decision, receipts)
         except asyncio.CancelledError:  # the log has the decision all the same, and nobody to act on it
             if decision.allowed:
                 self.completed(decision, rows=None, bytes_sent=0, duration_us=0, sqlstate=Sqlstate.CANCELED)
             raise
-        return decision
 
     def completed(
         self, decision: Decision, *, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str = ""
@@ -402,7 +458,7 @@ class Guard:
         self._note(
             CompletionRecord(
                 decision_id=decision.decision_id,
-                time=rfc3339(self._clock()),
+                time=self._stamp(),
                 rows=rows,
                 bytes=bytes_sent,
                 duration_us=duration_us,
@@ -417,7 +473,7 @@ class Guard:
         self._note(
             SessionRecord(
                 session_id=session.session_id,
-                time=rfc3339(self._clock()),
+                time=self._stamp(),
                 event=event,
                 subject=subject,
                 database=session.database,
@@ -435,52 +491,12 @@ class Guard:
         except DecisionUnavailable:
             return  # nothing is released on this record, and the next decision meets the same fault and denies
 
-    def _conclude(self, case: Case, answer: Answer) -> tuple[Decision, list[Receipt]]:
-        judged = self._modes.judge(answer.deny, case.request.session.listener)
-        reasons = [*case.analysis.reasons, *judged.enforced]
-        try:
-            reasons.extend(self._hooks.review(case.analysis, case.question))
-        except DecisionUnavailable as error:
-            reasons.append(core_reason(error.code, str(error)))
-        if not reasons and not answer.allow and not judged.not_enforced:
-            # deny overrides, and ALLOW needs an explicit allow: an answer with neither is no answer
-            reasons.append(core_reason(PolicyUnavailable.code, "the policy neither allowed nor gave a reason"))
-        decision = Decision(
-            decision_id=case.question.request_id,
-            verdict=Verdict.DENY if reasons else Verdict.ALLOW,
-            analysis=case.analysis,
-            action=case.question.action.name,
-            reasons=tuple(reasons),
-            warnings=(*answer.warn, *judged.warned),
-            obligations=answer.obligations,
-            max_rows=answer.max_rows,
-            not_enforced=judged.not_enforced,
-            policy_revision=answer.revision,
-            declared=case.declared,
-        )
-        try:
-            return decision, self._hooks.decided(case.record(decision, answer))
-        except DecisionUnavailable as error:
-            denial = _unrecorded(decision, error)
-        try:  # a plugin failed behind the journal: the log gets the denial under the same id, and the last word counts
-            return denial, self._hooks.decided(case.record(denial, answer))
-        except DecisionUnavailable:
-            return denial, []
 
-
-def _no_answer(error: DecisionUnavailable) -> Answer:
-    return Answer(allow=False, deny=(core_reason(error.code, str(error)),))
-
-
-def _unrecorded(decision: Decision, error: DecisionUnavailable) -> Decision:
-    """The decision as a denial, because what is not on disk may not be released."""
-    fault = core_reason(error.code, str(error))
-    return Decision(
-        decision_id=decision.decision_id,
-        verdict=Verdict.DENY,
-        analysis=decision.analysis,
-        action=decision.action,
-        reasons=(*decision.reasons, fault),
-        policy_revision=decision.policy_revision,
-        declared=decision.declared,
-    )
+async def _durable(decision: Decision, receipts: list[Receipt]) -> Decision:
+    """The decision when its record is durable, or the denial that it has become."""
+    try:
+        for receipt in receipts:
+            await receipt
+    except DecisionUnavailable as error:
+        return unrecorded(decision, error)
+    return decision

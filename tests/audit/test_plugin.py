@@ -297,3 +297,46 @@ async def test_a_disk_that_takes_no_signature_denies_nobody_by_that(tmp_path, di
     await plugin.decision_made(decision(2))
     plugin.guard_shutdown()
     assert verify(tmp_path).signed.seq == 2
+
+
+async def test_who_is_told_is_told_after_the_one_commit(tmp_path, plugin, disk, decision):
+    told = []
+
+    def then(number):
+        return lambda failure: told.append((number, failure, len(names(tmp_path))))
+
+    for number in range(3):
+        plugin.decision_made(decision(number)).when_settled(then(number))
+    assert told == []
+    await asyncio.sleep(0)
+
+    assert told == [(0, None, 3), (1, None, 3), (2, None, 3)]
+    assert disk.calls == 1
+    receipt = plugin.decision_made(decision(4))
+    receipt.wait()
+    receipt.when_settled(then(4))
+    assert told[-1] == (4, None, 4)
+
+
+async def test_who_is_told_learns_of_a_failed_commit(plugin, disk, decision):
+    disk.failure = OSError(errno.ENOSPC, "No space left on device")
+    told = []
+    plugin.decision_made(decision(1)).when_settled(told.append)
+    await asyncio.sleep(0)
+
+    assert [type(failure) for failure in told] == [LogUnavailable]
+
+
+async def test_one_who_fails_when_told_keeps_nobody_waiting_and_shows_no_literal(plugin, decision):
+    told, reported = [], []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context))
+
+    def fails(failure):
+        raise ValueError("secret literal")
+
+    plugin.decision_made(decision(1)).when_settled(fails)
+    plugin.decision_made(decision(2)).when_settled(told.append)
+    await asyncio.sleep(0)
+
+    assert told == [None]
+    assert reported == [{"message": "telling of a commit failed: ValueError"}]

@@ -101,7 +101,7 @@ async def own_guard(path, tmp_path):
         journal=tmp_path / "own",
         data=[tmp_path / "roster.json"],
         reading=ReadingSettings(search_path=("millennium", "public")),
-        clock=path.guard._clock,
+        clock=path.clock,
     )
     yield opened
     await opened.aclose()

@@ -117,6 +117,9 @@ class ScriptedGuard:
         if self.log_fault:
             raise LogUnavailable(self.log_fault)
 
+    def decide_soon(self, request: StatementRequest, then: Callable[[Decision], None]) -> bool:
+        return False
+
     async def decide(self, request: StatementRequest) -> Decision:
         self.asked.append((request.phase, request.text))
         self.requests.append(request)

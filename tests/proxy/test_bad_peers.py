@@ -223,3 +223,21 @@ async def test_a_server_that_is_not_postgresql(run_proxy, client_class, guard, p
         client.send(pg.startup(user="postgres"))
         assert (await client.rest()) in {"E(08P01) EOF", "E(08006) EOF"}
     assert [event for event, *_ in guard.sessions] == ["refused"]
+
+
+async def test_a_server_that_speaks_before_it_is_asked(run_proxy, client_class, guard, pg, tmp_path) -> None:
+    """PostgreSQL does when it cannot start a process for one more client."""
+    farewell = b"SFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0\0"
+
+    async def turn_away(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"E" + struct.pack("!I", len(farewell) + 4) + farewell)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_unix_server(turn_away, tmp_path / ".s.PGSQL.5432")
+    async with server, run_proxy(str(tmp_path)) as proxy:
+        for _ in range(5):
+            client = await client_class.connect(proxy.port)
+            client.send(pg.startup(user="postgres"))
+            assert await client.rest() in {"E(53300) EOF", "E(57P03) EOF"}  # if it had closed before we could hear it
+    assert guard.asked == []

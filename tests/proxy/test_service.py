@@ -24,6 +24,7 @@ class Judgement:
         self.declared, self.reasons = Declared(), ()
 
 class Guard:
+    def decide_soon(self, request, then): return False
     async def decide(self, request):
         return Decision(decision_id="d", verdict=Verdict.ALLOW, analysis=Analysis(), action="read")
     policy_revision = "r"

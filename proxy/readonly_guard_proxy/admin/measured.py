@@ -6,6 +6,7 @@ journal. No text, no subject and no value is told.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Final
 
@@ -40,6 +41,16 @@ class MeasuredGuard:
         decision = await self._guard.decide(request)
         self._count(decision, request, perf_counter() - began)
         return decision
+
+    def decide_soon(self, request: StatementRequest, then: Callable[[Decision], None]) -> bool:
+        """As the guard behind."""
+        began = perf_counter()
+
+        def measured(decision: Decision) -> None:
+            self._count(decision, request, perf_counter() - began)
+            then(decision)
+
+        return self._guard.decide_soon(request, measured)
 
     async def refuse(self, request: StatementRequest, code: str, what: str) -> Decision:
         """As the guard behind."""

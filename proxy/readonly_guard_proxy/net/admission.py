@@ -21,11 +21,12 @@ import structlog
 from readonly_guard.domain import Login, Reason, Subject, core_reason
 from readonly_guard_proxy.net.cancel import forward_cancel
 from readonly_guard_proxy.net.house import Desk, House
-from readonly_guard_proxy.net.link import Link, Who
+from readonly_guard_proxy.net.link import Link
 from readonly_guard_proxy.net.patience import Patience
 from readonly_guard_proxy.net.ports import StartupJudgement
 from readonly_guard_proxy.net.tls import certificate_of, fault_of, is_encrypted
 from readonly_guard_proxy.net.upstream import connect
+from readonly_guard_proxy.net.who import Who
 from readonly_guard_proxy.session.authentication import NEWEST_VERSION, PROTOCOL_OPTION_PREFIX, Handshake
 from readonly_guard_proxy.session.denial import fatal, fatal_of_reasons
 from readonly_guard_proxy.session.gatekeeper import Gatekeeper, Verdict

@@ -14,14 +14,16 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from readonly_guard.domain import Decision, Declared, Language, Session, StatementRequest, Subject
+from readonly_guard.domain import Decision, Earlier, Language, Parameters, StatementRequest
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.flow import Valve, has_left
 from readonly_guard_proxy.net.patience import Patience
 from readonly_guard_proxy.net.ports import DecisionMaker
+from readonly_guard_proxy.net.sides import ClientSide, ServerSide
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.net.tls import FAREWELL_S
+from readonly_guard_proxy.net.who import Who
 from readonly_guard_proxy.session.commands import (
     Abort,
     CancelStatement,
@@ -51,23 +53,14 @@ from readonly_guard_proxy.session.events import (
 from readonly_guard_proxy.session.machine import Phase, SessionMachine
 from readonly_guard_proxy.wire.messages import BackendKey
 
-__all__ = ["Link", "Who"]
+__all__ = ["Link"]
 
 _log = structlog.get_logger(__name__)
 _EXECUTED: Final = frozenset({"query", "execute"})
 
 
-class Who(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is connected, from where, and what was declared at startup."""
-
-    subject: Subject
-    session: Session
-    initial: Declared
-    language: Language
-
-
-class Link(asyncio.Protocol):
-    """The client's side of a session; the server's side is :attr:`server_side`.
+class Link:
+    """A session as its transports see it: they talk to :attr:`client_side` and :attr:`server_side`.
 
     Args:
         who: goes into every request for a decision.
@@ -112,6 +105,7 @@ class Link(asyncio.Protocol):
         self._is_over = False
         self._was_open = False
         self._early = b""
+        self.client_side = ClientSide(self)
         self.server_side = ServerSide(self)
 
     def join(self, client: asyncio.Transport, server: asyncio.Transport) -> None:
@@ -119,39 +113,32 @@ class Link(asyncio.Protocol):
         self._client, self._server = client, server
         self._client_valve, self._server_valve = Valve(client), Valve(server)
         self._is_joined = True
-        client.set_protocol(self)
+        client.set_protocol(self.client_side)
         if self._early:
-            self.happened(ServerData(data=self._early))
+            self.server_sent(self._early)
+            self._early = b""
 
     # ------------------------------------------------------------------ from the client's transport
 
-    def data_received(self, data: bytes) -> None:
+    def client_sent(self, data: bytes) -> None:
         """The client sent something."""
         self._meters.client_bytes += len(data)
         self.happened(ClientData(data=data))
 
-    def connection_lost(self, _exc: Exception | None) -> None:
+    def client_lost(self) -> None:
         """The client is gone; how makes no difference."""
         self.happened(ClientLost())
 
-    def pause_writing(self) -> None:
-        """The client reads too slowly."""
-        self._server_valve.set("client is slow", closed=True)
-
-    def resume_writing(self) -> None:
-        """The client has caught up."""
-        self._server_valve.set("client is slow", closed=False)
+    def client_is_slow(self, *, slow: bool) -> None:
+        """The client reads too slowly, or has caught up."""
+        self._server_valve.set("client is slow", closed=slow)
 
     # ------------------------------------------------------------------ from the server's transport
 
     def server_sent(self, data: bytes) -> None:
-        """The server sent something."""
-        self._meters.server_bytes += len(data)
-        self.happened(ServerData(data=data))
-
-    def server_spoke(self, data: bytes) -> None:
-        """The server sent something; a server that has no room for one more says so before it is asked anything."""
+        """The server sent something; one that has no room for one more says so before it is asked anything."""
         if self._is_joined:
+            self._meters.server_bytes += len(data)
             self.happened(ServerData(data=data))
         else:
             self._early += data
@@ -200,33 +187,32 @@ class Link(asyncio.Protocol):
     # ------------------------------------------------------------------ the machine's commands
 
     def _carry_out(self, command: Command) -> None:
-        if self._is_over and not isinstance(command, Completed):
-            return
-        match command:
-            case ToServer(data=data):
-                if not self._server.is_closing():  # its connection_lost is on its way
-                    self._server.write(data)
-            case ToClient(data=data):
-                if not self._client.is_closing():
-                    self._client.write(data)
-            case Decide() | Refuse():
-                self._tasks.start(self._ask(command))
-            case Completed():
-                self._complete(command)
-            case Opened():
-                self._open(command)
-            case Rejected():
-                self._rejected()
-            case CancelStatement(key=key):
-                self._tasks.start(self._deliver_cancel(key))
-            case Finish(reason=reason):
-                self._end(reason=reason)
-                self._server.close()
-                self._tasks.start(self._see_off())
-            case Abort(reason=reason):
-                _log.warning("session aborted", session_id=self._session_id, reason=reason)
-                self._end(reason=reason)
-                self._server.abort()
+        if not self._is_over or isinstance(command, Completed):
+            _COMMANDS[type(command)](self, command)
+
+    def _to_server(self, command: ToServer) -> None:
+        if not self._server.is_closing():  # its connection_lost is on its way
+            self._server.write(command.data)
+
+    def _to_client(self, command: ToClient) -> None:
+        if not self._client.is_closing():
+            self._client.write(command.data)
+
+    def _reject(self, _command: Rejected) -> None:
+        self._rejected()
+
+    def _cancel_statement(self, command: CancelStatement) -> None:
+        self._tasks.start(self._deliver_cancel(command.key))
+
+    def _finish(self, command: Finish) -> None:
+        self._end(reason=command.reason)
+        self._server.close()
+        self._tasks.start(self._see_off())
+
+    def _abort(self, command: Abort) -> None:
+        _log.warning("session aborted", session_id=self._session_id, reason=command.reason)
+        self._end(reason=command.reason)
+        self._server.abort()
 
     def _open(self, command: Opened) -> None:
         self._was_open = True
@@ -246,18 +232,54 @@ class Link(asyncio.Protocol):
         except TimeoutError:
             self._server.abort()
 
-    async def _ask(self, question: Decide | Refuse) -> None:
+    def _ask(self, question: Decide) -> None:
+        request = self._request(question.phase, question.text, question.parameters, question.earlier)
+        token, phase = question.token, question.phase
         try:
-            decision = await self._decide(question)
+            is_decided = self._guard.decide_soon(request, lambda decision: self._decided(token, phase, decision))
         except Exception as error:  # noqa: BLE001  no decision is a denial of everything
-            _log.error("no decision", session_id=self._session_id, error=type(error).__name__)
-            self.happened(Failed(what="no decision could be made"))
-            return
+            self._undecided(error)
+        else:
+            if not is_decided:
+                self._tasks.start(self._await(token, phase, self._guard.decide(request)))
+
+    def _refuse(self, question: Refuse) -> None:
+        request = self._request(question.phase, "")
+        answer = self._guard.refuse(request, question.code, question.what)
+        self._tasks.start(self._await(question.token, question.phase, answer))
+
+    def _request(
+        self, phase: str, text: str, parameters: Parameters | None = None, earlier: Earlier | None = None
+    ) -> StatementRequest:
+        return StatementRequest(
+            text=text,
+            subject=self._who.subject,
+            declared=self._declared,
+            initial=self._who.initial,
+            session=self._who.session,
+            phase=phase,
+            parameters=parameters,
+            earlier=earlier,
+        )
+
+    async def _await(self, token: int, phase: str, answer: Coroutine[Any, Any, Decision]) -> None:
+        try:
+            decision = await answer
+        except Exception as error:  # noqa: BLE001  as in `_ask`
+            self._undecided(error)
+        else:
+            self._decided(token, phase, decision)
+
+    def _undecided(self, error: Exception) -> None:
+        _log.error("no decision", session_id=self._session_id, error=type(error).__name__)
+        self.happened(Failed(what="no decision could be made"))
+
+    def _decided(self, token: int, phase: str, decision: Decision) -> None:
         if decision.allowed:
-            self._released[question.token] = (decision, time.monotonic())
-            if question.phase in _EXECUTED:
+            self._released[token] = (decision, time.monotonic())
+            if phase in _EXECUTED:
                 self._declared = decision.declared
-        self.happened(Decided(token=question.token, decision=decision, language=self._language))
+        self.happened(Decided(token=token, decision=decision, language=self._language))
 
     async def _deliver_cancel(self, key: BackendKey) -> None:
         try:
@@ -265,21 +287,6 @@ class Link(asyncio.Protocol):
         except OSError as error:
             _log.warning("overdue statement not cancelled", session_id=self._session_id, error=type(error).__name__)
         self.happened(CancelDelivered())
-
-    async def _decide(self, question: Decide | Refuse) -> Decision:
-        request = StatementRequest(
-            text=question.text if isinstance(question, Decide) else "",
-            subject=self._who.subject,
-            declared=self._declared,
-            initial=self._who.initial,
-            session=self._who.session,
-            phase=question.phase,
-            parameters=question.parameters if isinstance(question, Decide) else None,
-            earlier=question.earlier if isinstance(question, Decide) else None,
-        )
-        if isinstance(question, Decide):
-            return await self._guard.decide(request)
-        return await self._guard.refuse(request, question.code, question.what)
 
     def _complete(self, command: Completed) -> None:
         decision, since = self._released.pop(command.token)
@@ -313,26 +320,15 @@ class Link(asyncio.Protocol):
         return self._who.session.session_id
 
 
-class ServerSide(asyncio.Protocol):
-    """The server's side of a link."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self.gone = asyncio.Event()
-
-    def data_received(self, data: bytes) -> None:
-        """The server sent something."""
-        self._link.server_sent(data)
-
-    def connection_lost(self, _exc: Exception | None) -> None:
-        """The server is gone."""
-        self.gone.set()
-        self._link.server_lost()
-
-    def pause_writing(self) -> None:
-        """The server reads too slowly."""
-        self._link.server_is_slow(slow=True)
-
-    def resume_writing(self) -> None:
-        """The server has caught up."""
-        self._link.server_is_slow(slow=False)
+_COMMANDS: Final[dict[type[Command], Callable[[Link, Any], None]]] = {
+    ToServer: Link._to_server,  # noqa: SLF001
+    ToClient: Link._to_client,  # noqa: SLF001
+    Decide: Link._ask,  # noqa: SLF001
+    Refuse: Link._refuse,  # noqa: SLF001
+    Completed: Link._complete,  # noqa: SLF001
+    Opened: Link._open,  # noqa: SLF001
+    Rejected: Link._reject,  # noqa: SLF001
+    CancelStatement: Link._cancel_statement,  # noqa: SLF001
+    Finish: Link._finish,  # noqa: SLF001
+    Abort: Link._abort,  # noqa: SLF001
+}

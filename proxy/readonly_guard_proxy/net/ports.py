@@ -20,6 +20,14 @@ class DecisionMaker(Protocol):
         """Decide whether a text may be released."""
         ...
 
+    def decide_soon(self, request: StatementRequest, then: Callable[[Decision], None], /) -> bool:
+        """Decide now, where nothing has to be waited for but the log, and call ``then`` with the decision.
+
+        Returns:
+            False where something has to be: nothing was done, and :meth:`decide` has to be asked.
+        """
+        ...
+
     async def refuse(self, request: StatementRequest, code: str, what: str, /) -> Decision:
         """Deny without reading the text, with one of the core's codes, and record it."""
         ...

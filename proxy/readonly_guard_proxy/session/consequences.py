@@ -5,16 +5,14 @@ Texts that are sent behind such a text, before its reply, must not be judged by 
 
 from __future__ import annotations
 
-from typing import Final
-
-import msgspec
+from typing import Final, NamedTuple
 
 from readonly_guard.domain import Analysis, Effect
 
 __all__ = ["Consequences", "consequences"]
 
 
-class Consequences(msgspec.Struct, frozen=True, kw_only=True):
+class Consequences(NamedTuple):
     """What may be otherwise once a text has run.
 
     Args:

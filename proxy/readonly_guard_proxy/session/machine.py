@@ -14,9 +14,9 @@ status are then right by construction. When guard and server no longer agree on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from readonly_guard.domain import Language
 from readonly_guard_proxy.session.authentication import Handshake
@@ -140,7 +140,7 @@ class SessionMachine:
         if self._phase is Phase.CLOSED and not isinstance(event, Decided):
             return []
         try:
-            self._EVENTS[type(event)](self, event)
+            _EVENTS[type(event)](self, event)
             if self._phase is Phase.READY:
                 self._requests.pump()
                 if self._requests.terminated:
@@ -221,18 +221,6 @@ class SessionMachine:
 
     def _cancel_delivered(self, _event: CancelDelivered) -> None:
         self._requests.hold = False
-
-    _EVENTS: ClassVar[Mapping[type[Event], Callable[[SessionMachine, Any], None]]] = {
-        ClientData: _client_data,
-        ServerData: _server_data,
-        Decided: _decided,
-        ClientLost: _client_lost,
-        ServerLost: _server_lost,
-        DrainRequested: _drain,
-        Failed: _failed,
-        OutOfPatience: _out_of_patience,
-        CancelDelivered: _cancel_delivered,
-    }
 
     # ------------------------------------------------------------------ before ReadyForQuery
 
@@ -370,3 +358,16 @@ class SessionMachine:
         self._requests.clear()
         self._replies.end()
         self._outbox.commands.append(command)
+
+
+_EVENTS: Final[dict[type[Event], Callable[[SessionMachine, Any], None]]] = {
+    ClientData: SessionMachine._client_data,  # noqa: SLF001
+    ServerData: SessionMachine._server_data,  # noqa: SLF001
+    Decided: SessionMachine._decided,  # noqa: SLF001
+    ClientLost: SessionMachine._client_lost,  # noqa: SLF001
+    ServerLost: SessionMachine._server_lost,  # noqa: SLF001
+    DrainRequested: SessionMachine._drain,  # noqa: SLF001
+    Failed: SessionMachine._failed,  # noqa: SLF001
+    OutOfPatience: SessionMachine._out_of_patience,  # noqa: SLF001
+    CancelDelivered: SessionMachine._cancel_delivered,  # noqa: SLF001
+}

@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from typing import Final, Literal, get_args
 
-import msgspec
-
 __all__ = ["MAX_NAME_BYTES", "Change", "Kind", "Meaning", "NameTable", "Portal", "Prepared", "is_followed"]
 
 MAX_NAME_BYTES: Final = 63
@@ -77,13 +75,16 @@ class Portal:
 Meaning = Prepared | Portal
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Change:
     """A name gets a meaning, or, with None, loses it. ``number`` is the request's place in the reply lane."""
 
-    kind: Kind
-    name: bytes
-    meaning: Meaning | None
-    number: int
+    __slots__ = ("kind", "meaning", "name", "number")
+
+    def __init__(self, kind: Kind, name: bytes, meaning: Meaning | None, number: int) -> None:
+        self.kind: Final[Kind] = kind
+        self.name: Final = name
+        self.meaning: Final = meaning
+        self.number: Final = number
 
 
 class _Shelf:

@@ -109,7 +109,7 @@ class ReplyLane:
         self, message: Frame, kind: Kind, name: bytes, meaning: Meaning | None, *, token: int | None = None
     ) -> None:
         """Send a request that, when it succeeds, gives a name this meaning, or with None takes it away."""
-        change = Change(kind=kind, name=name, meaning=meaning, number=self._next())
+        change = Change(kind, name, meaning, self._next())
         self._names.send(change)
         self._append(Entry(kind=message.kind, number=change.number, token=token, change=change), message.data)
 

@@ -7,9 +7,7 @@ four by itself; a report that is not as it must be ends the session.
 
 from __future__ import annotations
 
-from typing import Final
-
-import msgspec
+from typing import Final, NamedTuple
 
 from readonly_guard.sql import SAFE_ENCODINGS
 from readonly_guard_proxy.session.consequences import Consequences
@@ -28,7 +26,7 @@ def codec_of(encoding: str) -> str | None:
     return SAFE_ENCODINGS.get("".join(letter for letter in encoding.lower() if letter.isascii() and letter.isalnum()))
 
 
-class Distrust(msgspec.Struct, frozen=True, kw_only=True):
+class Distrust(NamedTuple):
     """A report that ends the session: a core code and what it is about."""
 
     code: str

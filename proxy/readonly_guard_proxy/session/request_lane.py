@@ -8,10 +8,8 @@ empty, and sends a Flush, without which the server may hold its replies back.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import ClassVar, Final
-
-import msgspec
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from readonly_guard.domain import Reason
 from readonly_guard_proxy.session.commands import Completed, Decide, Refuse
@@ -36,7 +34,7 @@ _KINDS: Final[dict[bytes, Kind]] = {b"S": "statement", b"P": "portal"}
 _HEARD_WHILE_SKIPPING: Final = frozenset({Frontend.SYNC, Frontend.TERMINATE})
 
 
-class _Pending(msgspec.Struct, frozen=True, kw_only=True):
+class _Pending(NamedTuple):
     """The one message that is being decided."""
 
     token: int
@@ -108,7 +106,7 @@ class RequestLane:
         while self._waiting and self._pending is None and not self.terminated:
             message = self._waiting[0]
             if (not self._replies.skipping or message.kind in _HEARD_WHILE_SKIPPING) and not (
-                not self._replies.is_full and self._MESSAGES[message.kind](self, message)
+                not self._replies.is_full and _MESSAGES[message.kind](self, message)
             ):
                 self._stalled = True
                 self._outbox.to_server.append(_FLUSH)
@@ -228,23 +226,6 @@ class RequestLane:
     def _password(self, _message: Frame) -> bool:
         raise ProtocolViolation("a password message that was not asked for")
 
-    _MESSAGES: ClassVar[Mapping[bytes, Callable[[RequestLane, Frame], bool]]] = {
-        Frontend.QUERY: _query,
-        Frontend.PARSE: _parse,
-        Frontend.BIND: _bind,
-        Frontend.DESCRIBE: _describe,
-        Frontend.EXECUTE: _execute,
-        Frontend.CLOSE: _close,
-        Frontend.FUNCTION_CALL: _function_call,
-        Frontend.SYNC: _sync,
-        Frontend.FLUSH: _flush,
-        Frontend.TERMINATE: _terminate,
-        Frontend.PASSWORD: _password,
-        Frontend.COPY_DATA: _copy,
-        Frontend.COPY_DONE: _copy,
-        Frontend.COPY_FAIL: _copy,
-    }
-
     # ------------------------------------------------------------------ what they share
 
     def _read(self, message: Frame, phase: str, raw: bytes, name: bytes = b"", types: tuple[int, ...] = ()) -> bool:
@@ -310,3 +291,21 @@ class RequestLane:
             portal=portal,
             may_be_allowed=may_be_allowed,
         )
+
+
+_MESSAGES: Final[dict[bytes, Callable[[RequestLane, Frame], bool]]] = {
+    Frontend.QUERY: RequestLane._query,  # noqa: SLF001
+    Frontend.PARSE: RequestLane._parse,  # noqa: SLF001
+    Frontend.BIND: RequestLane._bind,  # noqa: SLF001
+    Frontend.DESCRIBE: RequestLane._describe,  # noqa: SLF001
+    Frontend.EXECUTE: RequestLane._execute,  # noqa: SLF001
+    Frontend.CLOSE: RequestLane._close,  # noqa: SLF001
+    Frontend.FUNCTION_CALL: RequestLane._function_call,  # noqa: SLF001
+    Frontend.SYNC: RequestLane._sync,  # noqa: SLF001
+    Frontend.FLUSH: RequestLane._flush,  # noqa: SLF001
+    Frontend.TERMINATE: RequestLane._terminate,  # noqa: SLF001
+    Frontend.PASSWORD: RequestLane._password,  # noqa: SLF001
+    Frontend.COPY_DATA: RequestLane._copy,  # noqa: SLF001
+    Frontend.COPY_DONE: RequestLane._copy,  # noqa: SLF001
+    Frontend.COPY_FAIL: RequestLane._copy,  # noqa: SLF001
+}

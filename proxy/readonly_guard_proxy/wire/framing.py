@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Final
 
-import msgspec
-
 __all__ = ["HEADER_BYTES", "Frame", "FrameReader", "ProtocolViolation", "frame"]
 
 HEADER_BYTES: Final = 5
@@ -28,7 +26,7 @@ class ProtocolViolation(ValueError):  # noqa: N818  PostgreSQL's own name for it
     """The bytes are not the protocol. The text names the fault and never quotes the bytes' content."""
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Frame:
     """One whole message, or for a streamed kind a run of them, possibly cut anywhere.
 
     Args:
@@ -36,8 +34,11 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         data: all bytes, header included, ready to be forwarded.
     """
 
-    kind: bytes
-    data: bytes
+    __slots__ = ("data", "kind")
+
+    def __init__(self, kind: bytes, data: bytes) -> None:
+        self.kind: Final = kind
+        self.data: Final = data
 
     @property
     def body(self) -> bytes:
@@ -99,12 +100,12 @@ class FrameReader:
                     if end > size:
                         self._keep(data, at, end - at)
                         return
-                    yield Frame(kind=data[at : at + 1], data=data[at:end])
+                    yield Frame(data[at : at + 1], data[at:end])
                     at = end
                     continue
                 self._run_kind = kind
             end = self._skim(data, at)
-            yield Frame(kind=bytes((self._run_kind,)), data=data[at:end])
+            yield Frame(bytes((self._run_kind,)), data[at:end])
             at = end
 
     def _skim(self, data: bytes, at: int) -> int:

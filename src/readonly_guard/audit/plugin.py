@@ -34,7 +34,7 @@ class CommitWatch(Protocol):
 class _Batch:
     """The records that will become durable together. It is the receipt of each of its decisions."""
 
-    __slots__ = ("_commit", "_failure", "_is_settled", "_loop", "_waiters")
+    __slots__ = ("_commit", "_failure", "_is_settled", "_loop", "_told", "_waiters")
 
     def __init__(self, commit: Callable[[], None]) -> None:
         self._commit = commit
@@ -42,6 +42,7 @@ class _Batch:
         self._failure: LogUnavailable | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiters: list[asyncio.Future[None]] = []
+        self._told: list[Callable[[LogUnavailable | None], None]] = []
 
     def wait(self) -> None:
         """Commit now, unless that has happened.
@@ -56,14 +57,25 @@ class _Batch:
     def __await__(self) -> Generator[Any, None, None]:
         """Wait for the commit at the end of this iteration of the event loop; raises as :meth:`wait`."""
         if not self._is_settled:
-            loop = asyncio.get_running_loop()
-            if self._loop is not loop:  # the first to wait, or the loop of the first has ended before its commit
-                self._loop = loop
-                loop.call_soon(self._commit)
-            waiter = loop.create_future()  # one for each: cancelling a task cancels the future it waits for
+            waiter = self._commit_soon().create_future()  # one for each: cancelling a task cancels what it waits for
             self._waiters.append(waiter)
             yield from waiter
         self._raise_failure()
+
+    def when_settled(self, then: Callable[[LogUnavailable | None], None]) -> None:
+        """Call ``then`` at the end of this iteration of the event loop with what became of the commit."""
+        if self._is_settled:
+            then(self._failure)
+        else:
+            self._commit_soon()
+            self._told.append(then)
+
+    def _commit_soon(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # the first to wait, or the loop of the first has ended before its commit
+            self._loop = loop
+            loop.call_soon(self._commit)
+        return loop
 
     def settle(self, failure: LogUnavailable | None) -> None:
         """Tell everyone who waits that it is done, or why not."""
@@ -73,11 +85,23 @@ class _Batch:
             if not waiter.done():
                 with suppress(RuntimeError):  # a loop that was closed: nobody waits there, the others still do
                     waiter.set_result(None)
+        told, self._told = self._told, []
+        for then in told:
+            try:
+                then(failure)
+            except Exception as error:  # noqa: BLE001  one that fails must not keep the others waiting
+                _report(self._loop, error)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             # a new one for each: a shared exception would gather the traceback of everyone who waited
             raise LogUnavailable(str(self._failure)) from self._failure
+
+
+def _report(loop: asyncio.AbstractEventLoop | None, error: Exception) -> None:
+    """Have the event loop tell of a defect; its type only, because its text could hold a literal."""
+    if loop is not None:
+        loop.call_exception_handler({"message": f"telling of a commit failed: {type(error).__name__}"})
 
 
 class JournalPlugin:

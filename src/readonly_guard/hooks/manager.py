@@ -6,10 +6,10 @@ cannot keep another from seeing a decision.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pluggy
 
@@ -22,12 +22,20 @@ from readonly_guard.settings import Settings, read_section
 __all__ = ["Hooks"]
 
 
+class _Call(NamedTuple):
+    """One plugin's implementation of a hook."""
+
+    plugin: str
+    function: Callable[..., Any]
+
+
 class Hooks:
     """The plugins of one guard."""
 
     def __init__(self, plugins: Iterable[object] = ()) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(HookSpecs)
+        self._calls: dict[str, tuple[_Call, ...]] = {}
         for plugin in plugins:
             self.register(plugin)
 
@@ -41,6 +49,7 @@ class Hooks:
         try:
             self._manager.register(plugin, name)
             self._manager.check_pending()
+            self._calls.clear()
         except (pluggy.PluginValidationError, ValueError) as error:
             raise ConfigurationError(f"plugin {name}: {error}") from error
 
@@ -94,12 +103,22 @@ class Hooks:
         Raises:
             PluginFailed: one of them raised, or answered something else.
         """
-        found: list[Any] = list(self._each("resolve_identity", login=login))
+        found = self._each("resolve_identity", login)
         if not found:
             return None
         if not isinstance(found[0], Subject | Reason):
             raise PluginFailed(f"resolve_identity: a plugin answered {type(found[0]).__name__}")
         return found[0]
+
+    @property
+    def bring_facts(self) -> bool:
+        """Whether there is an information point."""
+        return bool(self._of("gather_context"))
+
+    @property
+    def review_statements(self) -> bool:
+        """Whether a plugin may add reasons to a decision."""
+        return bool(self._of("review_statement"))
 
     def facts(self, request: AccessRequest) -> list[Found]:
         """What information points say about a question, or promise to.
@@ -108,15 +127,14 @@ class Hooks:
             PluginFailed: one of them raised.
         """
         found: list[Found] = []
-        for implementation in self._manager.hook.gather_context.get_hookimpls():
-            arguments = [request] if implementation.argnames else []
+        for call in self._of("gather_context"):
             try:
-                facts = implementation.function(*arguments)
+                facts = call.function(request)
             except DecisionUnavailable:
                 raise
             except Exception as error:  # noqa: BLE001  a plugin may raise anything; it is named and denies
-                raise PluginFailed(f"plugin {implementation.plugin_name}: {type(error).__name__}") from None
-            found.append(Found(implementation.plugin_name, facts))
+                raise PluginFailed(f"plugin {call.plugin}: {type(error).__name__}") from None
+            found.append(Found(call.plugin, facts))
         return found
 
     def review(self, analysis: Analysis, request: AccessRequest) -> list[Reason]:
@@ -126,7 +144,7 @@ class Hooks:
             PluginFailed: one of them raised.
         """
         reasons: list[Reason] = []
-        for result in self._each("review_statement", analysis=analysis, request=request):
+        for result in self._each("review_statement", analysis, request):
             reasons.extend(result)
         return reasons
 
@@ -137,7 +155,7 @@ class Hooks:
             LogUnavailable: the journal could not take it.
             PluginFailed: another plugin raised.
         """
-        return list(self._each("decision_made", record=record))
+        return self._each("decision_made", record)
 
     def recorded(self, record: LogRecord) -> None:
         """Hand over a completion or session event.
@@ -145,8 +163,7 @@ class Hooks:
         Raises:
             LogUnavailable, PluginFailed: as :meth:`decided`.
         """
-        for _ in self._each("record_made", record=record):
-            pass
+        self._each("record_made", record)
 
     def sinks(self) -> list[tuple[str, Sink]]:
         """The sinks of all plugins, each with the name of its plugin.
@@ -166,7 +183,7 @@ class Hooks:
 
     def shutdown(self) -> list[Awaitable[None]]:
         """Tell every plugin to flush and close; what is returned is to be awaited."""
-        return list(self._each("guard_shutdown"))
+        return self._each("guard_shutdown")
 
     def _offered(self, hook: str) -> list[tuple[str, Any]]:
         """What plugins return where they are asked for something once, in the order of their names."""
@@ -183,22 +200,45 @@ class Hooks:
                 found.append((name, offered))
         return sorted(found, key=lambda item: item[0])
 
-    def _each(self, hook: str, **arguments: Any) -> Iterator[Any]:
+    def _each(self, hook: str, *arguments: Any) -> list[Any]:
+        """What every plugin says, None left out; the first failure is raised when all were called."""
+        results: list[Any] = []
         failure: DecisionUnavailable | None = None
-        for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
-            wanted = [arguments[name] for name in implementation.argnames]
+        for call in self._of(hook):
             try:
-                result = implementation.function(*wanted)
+                result = call.function(*arguments)
             except DecisionUnavailable as error:
                 failure = failure or error
                 continue
             except Exception as error:  # noqa: BLE001  a plugin may raise anything; it is named and denies
-                failure = failure or PluginFailed(f"plugin {implementation.plugin_name}: {type(error).__name__}")
+                failure = failure or PluginFailed(f"plugin {call.plugin}: {type(error).__name__}")
                 continue
             if result is not None:
-                yield result
+                results.append(result)
         if failure is not None:
             raise failure
+        return results
+
+    def _of(self, hook: str) -> tuple[_Call, ...]:
+        """The implementations of a hook, in the order of registration."""
+        calls = self._calls.get(hook)
+        if calls is None:
+            caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+            spec = () if caller.spec is None else caller.spec.argnames
+            calls = tuple(
+                _Call(one.plugin_name, _taking(one.function, one.argnames, spec))
+                for one in reversed(caller.get_hookimpls())
+            )
+            self._calls[hook] = calls
+        return calls
+
+
+def _taking(function: Callable[..., Any], wanted: Sequence[str], given: Sequence[str]) -> Callable[..., Any]:
+    """The implementation, called with all that its specification gives: it may have left some out."""
+    if tuple(wanted) == tuple(given):
+        return function
+    places = [given.index(name) for name in wanted]
+    return lambda *arguments: function(*(arguments[place] for place in places))
 
 
 def _made(name: str, plugin: Any, section: dict[str, Any] | None, folder: Path) -> object:

@@ -6,15 +6,16 @@ may return an awaitable. A plugin can only make a decision stricter.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Any, Protocol
 
 import pluggy
 
 from readonly_guard.domain import AccessRequest, Analysis, DecisionRecord, Entry, Login, LogRecord, Reason, Subject
+from readonly_guard.errors import LogUnavailable
 from readonly_guard.settings import Settings
 
-__all__ = ["PROJECT", "HookSpecs", "PatientRegister", "Receipt", "Sink", "hookimpl", "hookspec"]
+__all__ = ["PROJECT", "Announced", "HookSpecs", "PatientRegister", "Receipt", "Sink", "hookimpl", "hookspec"]
 
 PROJECT = "readonly_guard"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -33,6 +34,16 @@ class Receipt(Protocol):
 
     def __await__(self) -> Generator[Any, None, None]:
         """The same, without blocking the event loop's other tasks longer than the write itself."""
+
+
+class Announced(Receipt, Protocol):
+    """A receipt that also tells, which spares whoever waits a task."""
+
+    def when_settled(self, then: Callable[[LogUnavailable | None], None]) -> None:
+        """Call ``then`` once: with None when the record is durable, or with why it cannot be made so.
+
+        For a running event loop. Called after this returns, unless that is known already.
+        """
 
 
 class Sink(Protocol):

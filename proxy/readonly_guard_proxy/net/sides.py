@@ -1,0 +1,67 @@
+"""The two sides of a link, as its transports call them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+__all__ = ["ClientSide", "ServerSide"]
+
+
+class _Link(Protocol):
+    """What the sides tell; `readonly_guard_proxy.net.link.Link` is one."""
+
+    def client_sent(self, data: bytes, /) -> None: ...
+    def client_lost(self) -> None: ...
+    def client_is_slow(self, *, slow: bool) -> None: ...
+    def server_sent(self, data: bytes, /) -> None: ...
+    def server_lost(self) -> None: ...
+    def server_is_slow(self, *, slow: bool) -> None: ...
+
+
+class ClientSide(asyncio.Protocol):
+    """The client's side of a link."""
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+
+    def data_received(self, data: bytes) -> None:
+        """The client sent something."""
+        self._link.client_sent(data)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The client is gone."""
+        self._link.client_lost()
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly."""
+        self._link.client_is_slow(slow=True)
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self._link.client_is_slow(slow=False)
+
+
+class ServerSide(asyncio.Protocol):
+    """The server's side of a link."""
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+        self.gone = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        """The server sent something."""
+        self._link.server_sent(data)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The server is gone."""
+        self.gone.set()
+        self._link.server_lost()
+
+    def pause_writing(self) -> None:
+        """The server reads too slowly."""
+        self._link.server_is_slow(slow=True)
+
+    def resume_writing(self) -> None:
+        """The server has caught up."""
+        self._link.server_is_slow(slow=False)

@@ -1,0 +1,108 @@
+"""Precedents: what was allowed is allowed again at once, where everything that it rested on is still the same.
+
+A decision rests on the text's reading, on who asks from where with what declared, on the patients, on policies, data
+and catalog, and on the time. A precedent holds for the very same values of the first three, between the moment of its
+question and the moment its answer expires; whoever changes policies, catalog or modes forgets all precedents. Denials
+are none: each is decided anew.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import msgspec
+
+from readonly_guard.case import Case
+from readonly_guard.domain import Analysis, Answer, Decision, DecisionRecord, StatementRequest, listed_patients
+from readonly_guard.moments import rfc3339
+
+__all__ = ["Precedent", "Precedents"]
+
+_MOST: Final = 16_384
+"""How many are kept; one takes some 2 KB."""
+
+_Key = tuple[str, int, int, int, int, int]
+
+
+class Precedent(NamedTuple):
+    """An allowed decision with its record, and what it rested on. ``since`` and ``until`` are RFC 3339 in UTC."""
+
+    case: Case
+    known: Analysis
+    answer: Answer
+    decision: Decision
+    record: DecisionRecord
+    since: str
+    until: str
+
+    def repeated(self, decision_id: str, known: Analysis) -> Decision:
+        """The same decision under another id, about a text that is read alike."""
+        if known is self.known:
+            return msgspec.structs.replace(self.decision, decision_id=decision_id)
+        analysis = msgspec.structs.replace(self.decision.analysis, patients=known.patients)
+        return msgspec.structs.replace(self.decision, decision_id=decision_id, analysis=analysis)
+
+    def recorded(self, decision_id: str, time: str) -> DecisionRecord:
+        """Its record, made at this time."""
+        return msgspec.structs.replace(self.record, decision_id=decision_id, time=time)
+
+
+class Precedents:
+    """The most recently used precedents of one guard. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[_Key, Precedent] = OrderedDict()
+
+    def find(self, request: StatementRequest, known: Analysis, now: str) -> Precedent | None:
+        """The precedent of a request.
+
+        Args:
+            request: what is asked.
+            known: what its text was read as, its names not settled.
+            now: the time, RFC 3339 in UTC.
+        """
+        key = _key(request, known)
+        found = self._kept.get(key)
+        if found is None or not found.since <= now < found.until:
+            return None
+        scope = known.patients
+        are_given = scope is found.known.patients and not scope.parameters
+        if not are_given and listed_patients(scope, request.parameters) != found.case.patients:
+            return None
+        self._kept.move_to_end(key)
+        return found
+
+    def keep(self, case: Case, known: Analysis, answer: Answer, decision: Decision, record: DecisionRecord) -> None:
+        """Keep a decision that was made, if it can be a precedent."""
+        if not decision.allowed or known.reasons or not known.readings or answer.expires_at is None:
+            return
+        self._kept[_key(case.request, known)] = Precedent(
+            case=case,
+            known=known,
+            answer=answer,
+            decision=decision,
+            record=record,
+            since=case.time,
+            until=rfc3339(datetime.fromisoformat(answer.expires_at)),
+        )
+        while len(self._kept) > _MOST:
+            self._kept.popitem(last=False)
+
+    def forget(self) -> None:
+        """Policies, modes or catalog are others from now on."""
+        self._kept.clear()
+
+
+def _key(request: StatementRequest, known: Analysis) -> _Key:
+    # The values are frozen, and those of a session the same objects as long as they do not change; what is kept holds
+    # them, so that no other object can have their ids. Texts of one shape share their readings.
+    return (
+        request.phase,
+        id(known.readings),
+        id(request.subject),
+        id(request.declared),
+        id(request.initial),
+        id(request.session),
+    )

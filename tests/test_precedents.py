@@ -1,0 +1,331 @@
+"""Decisions made at once: the same as those that are waited for, repeated only while all that they rest on holds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from readonly_guard import Declared, Guard, Session, StatementRequest, Subject, hookimpl
+from readonly_guard.audit import read, verify
+from readonly_guard.domain import Answer, Reason
+from readonly_guard.errors import LogUnavailable, PolicyUnavailable
+from readonly_guard.hooks import Hooks
+from readonly_guard.policy import EmbeddedEngine, load_policies
+from readonly_guard.sql import Analyzer
+
+NOON = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
+ALIND, SESSION = Subject(id="alind"), Session(session_id="s", database="db")
+TREAT, NOTHING = Declared(purpose="TREAT"), Declared()
+READ = "SELECT * FROM person WHERE person_id = 7"
+TEXTS = [
+    READ,
+    "SELECT * FROM person WHERE person_id = 8",
+    "SELECT * FROM person WHERE person_id = $1",
+    "SELECT * FROM encounter WHERE person_id IN (7, 8) AND reason = 'x'",
+    "SELECT * FROM pg_class",
+    "SELECT 1",
+    "SELECT 2; SELECT 3",
+    "BEGIN",
+    "SET readonly_guard.purpose = 'TREAT'",
+    "DELETE FROM person",
+    "SELECT nextval('s')",
+    "SELECT * FROM person; DROP TABLE person",
+    "SELEC",
+    "",
+    ";",
+    "-- nothing",
+    "SELECT $1",
+]
+
+
+class Clock:
+    def __init__(self):
+        self.now = NOON
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def guard(tmp_path, clock):
+    roster = tmp_path / "roster.json"
+    user = {
+        "hsa_id": "SE1234567890-P000000000001", "name": "Anna Lind", "care_unit": "Medicin", "title": "Läkare",
+        "granted_at": "2024-11-12", "revoked_at": None, "acknowledged_at": "2024-12-18", "purposes": ["TREAT"],
+    }  # fmt: skip
+    roster.write_text(json.dumps({"roster": {"users": {"alind": user}}}), encoding="utf-8")
+    with Guard.open(journal=tmp_path / "journal", data=[roster], clock=clock) as opened:
+        yield opened
+
+
+class Values:
+    def __init__(self, *values):
+        self.values = values
+
+    def texts(self, number, *, is_array):
+        return (self.values[number - 1],)
+
+
+def asked(text, *, declared=TREAT, subject=ALIND, phase="query", parameters=None, session=SESSION):
+    return StatementRequest(
+        text=text, subject=subject, declared=declared, initial=NOTHING, session=session, phase=phase,
+        parameters=parameters,
+    )  # fmt: skip
+
+
+async def soon(guard, request):
+    """What is decided at once, or None where something has to be waited for."""
+    told = asyncio.get_running_loop().create_future()
+    return await told if guard.decide_soon(request, told.set_result) else None
+
+
+def without_ids(value):
+    return msgspec.structs.replace(value, decision_id="")
+
+
+def last(tmp_path):
+    return [entry.record for entry in read(tmp_path / "journal")][-1]
+
+
+@pytest.mark.parametrize("declared", [TREAT, NOTHING], ids=["with a purpose", "without"])
+@pytest.mark.parametrize("user", ["alind", "stranger"])
+@pytest.mark.parametrize("text", TEXTS)
+async def test_what_is_decided_at_once_is_what_is_decided_otherwise(guard, tmp_path, text, user, declared):
+    request = asked(text, subject=Subject(id=user), declared=declared)
+    expected = await guard.decide(request)
+    record = last(tmp_path)
+    for _ in range(3):  # read, remembered, repeated
+        decision = await soon(guard, request)
+        if decision is None:  # a text that is not remembered
+            assert not expected.allowed
+            return
+        assert decision.decision_id != expected.decision_id
+        assert without_ids(decision) == without_ids(expected)
+        assert without_ids(last(tmp_path)) == without_ids(record)
+        assert last(tmp_path).decision_id == decision.decision_id
+    assert verify(tmp_path / "journal").ok
+
+
+async def test_a_text_that_is_new_or_names_an_earlier_one_is_left_to_whoever_can_wait(guard, tmp_path):
+    assert await soon(guard, asked(READ)) is None
+    await guard.decide(asked("EXECUTE s"))
+    assert await soon(guard, asked("EXECUTE s")) is None
+    assert len(list(read(tmp_path / "journal"))) == 1
+
+
+async def test_each_text_of_a_shape_is_recorded_with_its_own_patient(guard, tmp_path):
+    await guard.decide(asked(READ))
+    for number in (7, 8, 7, 9):
+        decision = await soon(guard, asked(READ.replace("7", str(number))))
+        assert decision.allowed
+        assert last(tmp_path).patients == (f"person_id:{number}",)
+        assert decision.analysis.patients.named == (f"person_id:{number}",)
+
+
+async def test_each_bound_value_is_recorded(guard, tmp_path):
+    text = "SELECT * FROM person WHERE person_id = $1"
+    await guard.decide(asked(text, phase="parse"))
+    for number in ("7", "8", "7"):
+        assert (await soon(guard, asked(text, phase="execute", parameters=Values(number)))).allowed
+        assert last(tmp_path).patients == (f"person_id:{number}",)
+    assert (await soon(guard, asked(text, phase="parse"))).allowed
+    assert last(tmp_path).patients == ("person_id:$1",)
+
+
+async def test_a_precedent_holds_for_the_one_who_asked_only(guard):
+    await guard.decide(asked(READ))
+    assert (await soon(guard, asked(READ))).allowed
+    assert not (await soon(guard, asked(READ, subject=Subject(id="stranger")))).allowed
+    assert not (await soon(guard, asked(READ, declared=NOTHING))).allowed
+    assert (await soon(guard, asked(READ))).allowed
+
+
+async def test_a_precedent_ends_with_its_answer_and_does_not_hold_before_it_was_made(guard, clock):
+    clock.now = datetime(2025, 3, 3, 22, 59, 59, tzinfo=UTC)  # 23.59.59 in Sweden
+    await guard.decide(asked(READ))
+    assert (await soon(guard, asked(READ))).allowed
+    guard._pdp = Never()  # whoever asks it is found out
+    assert (await soon(guard, asked(READ))).allowed
+    clock.now += timedelta(seconds=1)
+    assert not (await soon(guard, asked(READ))).allowed
+    clock.now -= timedelta(seconds=2)
+    assert not (await soon(guard, asked(READ))).allowed
+
+
+class Never:
+    revision = "never"
+
+    def decide_now(self, request):
+        raise PolicyUnavailable("asked")
+
+
+async def test_other_policies_and_another_catalog_forget_all_precedents(guard, tmp_path):
+    await guard.decide(asked(READ))
+    assert (await soon(guard, asked(READ))).allowed
+    guard.replace_policies(EmbeddedEngine(load_policies(None, [])))  # nobody is on the roster
+    assert not (await soon(guard, asked(READ))).allowed
+    guard.replace_policies(EmbeddedEngine(load_policies(None, [tmp_path / "roster.json"])))
+    assert (await soon(guard, asked(READ))).allowed
+
+    class Nothing:
+        def judge(self, reading, path):
+            return [Reason(code="RG-X01", rule="test", sv="nej", en="no")]
+
+    guard.resolve_with(Nothing())
+    assert (await soon(guard, asked(READ))).codes == ("RG-X01",)
+
+
+class Engine:
+    revision = "test"
+
+    def __init__(self):
+        self.asked = 0
+
+    def decide_now(self, request):
+        self.asked += 1
+        return Answer(allow=True, expires_at="2025-03-03T13:00:00Z")
+
+    async def decide(self, request):
+        return self.decide_now(request)
+
+
+def make(*plugins, pdp=None):
+    return Guard(analyzer=Analyzer(), pdp=pdp or Engine(), hooks=Hooks(plugins), clock=lambda: NOON)
+
+
+class Moody:
+    """Objects to every second statement."""
+
+    def __init__(self):
+        self.count = 0
+
+    @hookimpl
+    def review_statement(self, analysis):
+        self.count += 1
+        return [] if self.count % 2 else [Reason(code="X-1", rule="moody", sv="nej", en="no")]
+
+
+class Facts:
+    @hookimpl
+    def gather_context(self):
+        return {}
+
+
+class Remote:
+    revision = "r"
+
+    async def decide(self, request):
+        return Answer(allow=True)
+
+
+async def test_a_plugin_that_reviews_statements_sees_each_of_them():
+    guard = make(Moody())
+    verdicts = [(await guard.decide(asked(READ))).allowed]
+    verdicts += [(await soon(guard, asked(READ))).allowed for _ in range(4)]
+    assert verdicts == [True, False, True, False, True]
+
+
+@pytest.mark.parametrize("guard", [make(Facts()), make(pdp=Remote())], ids=["facts", "a policy server"])
+async def test_what_has_to_be_looked_up_is_waited_for(guard):
+    await guard.decide(asked(READ))
+    assert await soon(guard, asked(READ)) is None
+
+
+async def test_an_answer_without_an_end_is_no_precedent():
+    class Endless(Engine):
+        def decide_now(self, request):
+            super().decide_now(request)
+            return Answer(allow=True)
+
+    engine = Endless()
+    guard = make(pdp=engine)
+    await guard.decide(asked(READ))
+    for _ in range(3):
+        assert (await soon(guard, asked(READ))).allowed
+    assert engine.asked == 4
+
+
+class Receipts:
+    """A log that is told later what became of a record, and tells it to whoever awaits it only."""
+
+    def __init__(self, failure=None):
+        self.failure = failure
+
+    @hookimpl
+    def decision_made(self, record):
+        return self
+
+    def wait(self):
+        raise AssertionError
+
+    def __await__(self):
+        yield from asyncio.sleep(0).__await__()
+        if self.failure:
+            raise self.failure
+
+
+async def test_a_receipt_that_can_only_be_awaited_is_awaited():
+    guard = make(Receipts(), type("Others", (Receipts,), {})())
+    await guard.decide(asked(READ))
+    assert (await soon(guard, asked(READ))).allowed
+    assert (await soon(guard, asked(READ))).allowed
+
+
+async def test_a_record_that_is_not_kept_denies():
+    guard = make(Receipts(LogUnavailable("the disk is full")))
+    await guard.decide(asked(READ))
+    for _ in range(2):
+        decision = await soon(guard, asked(READ))
+        assert decision.codes == ("RG-SYS-002",)
+
+
+async def test_a_full_disk_denies_what_there_is_a_precedent_for(guard, tmp_path):
+    await guard.decide(asked(READ))
+    assert (await soon(guard, asked(READ))).allowed
+    (tmp_path / "journal" / "journal-00000000000000000001.jsonl").rename(tmp_path / "gone")
+    assert (await soon(guard, asked(READ))).codes == ("RG-SYS-002",)
+    (tmp_path / "gone").rename(tmp_path / "journal" / "journal-00000000000000000001.jsonl")
+    assert (await soon(guard, asked(READ))).allowed
+
+
+async def test_a_plugin_that_fails_while_recording_denies():
+    class Broken:
+        fails = False
+
+        @hookimpl
+        def decision_made(self, record):
+            if self.fails:
+                raise ValueError("secret")
+
+    plugin = Broken()
+    guard = make(plugin)
+    await guard.decide(asked(READ))
+    assert (await soon(guard, asked(READ))).allowed
+    plugin.fails = True
+    decision = await soon(guard, asked(READ))
+    assert decision.codes == ("RG-SYS-003",)
+    assert "secret" not in repr(decision)
+
+
+async def test_precedents_are_bounded(monkeypatch):
+    monkeypatch.setattr("readonly_guard.precedents._MOST", 3)
+    engine = Engine()
+    guard = make(pdp=engine)
+    texts = [f"SELECT {'1, ' * number} 1" for number in range(5)]
+    for text in texts:
+        await guard.decide(asked(text))
+        await soon(guard, asked(text))
+    before = engine.asked
+    assert (await soon(guard, asked(texts[4]))).allowed
+    assert engine.asked == before
+    assert (await soon(guard, asked(texts[0]))).allowed
+    assert engine.asked == before + 1
