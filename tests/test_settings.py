@@ -105,6 +105,7 @@ def test_texts_may_be_read_in_the_proxys_own_process(tmp_path):
         (GOOD + "[reading]\nworkers = 1.5", "reading.workers: Expected `int`"),
         (GOOD + "[reading]\ndeadline_s = 0", "reading.deadline_s is 0.0; it must be above 0 and finite"),
         (GOOD + "[reading]\ndeadline_s = inf", "reading.deadline_s is inf; it must be above 0 and finite"),
+        (GOOD + "[reading]\npatience_s = 0", "reading.patience_s is 0.0; it must be above 0 and finite"),
         (GOOD + "[reading]\ndeadline_s = nan", "reading.deadline_s is nan; it must be above 0 and finite"),
         (GOOD.replace('path = "log"', 'path = "log"\ndurability = "maybe"'), "journal.durability: Invalid enum value"),
         (GOOD + "[listener.tls]\ncertificate = 'c'", "listener.tls.key is missing; name a PEM file, or"),

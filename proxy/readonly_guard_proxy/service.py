@@ -128,7 +128,9 @@ async def reading_apart(settings: Settings, guard: ReadingGuard, meters: Meters 
         yield
         return
     bounds = Bounds.of(settings.limits)
-    async with ReadingPool(reading, bounds, workers=reading.workers, deadline_s=reading.deadline_s) as pool:
+    async with ReadingPool(
+        reading, bounds, workers=reading.workers, deadline_s=reading.deadline_s, patience_s=reading.patience_s
+    ) as pool:
         guard.read_with(MeasuredReader(pool, meters or Meters()))
         yield
 

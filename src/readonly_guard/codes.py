@@ -288,6 +288,15 @@ CORE_CODES: Final[dict[str, CoreCode]] = {
             hint_sv="Ring driften; loggen namnger insticksprogrammet.",
             hint_en="Call operations; the log names the plugin.",
         ),
+        CoreCode(
+            "RG-SYS-004",
+            "system",
+            Sqlstate.CANNOT_NOW,
+            sv="Vakten har för mycket att läsa just nu",
+            en="The guard has too much to read just now",
+            hint_sv="Försök igen om en stund.",
+            hint_en="Try again in a moment.",
+        ),
     )
 }
 

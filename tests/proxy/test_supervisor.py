@@ -114,7 +114,7 @@ class TestWorkers:
         supervisor = _supervisor(_STUBBORN, count=1)
         await supervisor.start()
         pid = supervisor.seats[0].worker.pid
-        await supervisor.stop(-4.9)  # the five seconds of grace are not what is tested here
+        await supervisor.stop(-14.9)  # the fifteen seconds of grace are not what is tested here
         assert not _is_alive(pid)
         assert any(entry["event"].startswith("workers killed") for entry in logged)
 

@@ -1,8 +1,8 @@
 """The pool: texts in, analyses out, and a fixed number of workers that are replaced when they are lost.
 
-Every text has a deadline from the moment it comes, so what waits behind slow texts is denied rather than late, and a
-caller never waits longer. A worker has the same time for a text from the moment it gets it; then it is killed. A text
-is given to one worker once: what has cost a worker is denied, not tried on the next.
+A worker has so much time for a text; then it is killed. A text is given to one worker once: what has cost a worker is
+denied (RG-T04), not tried on the next. How long a text may wait for a worker is bounded, too, and how many may: what is
+denied for that (RG-SYS-004) was not at fault itself, and may be sent again.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql import Bounds
 from readonly_guard_proxy.reading.exchange import Instructions
-from readonly_guard_proxy.reading.process import ENDED, LATE, WorkerProcess
+from readonly_guard_proxy.reading.process import ENDED, WorkerProcess
 
 __all__ = ["ReadingPool"]
 
 _log = structlog.get_logger(__name__)
 
 _CROWDED: Final = "too many others wait to be read"
+_IMPATIENT: Final = "its turn did not come in time"
 _CLOSED: Final = "the guard is shutting down"
 
 _WAITING: Final = 1_000
@@ -40,9 +41,10 @@ _LONGEST_PAUSE_S: Final = 10.0
 class _Job:
     """A text, for whomever waits for it."""
 
-    def __init__(self, text: str, answer: asyncio.Future[Analysis]) -> None:
+    def __init__(self, text: str, answer: asyncio.Future[Analysis], patience: asyncio.TimerHandle) -> None:
         self.text = text
         self.answer = answer
+        self.patience = patience
 
     def settle(self, analysis: Analysis) -> None:
         if not self.answer.done():
@@ -56,8 +58,9 @@ class ReadingPool:
         rules: as for :class:`readonly_guard.Analyzer`, and the same as the guard's.
         bounds: likewise.
         workers: how many processes, at least one.
-        deadline_s: within how many seconds a text is read, waiting included, or denied with RG-T04.
-        waiting: how many texts may wait; beyond, RG-T04 at once.
+        deadline_s: within how many seconds of its turn a text is read, or denied with RG-T04.
+        patience_s: within how many seconds its turn comes, or it is denied with RG-SYS-004.
+        waiting: how many texts may wait; beyond, RG-SYS-004 at once.
     """
 
     def __init__(
@@ -67,11 +70,13 @@ class ReadingPool:
         *,
         workers: int = 2,
         deadline_s: float = 1.0,
+        patience_s: float = 10.0,
         waiting: int = _WAITING,
     ) -> None:
         self._instructions = msgspec.msgpack.encode(Instructions(rules=rules, bounds=bounds, longest_s=2 * deadline_s))
         self._size = workers
         self._deadline_s = deadline_s
+        self._patience_s = patience_s
         self._most_waiting = waiting
         self._workers: set[WorkerProcess] = set()
         self._idle: deque[WorkerProcess] = deque()
@@ -118,7 +123,8 @@ class ReadingPool:
         """Deny what waits or is read, end the workers and wait until they are gone."""
         self._is_closed = True
         for job in (*self._waiting.values(), *self._reading.values()):
-            job.settle(_unread(_CLOSED))
+            job.patience.cancel()
+            job.settle(_busy(_CLOSED))
         self._waiting.clear()
         for task in self._tasks:
             task.cancel()
@@ -131,11 +137,11 @@ class ReadingPool:
     async def read(self, text: str) -> Analysis:
         """As :meth:`readonly_guard.Analyzer.read`, in a worker; RG-T04 when it has not answered at the deadline."""
         if self._is_closed:
-            return _unread(_CLOSED)
+            return _busy(_CLOSED)
         job = self._under_way(text)
         if job is None:
             if len(self._waiting) >= self._most_waiting:
-                return _unread(_CROWDED)
+                return _busy(_CROWDED)
             job = self._take_on(text)
         # others may wait for the same answer when this one's session ends
         return await asyncio.shield(job.answer)
@@ -148,21 +154,19 @@ class ReadingPool:
 
     def _take_on(self, text: str) -> _Job:
         loop = asyncio.get_running_loop()
-        job = self._waiting[text] = _Job(text, loop.create_future())
-        deadline = loop.call_later(self._deadline_s, self._give_up, job)
-        job.answer.add_done_callback(lambda _: deadline.cancel())
+        patience = loop.call_later(self._patience_s, self._give_up, text)
+        job = self._waiting[text] = _Job(text, loop.create_future(), patience)
         self._hand_out()
         return job
 
-    def _give_up(self, job: _Job) -> None:
-        if self._waiting.get(job.text) is job:
-            del self._waiting[job.text]
-        job.settle(_unread(LATE))
+    def _give_up(self, text: str) -> None:
+        self._waiting.pop(text).settle(_busy(_IMPATIENT))
 
     def _hand_out(self) -> None:
         while self._idle and self._waiting:
             worker = self._idle.popleft()
             _, job = self._waiting.popitem(last=False)
+            job.patience.cancel()
             self._reading[worker] = job
             worker.ask(job.text)
 
@@ -212,3 +216,7 @@ class ReadingPool:
 
 def _unread(what: str) -> Analysis:
     return Analysis(reasons=(core_reason("RG-T04", what),))
+
+
+def _busy(what: str) -> Analysis:
+    return Analysis(reasons=(core_reason("RG-SYS-004", what),))

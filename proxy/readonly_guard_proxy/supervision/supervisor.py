@@ -28,7 +28,8 @@ _LOOP: Final = 5
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 10.0
-_FAREWELL_S: Final = 5.0
+_FAREWELL_S: Final = 15.0
+"""Ten thousand sessions that are cut off at the deadline take a busy machine that long to record."""
 
 
 class Seat:
@@ -116,7 +117,7 @@ class Supervisor:
         """Have every worker let its statements finish, and end it.
 
         Args:
-            drain_s: how long a worker may take for that; five seconds later it is killed.
+            drain_s: how long a worker may take for that; fifteen seconds later it is killed.
         """
         self._is_stopping = True
         for keeper, seat in zip(self._keepers, self.seats, strict=False):

@@ -65,7 +65,9 @@ class ReadingSettings(Section, frozen=True, kw_only=True):
     workers: int = 2
     """How many processes of the proxy read new texts; 0 reads them in the proxy's own process, without a deadline."""
     deadline_s: float = 1.0
-    """Within how many seconds a new text is read, waiting included, or denied with RG-T04."""
+    """Within how many seconds of its turn a new text is read, or denied with RG-T04."""
+    patience_s: float = 10.0
+    """How many seconds a new text may wait for its turn; beyond, it is denied with RG-SYS-004."""
 
 
 class AllowedObjectSettings(Section, frozen=True, kw_only=True):

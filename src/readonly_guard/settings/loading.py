@@ -167,10 +167,10 @@ def _check(path: Path, settings: Settings) -> None:
         raise ConfigurationError(f"{path}: workers.count is {settings.workers.count}; it is 1 to {_MOST_WORKERS}")
     if settings.reading.workers < 0:
         raise ConfigurationError(f"{path}: reading.workers is {settings.reading.workers}; it must be 0 or more")
-    if not 0 < settings.reading.deadline_s < math.inf:  # TOML can write inf, and nan, which is not above 0 either
-        raise ConfigurationError(
-            f"{path}: reading.deadline_s is {settings.reading.deadline_s}; it must be above 0 and finite"
-        )
+    for name in ("deadline_s", "patience_s"):
+        seconds = getattr(settings.reading, name)
+        if not 0 < seconds < math.inf:  # TOML can write inf, and nan, which is not above 0 either
+            raise ConfigurationError(f"{path}: reading.{name} is {seconds}; it must be above 0 and finite")
     _check_listener(path, settings)
     _check_upstream(path, settings.upstream)
     _check_authentication(path, settings)
