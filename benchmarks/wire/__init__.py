@@ -8,7 +8,8 @@ catalog, policies, signed journal and all. The ways are measured in turn, round 
 as unkind to one as to the other; what is shown are medians of rounds and medians of ratios within a round. On a machine
 shared with others, CPU time a transaction of the proxy's processes is the number to believe.
 
-From the bottom: ``faults`` and ``values``; ``processes`` (what a process uses), ``certificates``, ``database``;
-``routes`` (a way to the database) with ``pgbouncer``, ``guard`` and its ``opa``; ``pgbench`` (the load);
-``campaign`` (the rounds), ``figures`` (medians and ratios), ``report``, ``machine``.
+From the bottom: ``faults``; ``processes`` (what a process uses), ``certificates``; ``records`` and ``database``;
+``routes`` (a way to the database), ``pgbouncer``, ``opa`` and ``guard``; ``workloads`` (what is asked), ``options`` and
+``stage`` (everything started); ``pgbench`` (the load) and ``figures`` (medians and ratios); what is measured:
+``campaign`` (loads), ``transfer`` (large results), ``idle``, ``instructions``; ``machine`` and ``report``.
 """

@@ -8,27 +8,35 @@ would be worth nothing.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.wire.figures import Figures, Row, figures_of, rows
 from benchmarks.wire.pgbench import Mode, run_pgbench
 from benchmarks.wire.routes import Route
+from benchmarks.wire.stage import Stage
+from benchmarks.wire.workloads import Workload
 
-__all__ = ["Case", "select_only", "turned"]
+__all__ = ["Case", "run_cases", "turned"]
 
 
 class Case(NamedTuple):
-    """A load: a protocol of pgbench's and so many clients."""
+    """A load, in a protocol of pgbench's, with so many clients."""
 
+    workload: Workload
     mode: Mode
     clients: int
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        return f"{self.mode}, {self.clients} client{'s' if self.clients != 1 else ''}"
+        return f"{self.workload.name}, {self.mode}, {self.clients} client{'s' if self.clients != 1 else ''}"
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Of pgbench."""
+        return (*self.workload.arguments, "-M", self.mode)
 
 
 def turned(routes: Sequence[Route], by: int) -> list[Route]:
@@ -37,50 +45,42 @@ def turned(routes: Sequence[Route], by: int) -> list[Route]:
     return [*routes[by:], *routes[:by]]
 
 
-def select_only(
-    program: Path,
-    routes: Sequence[Route],
-    cases: Sequence[Case],
-    *,
-    environment: Mapping[str, str],
-    rounds: int,
-    seconds: float,
-    tell: Callable[[str], None],
+def run_cases(
+    stage: Stage, cases: Sequence[Case], *, rounds: int, seconds: float, tell: Callable[[str], None]
 ) -> list[Row]:
-    """Run pgbench's select-only script (`-S`) in every case through every way.
+    """Run pgbench in every case through every way.
 
     Args:
-        program: pgbench.
-        routes: the ways.
+        stage: with the ways.
         cases: the loads.
-        environment: how clients log in.
         rounds: how often each.
         seconds: how long each.
         tell: is told how far it has come.
     """
-    measured: dict[Case, list[dict[str, Figures]]] = {case: [{} for _ in range(rounds)] for case in cases}
+    measured: dict[str, list[dict[str, Figures]]] = {case.name: [{} for _ in range(rounds)] for case in cases}
     for number in range(rounds):
         for case in cases:
-            for route in turned(routes, number):
+            for route in turned(stage.routes, number):
                 with tempfile.TemporaryDirectory(prefix="rg-bench-load-") as name:
                     run = run_pgbench(
-                        program,
+                        stage.pgbench,
                         route,
                         Path(name),
-                        arguments=["-S", "-M", case.mode],
-                        environment=environment,
+                        arguments=case.arguments,
+                        environment=stage.environment,
                         clients=case.clients,
                         seconds=seconds,
+                        is_whole=case.workload.is_whole,
                     )
                 route.check_recorded(run.processed)
-                figures = measured[case][number][route.name] = figures_of(run)
+                figures = measured[case.name][number][route.name] = figures_of(run)
                 tell(
-                    f"round {number + 1}/{rounds}  {case.name:22} {route.name:22}"
+                    f"round {number + 1}/{rounds}  {case.name:34} {route.name:22}"
                     f" {figures.tps:9,.0f} tps {figures.cpu_us:7.1f} µs CPU"
                 )
-    order = [route.name for route in routes]
+    order = [route.name for route in stage.routes]
     return [
         row
-        for case in cases
-        for row in rows(case.name, [{name: one[name] for name in order} for one in measured[case]])
+        for name, several in measured.items()
+        for row in rows(name, [{route: one[route] for route in order} for one in several])
     ]

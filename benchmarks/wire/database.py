@@ -1,4 +1,4 @@
-"""The server behind every way: the distribution's PostgreSQL, with pgbench's tables and a reader.
+"""The server behind every way: the distribution's PostgreSQL, with pgbench's tables and a record system's.
 
 Not the wheel that the demo runs on: that one has no TLS, and PgBouncer is the distribution's as well.
 """
@@ -18,13 +18,18 @@ from typing import Final, NamedTuple
 from benchmarks.wire.certificates import Certificate
 from benchmarks.wire.faults import BenchmarkError
 from benchmarks.wire.processes import LOOPBACK, free_port, running, wait_until
+from benchmarks.wire.records import load_records
 
-__all__ = ["DATABASE", "GUARD", "READER", "Database", "database", "find_binaries", "service_user"]
+__all__ = ["DATABASE", "GUARD", "LARGE_TABLE", "READER", "Database", "database", "find_binaries", "service_user"]
 
 DATABASE: Final = "bench"
+LARGE_TABLE: Final = "bench_large"
+"""Empty at first. All of it is one patient's: to print more than one at a time is forbidden."""
+
 READER: Final = "alind"
 """Of the demo's staff."""
 GUARD: Final = "readonly_guard"
+"""The role by which it asks for the catalog."""
 _RULES: Final = "local all postgres trust\nlocal all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n"
 _SETTINGS: Final = {
     # Nothing in it is worth a disk flush, and no flush of its own may stand in the way of the journal's.
@@ -91,7 +96,7 @@ def find_binaries() -> Path:
 
 @contextlib.contextmanager
 def database(folder: Path, *, scale: int, certificate: Certificate) -> Iterator[Database]:
-    """Start a server, make pgbench's tables in it and a reader who may read them.
+    """Start a server, make pgbench's tables and the records in it.
 
     Args:
         folder: an empty one, with a path short enough for a socket.
@@ -128,9 +133,9 @@ def database(folder: Path, *, scale: int, certificate: Certificate) -> Iterator[
 def _fill(made: Database, scale: int) -> None:
     made.run_sql(f"CREATE DATABASE {DATABASE}", "postgres")
     _checked([made.binaries / "pgbench", "-i", "-q", "-s", str(scale), *made.as_superuser()[:-2], DATABASE])
+    load_records(f"host={made.socket_folder} port={made.port} user=postgres dbname={DATABASE}", made.password)
     made.run_sql(
-        f"CREATE ROLE {READER} LOGIN PASSWORD '{made.password}';"
-        f"CREATE ROLE {GUARD} LOGIN PASSWORD '{made.password}';"
+        f"CREATE UNLOGGED TABLE public.{LARGE_TABLE} (id integer, person_id bigint, filler text);"
         f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER};"
         "ANALYZE"
     )

@@ -1,12 +1,14 @@
 """The guard as its operators run it: `readonly-guard proxy` with catalog, policies, roster and a signed journal.
 
-The reader's password is checked by the database (SCRAM passed through). `aid` stands for a patient's number, so that
-every statement of pgbench is bound to a patient whom the log must name, as the statements of a record system are.
+The reader's password is checked by the database (SCRAM passed through). `aid`, by which pgbench's script selects,
+stands for a patient's number unless it is told otherwise, so that every statement is bound to a patient whom the log
+must name, as the statements of a record system are.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import subprocess
 import sys
@@ -20,12 +22,17 @@ from benchmarks.wire.database import DATABASE, GUARD
 from benchmarks.wire.opa import opa
 from benchmarks.wire.processes import LOOPBACK, running, wait_until
 from benchmarks.wire.routes import Route, Site
+from readonly_guard.settings import ReadingSettings
 from readonly_guard_cli.demo import write_policy_data
 
-__all__ = ["PURPOSE", "Ledger", "Variant", "guard"]
+__all__ = ["DECLARED", "Durability", "Engine", "Ledger", "Patients", "Variant", "guard"]
 
-PURPOSE: Final = "-c readonly_guard.purpose=TREAT"
+DECLARED: Final = "-c readonly_guard.purpose=TREAT"
 """What the reader declares when connecting (libpq's PGOPTIONS)."""
+
+Durability = Literal["fsync", "buffered"]
+Engine = Literal["embedded", "opa"]
+Patients = Literal["new", "none"]
 
 _TOML: Final = """\
 [listener]
@@ -48,9 +55,9 @@ signing_key = "signing.key"
 dsn = "postgresql://{guard}@{address}:{port}/{database}?passfile={passfile}"
 
 [reading]
-patient_keys = ["aid"]
-reference_tables = []
-information_sets = []
+search_path = ["public", "millennium"]
+patient_keys = {patient_keys}
+reference_tables = {reference_tables}
 """
 _TLS: Final = 'tls = {{ certificate = "{certificate.chain}", key = "{certificate.key}" }}\n'
 _LISTENING: Final = re.compile(r"^listening on [^ ]+:([0-9]+)$", re.MULTILINE)
@@ -60,9 +67,10 @@ _PROGRAM: Final = (sys.executable, "-P", "-m", "readonly_guard_cli")
 class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """How the guard is set up; the defaults are those of guard.toml."""
 
-    durability: Literal["fsync", "buffered"] = "fsync"
-    engine: Literal["embedded", "opa"] = "embedded"
+    durability: Durability = "fsync"
+    engine: Engine = "embedded"
     workers: int = 1
+    patients: Patients = "new"
 
     @property
     def name(self) -> str:
@@ -95,6 +103,7 @@ def guard(folder: Path, variant: Variant, site: Site) -> Iterator[Route]:
         policy = 'data = ["roster.json"]'
         if variant.engine == "opa":
             policy = f'[policy.opa]\nurl = "{stack.enter_context(opa(folder, roster))}"'
+        shipped, is_patient = ReadingSettings(), variant.patients == "new"
         config, log = folder / "guard.toml", folder / "guard.log"
         text = _TOML.format(
             address=LOOPBACK,
@@ -106,6 +115,8 @@ def guard(folder: Path, variant: Variant, site: Site) -> Iterator[Route]:
             guard=GUARD,
             database=DATABASE,
             passfile=passfile,
+            patient_keys=json.dumps([*shipped.patient_keys, *(["aid"] if is_patient else [])]),
+            reference_tables=json.dumps([*shipped.reference_tables, *([] if is_patient else ["pgbench_accounts"])]),
         )
         config.write_text(text, encoding="utf-8")
         command: list[str | Path] = [
@@ -129,12 +140,26 @@ def _port(log: Path) -> int | None:
     return int(found[1]) if found else None
 
 
+_ASIDE: Final = frozenset(
+    {
+        "pgbench_branches",
+        *(
+            "pg_catalog.pg_inherits",
+            "pg_catalog.pg_partitioned_table",
+            "pg_catalog.pg_namespace",
+            "pg_catalog.pg_class",
+        ),
+    }
+)
+"""What pgbench reads of its own accord before a load: how large its tables are, and how they are partitioned."""
+
+
 class _Record(msgspec.Struct):
     """As much of a record as is counted."""
 
     phase: str = ""
     verdict: str = ""
-    patients: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
 
 
 class _Line(msgspec.Struct):
@@ -154,10 +179,7 @@ class Ledger:
         self._lines = msgspec.json.Decoder(_Line)
 
     def allowed(self) -> int:
-        """How many reads of a patient were released since the last call, each counted when it is executed.
-
-        What pgbench asks of its own accord before the load (catalogs, its scale) names no patient.
-        """
+        """How many reads were released since the last call, each counted when it is executed."""
         count = 0
         for segment in sorted(self._journal.rglob("journal-*.jsonl")):
             with segment.open("rb") as file:
@@ -168,5 +190,5 @@ class Ledger:
                     self._read[segment] = self._read.get(segment, 0) + len(line)
                     record = self._lines.decode(line).record
                     is_run = record.verdict == "allow" and record.phase in {"query", "execute"}
-                    count += is_run and bool(record.patients)
+                    count += is_run and not _ASIDE.issuperset(record.relations)
         return count

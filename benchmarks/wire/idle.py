@@ -6,14 +6,23 @@ import contextlib
 import time
 from typing import Final
 
+import msgspec
 import psycopg
 
-from benchmarks.wire.report import Idle
 from benchmarks.wire.routes import Route
 
-__all__ = ["idle_sessions"]
+__all__ = ["Idle", "idle_sessions"]
 
 _SETTLE_S: Final = 0.5
+
+
+class Idle(msgspec.Struct, frozen=True, kw_only=True):
+    """What idle sessions cost a proxy. Bytes, proportional set size."""
+
+    route: str
+    sessions: int
+    process_bytes: int
+    session_bytes: float
 
 
 def idle_sessions(route: Route, conninfo: str, sessions: int) -> Idle:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,14 +23,9 @@ from benchmarks.wire.campaign import Case
 from benchmarks.wire.faults import BenchmarkError
 from benchmarks.wire.pgbench import run_transactions
 from benchmarks.wire.routes import PGBOUNCER, Route
+from benchmarks.wire.stage import Stage
 
-__all__ = ["UNDER_CALLGRIND", "Counted", "count_instructions", "parse_dump"]
-
-UNDER_CALLGRIND: Final = (
-    *("valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no"),
-    "--callgrind-out-file=callgrind.%p",
-)
-"""Put before a proxy's command; its dumps lie in the process's own folder."""
+__all__ = ["Counted", "count_instructions", "parse_dump"]
 
 _ANSWER_S: Final = 60.0
 _SHORT: Final = 20
@@ -59,57 +54,46 @@ def parse_dump(text: str) -> int:
     return int(found[1])
 
 
-def count_instructions(
-    program: Path,
-    routes: Sequence[Route],
-    cases: Sequence[Case],
-    *,
-    environment: Mapping[str, str],
-    tell: Callable[[str], None],
-) -> list[Counted]:
-    """Count in every case through every way that has a proxy, started with :data:`UNDER_CALLGRIND`.
+def count_instructions(stage: Stage, cases: Sequence[Case], *, tell: Callable[[str], None]) -> list[Counted]:
+    """Count in every case through every way that has a proxy, which callgrind runs.
 
     Args:
-        program: pgbench.
-        routes: the ways.
+        stage: with the ways.
         cases: the loads.
-        environment: how clients log in.
         tell: is told how far it has come.
     """
     found = []
-    for route in routes:
-        if route.pid is not None:
-            _ask(route.pid, "instrumentation on")
+    pids = {route: route.pid for route in stage.routes if route.pid is not None}
+    for pid in pids.values():
+        _ask(pid, "instrumentation on")
     for case in cases:
         of_case: dict[str, float] = {}
-        for route in routes:
-            if route.pid is None:
-                continue
-
-            def run(transactions: int, route: Route = route, case: Case = case) -> int:
-                assert route.pid is not None
-                _dump(route.pid)
-                made = run_transactions(
-                    program,
-                    route,
-                    arguments=["-S", "-M", case.mode],
-                    environment=environment,
-                    clients=case.clients,
-                    transactions=transactions,
-                )
-                route.check_recorded(made)
-                return _dump(route.pid)
-
-            run(_SHORT)  # what is seen for the first time is another matter
-            short, long = run(_SHORT), run(_LONG)
+        for route, pid in pids.items():
+            _count(stage, route, pid, case, _SHORT)  # what is seen for the first time is another matter
+            short, long = (_count(stage, route, pid, case, length) for length in (_SHORT, _LONG))
             of_case[route.name] = (long - short) / (case.clients * (_LONG - _SHORT))
-            tell(f"{case.name:22} {route.name:22} {of_case[route.name]:12,.0f} instructions a transaction")
+            tell(f"{case.name:34} {route.name:22} {of_case[route.name]:12,.0f} instructions a transaction")
         base = of_case.get(PGBOUNCER)
         found += [
             Counted(case=case.name, route=name, instructions=count, to_pgbouncer=count / base if base else None)
             for name, count in of_case.items()
         ]
     return found
+
+
+def _count(stage: Stage, route: Route, pid: int, case: Case, transactions: int) -> int:
+    """What a load of so many transactions of each client takes, logging in included."""
+    _dump(pid)
+    made = run_transactions(
+        stage.pgbench,
+        route,
+        arguments=case.arguments,
+        environment=stage.environment,
+        clients=case.clients,
+        transactions=transactions,
+    )
+    route.check_recorded(made)
+    return _dump(pid)
 
 
 def _ask(pid: int, what: str) -> None:

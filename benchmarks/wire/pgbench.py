@@ -26,6 +26,7 @@ Mode = Literal["simple", "extended", "prepared"]
 _PROCESSED: Final = re.compile(r"^number of transactions actually processed: ([0-9]+)", re.MULTILINE)
 _FAILED: Final = re.compile(r"^number of failed transactions: ([0-9]+)", re.MULTILINE)
 _BEGIN_S: Final = 60.0
+_END_S: Final = 60.0
 _WARM_S: Final = 0.1
 _SPARE_S: Final = 1.0
 
@@ -92,6 +93,7 @@ def run_pgbench(
     environment: Mapping[str, str],
     clients: int,
     seconds: float,
+    is_whole: bool = False,
 ) -> Run:
     """Put a route under load.
 
@@ -103,12 +105,13 @@ def run_pgbench(
         environment: how it logs in.
         clients: connections.
         seconds: length of the window.
+        is_whole: the window begins with the first login and ends with the last session.
 
     Raises:
         BenchmarkError: a transaction failed, or the load ended before the window did.
     """
     threads = min(clients, os.cpu_count() or 1)
-    length_s = math.ceil(seconds + _WARM_S + _SPARE_S)
+    length_s = math.ceil(seconds if is_whole else seconds + _WARM_S + _SPARE_S)
     load: list[str | Path] = [
         "-c",
         str(clients),
@@ -120,6 +123,7 @@ def run_pgbench(
         "--log-prefix",
         folder / "log",
     ]
+    before, begin = route.cpu(), time.time()
     process = subprocess.Popen(
         [program, "-n", *arguments, *load],
         env={**os.environ, **environment, "PGPORT": str(route.port)},
@@ -128,12 +132,16 @@ def run_pgbench(
         text=True,
     )
     try:
-        _wait_for_transactions(process, folder)
-        time.sleep(_WARM_S)
-        before, begin = route.cpu(), time.time()
-        time.sleep(seconds)
-        after, end = route.cpu(), time.time()
-        said, _ = process.communicate(timeout=length_s + 60)
+        if is_whole:
+            said, _ = process.communicate(timeout=length_s + _END_S)
+            after, end = route.cpu(), time.time()
+        else:
+            _wait_for_transactions(process, folder)
+            time.sleep(_WARM_S)
+            before, begin = route.cpu(), time.time()
+            time.sleep(seconds)
+            after, end = route.cpu(), time.time()
+            said, _ = process.communicate(timeout=length_s + _END_S)
     except BaseException:
         process.kill()
         process.communicate()
@@ -141,7 +149,7 @@ def run_pgbench(
     if process.returncode:
         raise BenchmarkError(f"pgbench failed through {route.name}:\n{said}")
     transactions = [one for log in folder.iterdir() for one in parse_log(log.read_text(encoding="ascii"))]
-    if max(one.ended_us for one in transactions) < end * 1e6:
+    if not is_whole and max(one.ended_us for one in transactions) < end * 1e6:
         raise BenchmarkError("pgbench ended before the window did: the machine is too busy to measure anything")
     within = sorted(one.latency_us for one in transactions if begin * 1e6 <= one.ended_us < end * 1e6)
     if not within:

@@ -56,7 +56,9 @@ def pgbouncer(folder: Path, site: Site) -> Iterator[Route]:
     if certificate is not None and user is not None:
         certificate = certificate.owned_by(user, folder)
     users, ini, port = folder / "users.txt", folder / "pgbouncer.ini", free_port()
-    users.write_text(f'"{READER}" "{server.password}"\n', encoding="utf-8")
+    # the server's own verifier: with the password itself PgBouncer would derive keys anew for each login (4,096 rounds)
+    verifier = server.run_sql(f"SELECT rolpassword FROM pg_authid WHERE rolname = '{READER}'").strip()
+    users.write_text(f'"{READER}" "{verifier}"\n', encoding="utf-8")
     text = _INI.format(
         database=DATABASE, host=site.upstream, upstream=server.port, address=LOOPBACK, port=port, users=users
     )

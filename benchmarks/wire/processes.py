@@ -19,7 +19,19 @@ from typing import Final, NamedTuple
 
 from benchmarks.wire.faults import BenchmarkError
 
-__all__ = ["LOOPBACK", "Cpu", "cpu_of", "free_port", "memory_bytes", "running", "tree", "wait_for_port", "wait_until"]
+__all__ = [
+    "LOOPBACK",
+    "Cpu",
+    "cpu_of",
+    "free_port",
+    "memory_bytes",
+    "peak_bytes",
+    "reset_peak",
+    "running",
+    "tree",
+    "wait_for_port",
+    "wait_until",
+]
 
 LOOPBACK: Final = "127.0.0.1"
 _TICK_US: Final = 1_000_000 // os.sysconf("SC_CLK_TCK")
@@ -67,13 +79,27 @@ def cpu_of(pids: Sequence[int]) -> Cpu:
 
 def memory_bytes(pids: Sequence[int]) -> int:
     """Proportional set size of these processes."""
-    kilobytes = 0
+    return 1024 * sum(_kilobytes(Path(f"/proc/{pid}/smaps_rollup"), "Pss:") for pid in pids)
+
+
+def reset_peak(pids: Sequence[int]) -> None:
+    """Let the peak of these processes' memory begin anew (proc(5), clear_refs)."""
     for pid in pids:
         with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    kilobytes += int(line.split()[1])
-    return kilobytes * 1024
+            Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_bytes(pids: Sequence[int]) -> int:
+    """The most that each of these processes has had in memory since then, together."""
+    return 1024 * sum(_kilobytes(Path(f"/proc/{pid}/status"), "VmHWM:") for pid in pids)
+
+
+def _kilobytes(path: Path, name: str) -> int:
+    with contextlib.suppress(OSError):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith(name):
+                return int(line.split()[1])
+    return 0
 
 
 def free_port() -> int:

@@ -9,9 +9,11 @@ from typing import Final
 import msgspec
 
 from benchmarks.wire.figures import Row
+from benchmarks.wire.idle import Idle
 from benchmarks.wire.instructions import Counted
+from benchmarks.wire.transfer import Transfer
 
-__all__ = ["Idle", "Report", "as_json", "as_markdown"]
+__all__ = ["Report", "as_json", "as_markdown"]
 
 _HEADINGS: Final = (
     *("case", "way", "tps", "p50 ms", "p99 ms", "CPU µs/tx", "of it user"),
@@ -19,21 +21,13 @@ _HEADINGS: Final = (
 )
 
 
-class Idle(msgspec.Struct, frozen=True, kw_only=True):
-    """What idle sessions cost a proxy. Bytes, proportional set size."""
-
-    route: str
-    sessions: int
-    process_bytes: int
-    session_bytes: float
-
-
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run. ``setting`` is how it was run: rounds, seconds, TLS, the way to the server."""
 
     machine: dict[str, str]
     setting: dict[str, str]
-    select_only: tuple[Row, ...] = ()
+    load: tuple[Row, ...] = ()
+    transfer: tuple[Transfer, ...] = ()
     idle: tuple[Idle, ...] = ()
     instructions: tuple[Counted, ...] = ()
 
@@ -46,11 +40,11 @@ def as_json(report: Report) -> bytes:
 def as_markdown(report: Report) -> str:
     """The report's tables."""
     facts = [f"- {name}: {value}" for name, value in (report.machine | report.setting).items()]
-    tables = (_select_only(report.select_only), _idle(report.idle), _counted(report.instructions))
+    tables = (_load(report.load), _transfer(report.transfer), _idle(report.idle), _counted(report.instructions))
     return "\n".join([*facts, *(line for table in tables if table for line in ["", *table])])
 
 
-def _select_only(found: Sequence[Row]) -> list[str]:
+def _load(found: Sequence[Row]) -> list[str]:
     if not found:
         return []
     lines = [
@@ -74,6 +68,21 @@ def _select_only(found: Sequence[Row]) -> list[str]:
             ]
             lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _transfer(found: Sequence[Transfer]) -> list[str]:
+    if not found:
+        return []
+    return [
+        "| result | way | MB/s | / direct | CPU µs/MB | / PgBouncer | memory at its peak, more MB |",
+        "|---|---|--:|--:|--:|--:|--:|",
+        *(
+            f"| {one.statement}, {one.megabytes:,.0f} MB | {one.route} | {one.megabytes_s:,.0f}"
+            f" | {_times(one.speed_to_direct)} | {f'{one.cpu_us:,.0f}' if one.cpu_us else '–'}"
+            f" | {_times(one.cpu_to_pgbouncer)} | {f'{one.peak_bytes / 1e6:.1f}' if one.cpu_us else '–'} |"
+            for one in found
+        ),
+    ]
 
 
 def _counted(found: Sequence[Counted]) -> list[str]:

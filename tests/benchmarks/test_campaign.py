@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from benchmarks.wire.campaign import Case, turned
 from benchmarks.wire.routes import Route
+from benchmarks.wire.workloads import Workload
+
+_LOAD = Workload("records", ("-S",))
 
 
 def test_each_way_comes_first_once() -> None:
@@ -13,4 +16,7 @@ def test_each_way_comes_first_once() -> None:
 
 
 def test_a_case_is_called_by_its_load() -> None:
-    assert [Case("simple", 1).name, Case("prepared", 8).name] == ["simple, 1 client", "prepared, 8 clients"]
+    assert [Case(_LOAD, "simple", 1).name, Case(_LOAD, "prepared", 8).name] == [
+        "records, simple, 1 client",
+        "records, prepared, 8 clients",
+    ]

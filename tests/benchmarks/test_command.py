@@ -30,29 +30,32 @@ def programs(request: pytest.FixtureRequest) -> None:
 @pytest.mark.usefixtures("programs")
 def test_three_ways_beside_one_another(tmp_path: Path) -> None:
     done = _run(
-        *("--quick", "--modes", "prepared", "--clients", "2", "--journal", "buffered", "--idle", "5", "--tls"),
+        *("--quick", "--modes", "prepared", "--clients", "2", "--journal", "buffered", "--sessions", "5", "--tls"),
         *("--json", tmp_path / "found.json", "--markdown", tmp_path / "found.md"),
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "found.md").read_text() == done.stdout
     found = json.loads((tmp_path / "found.json").read_text())
-    by_route = {row["route"]: row for row in found["select_only"]}
+    by_route = {row["route"]: row for row in found["load"]}
     assert list(by_route) == ["direct", "pgbouncer", "guard, buffered"]
     assert all(row["median"]["tps"] > 0 and row["rounds"] == 1 for row in by_route.values())
     assert by_route["guard, buffered"]["median"]["cpu_us"] > 0
     assert found["setting"]["TLS to clients"] == "on"
-    assert [one["sessions"] for one in found["idle"]] == [5, 5]
+    assert [(one["route"], one["sessions"]) for one in found["idle"]] == [("guard, buffered", 5), ("pgbouncer", 5)]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("--clients", "0"), "0 is not at least 1"),
-        (("--modes", "fast"), "invalid choice: 'fast'"),
-        (("--instructions", "--workers", "2"), "counts one process"),
-    ],
-)
-def test_a_wrong_argument_is_said(arguments: tuple[str, ...], says: str) -> None:
-    done = _run(*arguments)
-    assert done.returncode == 2
-    assert says in done.stderr
+@pytest.mark.slow
+@pytest.mark.usefixtures("programs")
+def test_the_reads_of_a_record_system_and_a_large_result(tmp_path: Path) -> None:
+    done = _run(
+        *("--quick", "--measure", "load", "transfer", "--loads", "records", "login", "--modes", "simple"),
+        *("--clients", "2", "--journal", "buffered", "--without", "pgbouncer", "--megabytes", "8"),
+        *("--json", tmp_path / "found.json"),
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert [row["case"] for row in found["load"][::2]] == ["records, simple, 2 clients", "login, simple, 2 clients"]
+    assert [(one["statement"], one["route"]) for one in found["transfer"]] == [
+        *(("COPY", "direct"), ("COPY", "guard, buffered"), ("SELECT", "direct"), ("SELECT", "guard, buffered")),
+    ]
+    assert all(one["megabytes"] > 7 for one in found["transfer"])

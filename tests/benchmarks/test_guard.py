@@ -10,7 +10,7 @@ from benchmarks.wire.guard import Ledger, Variant
 
 
 def _line(**record: Any) -> str:
-    allowed = {"type": "decision", "phase": "query", "verdict": "allow", "patients": ["aid:1"]}
+    allowed = {"type": "decision", "phase": "query", "verdict": "allow", "relations": ["pgbench_accounts"]}
     return json.dumps({"seq": 1, "prev": "", "hash": "", "record": allowed | record}) + "\n"
 
 
@@ -25,7 +25,8 @@ def test_what_is_run_for_a_patient_is_counted_once(tmp_path: Path) -> None:
         + _line(phase="parse")
         + _line(phase="execute")
         + _line(verdict="deny")
-        + _line(patients=[])
+        + _line(relations=["pg_catalog.pg_class", "pgbench_branches"])
+        + _line(relations=[])
         + json.dumps({"record": {"type": "completion", "rows": 1}})
         + "\n"
     )
