@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -287,6 +288,7 @@ def run(
     Raises:
         ConfigurationError: the address cannot be listened on, or a process that reads texts cannot be started.
     """
+    gc.freeze()  # a region's data is in memory by now and stays: the collector need not go through it for ever
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(
             _main(

@@ -1,80 +1,40 @@
-"""Remembered answers: the same question only, and only while the answer holds."""
+"""Remembered values: only while they hold, and no more than so many."""
 
-from collections.abc import Callable
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from readonly_guard.domain import AccessRequest, Answer
-from readonly_guard.policy.cache import AnswerCache
+from readonly_guard.policy.cache import Span, ValueCache
 
-ANSWER = Answer(allow=True, expires_at="2025-03-01T23:00:00Z")
-
-
-@pytest.fixture
-def cache(request_of: Callable[..., AccessRequest]) -> AnswerCache:
-    cache = AnswerCache(3)
-    cache.put(request_of(), ANSWER)
-    return cache
+NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
+SPAN = Span(NOON, NOON + timedelta(hours=1))
+MOMENT = timedelta(microseconds=1)
 
 
-def test_another_id_and_a_later_time_are_the_same_question(cache: AnswerCache, request_of: Any) -> None:
-    assert cache.get(request_of(request_id="2", context={"time": "2025-03-01T22:59:59.999999Z"})) is ANSWER
+@pytest.mark.parametrize("now", [SPAN.since, SPAN.until - MOMENT])
+def test_a_value_holds_from_its_question_to_its_end(now: datetime) -> None:
+    cache: ValueCache[str] = ValueCache(3)
+    cache.put("anna", "yes", SPAN)
+    assert cache.get("anna", now) == "yes"
 
 
-@pytest.mark.parametrize(
-    "time",
-    [
-        "2025-03-01T23:00:00.000000Z",
-        "2025-03-02T00:00:00+01:00",
-        "2025-03-01T09:59:59.999999Z",
-        "2025-03-01T11:00:00",
-        "",
-        None,
-        7,
-    ],
-)
-def test_an_answer_holds_from_its_question_to_its_end(cache: AnswerCache, request_of: Any, time: Any) -> None:
-    assert cache.get(request_of(context={"time": time})) is None
+@pytest.mark.parametrize("now", [SPAN.since - MOMENT, SPAN.until, None])
+def test_and_at_no_other_time(now: datetime | None) -> None:
+    cache: ValueCache[str] = ValueCache(3)
+    cache.put("anna", "yes", SPAN)
+    assert cache.get("anna", now) is None
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"subject": {"id": "bo"}},
-        {"subject": {"properties": {"hsa_id": "x"}}},
-        {"action": {"name": "print"}},
-        {"action": {"properties": {"phase": "parse"}}},
-        {"resources": []},
-        {"context": {"purpose": None}},
-        {"context": {"purpose": "ETREAT"}},
-        {"context": {"justification": "x"}},
-        {"context": {"listener": "other"}},
-        {"context": {"added": 1}},
-    ],
-    ids=repr,
-)
-def test_any_other_difference_is_another_question(cache: AnswerCache, request_of: Any, changes: dict[str, Any]) -> None:
-    assert cache.get(request_of(**changes)) is None
+def test_what_depends_on_no_time_holds_for_ever() -> None:
+    cache: ValueCache[str] = ValueCache(3)
+    cache.put("anna", "yes")
+    assert cache.get("anna", None) == cache.get("anna", NOON) == "yes"
 
 
-def test_an_answer_that_does_not_say_how_long_it_holds_is_not_kept(request_of: Any) -> None:
-    cache = AnswerCache(3)
-    cache.put(request_of(), Answer(allow=True))
-    assert cache.get(request_of()) is None
-
-
-def test_a_question_of_great_length_is_not_kept(request_of: Any) -> None:
-    cache = AnswerCache(3)
-    request = request_of(context={"justification": "x" * 5000})
-    cache.put(request, ANSWER)
-    assert cache.get(request) is None
-
-
-def test_the_least_recently_used_goes_first(cache: AnswerCache, request_of: Any) -> None:
-    for name in ("bo", "cia"):
-        cache.put(request_of(subject={"id": name}), ANSWER)
-    assert cache.get(request_of()) is ANSWER
-    cache.put(request_of(subject={"id": "dan"}), ANSWER)
-    kept = [name for name in ("anna", "bo", "cia", "dan") if cache.get(request_of(subject={"id": name}))]
-    assert kept == ["anna", "cia", "dan"]
+def test_the_least_recently_used_goes_first() -> None:
+    cache: ValueCache[str] = ValueCache(3)
+    for name in ("anna", "bo", "cia"):
+        cache.put(name, name)
+    assert cache.get("anna") == "anna"
+    cache.put("dan", "dan")
+    assert [name for name in ("anna", "bo", "cia", "dan") if cache.get(name)] == ["anna", "cia", "dan"]

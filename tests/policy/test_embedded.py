@@ -162,13 +162,13 @@ def test_nothing_declared_is_echoed(engine: EmbeddedEngine, request_of: Callable
 
 
 def test_every_thread_has_its_own(engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]) -> None:
-    expected = engine.decide_now(request_of(context={"listener": "0"}))
+    expected = engine.decide_now(request_of(context={"patients": ["0"]}))
     answers: list[Any] = []
 
     def ask() -> None:
-        # another listener is another question, so that no answer is a remembered one
+        # another patient is another question, so that nothing is remembered
         name = threading.current_thread().name
-        answers.extend(engine.decide_now(request_of(context={"listener": f"{name} {n}"})) for n in range(20))
+        answers.extend(engine.decide_now(request_of(context={"patients": [f"{name} {n}"]})) for n in range(20))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -204,7 +204,7 @@ def test_a_panic_in_the_engine_is_no_answer_and_the_engine_is_replaced(
     taken: list[Any] = []
 
     def lend() -> None:
-        engine.decide_now(request_of(context={"listener": "lent"}))
+        engine.decide_now(request_of(subject={"id": "lent"}))
         taken.append(embedded._own.of(engine))
         release.wait(10)
         taken.clear()

@@ -107,7 +107,7 @@ def test_policies_in_order_have_no_findings(findings_of: Callable[..., list[str]
         ('\t"sv": "Stängt",\n', "", ":18: RG-D01 lacks sv"),
         ('\t"hint_sv": "Vänta.",\n', "", ":18: RG-D01 lacks hint_sv"),
         ('"rule": "door"', '"rule": "dor"', ':18: RG-D01: its rule is the package\'s last name; write "rule": "door"'),
-        ("deny contains", "warn contains", ":18: authz never asks for it; add data.readonly_guard.door.warn there"),
+        ("deny contains", "warn contains", ":18: nothing asks for it; add data.readonly_guard.door.warn in standing or records or authz"),
         ("# title: The door is", "# title: [The door is", ":7: METADATA is not YAML"),
     ],
 )  # fmt: skip

@@ -37,9 +37,8 @@ default decision := {
 # METADATA
 # title: The answer
 # description: >-
-#   deny, warn and the duties are arrays. row_filters and column_masks are reserved: this guard cannot carry them out and
-#   denies where there are any. expires_at is the next instant at which an answer may change (RFC 3339, UTC): rules see
-#   dates only, so it is the coming midnight in Sweden.
+#   Of the asker's standing and of what the rules find about what is read. deny, warn and the duties are arrays.
+#   row_filters and column_masks are reserved: this guard cannot carry them out and denies where there are any.
 # entrypoint: true
 decision := {
 	"allow": _allow,
@@ -47,16 +46,14 @@ decision := {
 	"warn": [reason | some reason in _warn],
 	"obligations": {
 		"duties": [duty | some duty in _duties],
-		"max_rows": data.readonly_guard.search.max_rows,
+		"max_rows": data.readonly_guard.standing.answer.max_rows,
 		"row_filters": [],
 		"column_masks": [],
 	},
-	"activity_type": _activity_type,
-	"routine": data.readonly_guard.validity.routine,
-	"expires_at": data.readonly_guard.calendar.start_of(data.readonly_guard.question.tomorrow),
-	"subject": data.readonly_guard.roster.subject,
-} if {
-	data.readonly_guard.question.is_well_formed
+	"activity_type": data.readonly_guard.standing.answer.activity_type,
+	"routine": data.readonly_guard.standing.answer.routine,
+	"expires_at": data.readonly_guard.standing.answer.expires_at,
+	"subject": data.readonly_guard.standing.answer.subject,
 }
 
 default _allow := false
@@ -67,55 +64,30 @@ _allow if {
 	data.readonly_guard.readmode.is_action
 }
 
-# Who is not admitted is told that and nothing more.
-_deny := data.readonly_guard.roster.deny if {
-	count(data.readonly_guard.roster.deny) > 0
-} else := _found - _lifted
+_is_admitted if data.readonly_guard.standing.answer.is_admitted == true
 
-_found := union({
-	data.readonly_guard.auth.deny,
-	data.readonly_guard.units.deny,
-	data.readonly_guard.validity.deny,
-	data.readonly_guard.purpose.deny,
-	data.readonly_guard.commission.deny,
-	data.readonly_guard.relation.deny,
-	data.readonly_guard.block.deny,
-	data.readonly_guard.scope_window.deny,
-	data.readonly_guard.search.deny,
-	data.readonly_guard.print.deny,
-	data.readonly_guard.break_glass.deny,
-})
+# Who is not admitted is told that and nothing more.
+_found := {reason | some reason in data.readonly_guard.standing.answer.deny} | _found_in_records
+
+default _found_in_records := set()
+
+_found_in_records := {reason | some reason in data.readonly_guard.records.answer.deny} if _is_admitted
+
+_deny := _found - _lifted
 
 # What emergency access lifts stays as a warning.
 _lifted := {reason |
-	data.readonly_guard.break_glass.is_active
+	data.readonly_guard.standing.answer.is_emergency == true
+	_is_admitted
 	some reason in _found
 	data.readonly_guard.break_glass.is_liftable(reason.code)
 }
 
-_warn := data.readonly_guard.roster.warn if {
-	count(data.readonly_guard.roster.deny) > 0
-} else := union({
-	data.readonly_guard.roster.warn,
-	data.readonly_guard.validity.warn,
-	data.readonly_guard.npo_first.warn,
-	_lifted,
-})
+_warn := {reason | some reason in data.readonly_guard.standing.answer.warn} | _lifted
 
-_duties := union({
-	data.readonly_guard.units.obligations,
-	data.readonly_guard.print.obligations,
-	data.readonly_guard.break_glass.obligations,
-}) if {
-	_allow
-} else := set()
+default _duties := set()
 
-default _activity_type := ""
-
-# A print is logged as a print even in an emergency; the purpose and the obligations tell of the emergency.
-_activity_type := "Utskrift" if {
-	input.action.name == "print"
-} else := "Nödöppning" if {
-	data.readonly_guard.question.opens_records
-	data.readonly_guard.break_glass.is_emergency
-} else := {"read": "Läsa", "search": "Sök"}[input.action.name]
+_duties := {duty |
+	some duties in [data.readonly_guard.standing.answer.duties, data.readonly_guard.records.answer.duties]
+	some duty in duties
+} if _allow

@@ -44,13 +44,17 @@ _is_blocked if {
 
 # a block whose dates cannot be read is in effect
 _has_ended(block) if {
-	data.readonly_guard.calendar.is_date(block.to)
-	block.to <= data.readonly_guard.question.today
+	is_string(block.to)
+	time.parse_ns("2006-01-02", block.to) <= data.readonly_guard.standing.answer.day
 }
 
-_is_ours(block) if block.unit == data.readonly_guard.roster.user.care_unit
+_is_ours(block) if {
+	is_string(block.unit)
+	block.unit == data.readonly_guard.standing.answer.care_unit
+}
 
 _is_ours(block) if {
 	not block.unit
-	block.provider == data.readonly_guard.facts.provider
+	is_string(block.provider)
+	block.provider == data.readonly_guard.standing.answer.provider
 }

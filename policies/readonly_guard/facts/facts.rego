@@ -37,22 +37,22 @@ provider := unit.provider
 # METADATA
 # title: What is known of a patient key
 # description: The person it stands for, the providers whose records are there, and to which of them consent is given.
-patient(key) := input.context.facts.patients[key] if input.context.facts.patients
-
-patient(key) := data.patients[key] if not input.context.facts.patients
+patient(key) := data.patients[key] if {
+	not input.context.facts.patients
+} else := input.context.facts.patients[key]
 
 # METADATA
 # title: Who has a care relation to a patient, by user
 # description: Undefined where nothing is known of the patient; an empty object where it is known that nobody has.
-relations_of(key) := input.context.facts.relations[key] if input.context.facts.relations
-
-relations_of(key) := data.relations[key] if not input.context.facts.relations
+relations_of(key) := data.relations[key] if {
+	not input.context.facts.relations
+} else := input.context.facts.relations[key]
 
 # METADATA
 # title: What is blocked in a patient's records
-blocks_of(key) := input.context.facts.blocks[key] if input.context.facts.blocks
-
-blocks_of(key) := data.blocks[key] if not input.context.facts.blocks
+blocks_of(key) := data.blocks[key] if {
+	not input.context.facts.blocks
+} else := input.context.facts.blocks[key]
 
 # METADATA
 # title: The persons that the statement names
@@ -70,6 +70,6 @@ persons contains key if {
 
 _stands_for(key) if patient(key).person
 
-_is_user_given if "user" in object.keys(input.context.facts)
+_is_user_given if type_name(input.context.facts.user)
 
-_is_unit_given if "unit" in object.keys(input.context.facts)
+_is_unit_given if type_name(input.context.facts.unit)

@@ -44,7 +44,7 @@ deny contains {
 } if {
 	_is_print
 	not data.demands.print == "never"
-	not data.readonly_guard.purpose.is_bulk
+	not data.readonly_guard.standing.answer.is_bulk == true
 	_is_of_many
 }
 

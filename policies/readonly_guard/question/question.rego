@@ -71,27 +71,9 @@ today := data.readonly_guard.calendar.date_at(time.parse_rfc3339_ns(input.contex
 # title: The Swedish date of the day after
 tomorrow := data.readonly_guard.calendar.date_after(today, 1)
 
-# METADATA
-# title: Whether something that begins and may end is in effect today
-# description: >-
-#   From its first day, included, to its last, excluded; without an end while to is null. A date that is none is not in
-#   effect.
-is_in_effect(from, to) if {
-	data.readonly_guard.calendar.is_date(from)
-	from <= today
-	_is_unended(to)
-}
-
 _is_parsed if input.action.properties.phase == "parse"
 
 _is_awaited(patient) if {
-	_is_parsed
 	contains(patient, ":$")
-}
-
-_is_unended(to) if to == null
-
-_is_unended(to) if {
-	data.readonly_guard.calendar.is_date(to)
-	today < to
+	_is_parsed
 }

@@ -84,14 +84,3 @@ test_unpinned_is_what_the_guard_says_is_not_bound if {
 	not data.readonly_guard.question.is_unpinned with input as testing.question("read", {})
 	not data.readonly_guard.question.is_unpinned with input as testing.about(["person_id:1"])
 }
-
-_in_effect(from, to) if data.readonly_guard.question.is_in_effect(from, to) with input as testing.question("read", {})
-
-test_what_begins_and_ends_is_in_effect_between if {
-	_in_effect("2025-03-01", null)
-	_in_effect("2025-03-01", "2025-03-02")
-	not _in_effect("2025-03-02", null)
-	not _in_effect("2025-02-01", "2025-03-01")
-	not _in_effect(null, null)
-	not _in_effect("2025-02-01", 20260101)
-}

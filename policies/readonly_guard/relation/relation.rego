@@ -29,7 +29,7 @@ deny contains {
 	"hint_en": "Register the care relation, or use emergency access where the patient is in danger.",
 } if {
 	data.readonly_guard.question.opens_records
-	data.readonly_guard.purpose.is_care
+	data.readonly_guard.standing.answer.is_care == true
 	not data.demands.relation == "never"
 	_is_stranger
 }
@@ -52,30 +52,39 @@ deny contains {
 	"hint_en": "Read your record in 1177, or order a copy.",
 } if {
 	data.readonly_guard.question.opens_records
-	some own in data.readonly_guard.roster.user.patients
+	some own in data.readonly_guard.standing.answer.own_patients
 	own in data.readonly_guard.facts.persons
 }
 
 # METADATA
 # title: Whether the asker has a care relation to a patient today
+# description: From its first day, included, to its last, excluded; without an end while to is null.
 has_relation(key) if {
 	relation := data.readonly_guard.facts.relations_of(key)[input.subject.id]
-	data.readonly_guard.question.is_in_effect(relation.from, relation.to)
+	is_string(relation.from)
+	time.parse_ns("2006-01-02", relation.from) <= data.readonly_guard.standing.answer.day
+	_is_unended(relation.to)
+}
+
+_is_unended(to) if {
+	to == null
+} else if {
+	is_string(to)
+	data.readonly_guard.standing.answer.day < time.parse_ns("2006-01-02", to)
 }
 
 _is_stranger if {
 	some key in data.readonly_guard.question.patients
-	data.readonly_guard.facts.relations_of(key)
 	not has_relation(key)
-}
-
-_is_stranger if {
-	not data.demands.relation in {"never", "known"}
-	some key in data.readonly_guard.question.patients
-	not has_relation(key)
+	_is_wanted(key)
 }
 
 _is_stranger if {
 	not data.demands.relation in {"never", "known"}
 	not data.readonly_guard.question.is_pinned
 }
+
+# of a patient who is not listed it is not known
+_is_wanted(key) if data.readonly_guard.facts.relations_of(key)
+
+_is_wanted(_) if not data.demands.relation in {"never", "known"}

@@ -63,3 +63,25 @@ test_ones_own_record_stays_closed if {
 	_denied("never", testing.about(["encntr_id:70"])) == {"RG-L02"}
 	_denied("never", object.union(testing.about(["person_id:7"]), {"context": {"purpose": "HLEGAL"}})) == {"RG-L02"}
 }
+
+_related(from, to) if {
+	data.readonly_guard.relation.has_relation("person_id:1") with data.roster as testing.roster({})
+		with data.relations as {"person_id:1": {"anna": {"from": from, "to": to}}}
+		with input as testing.about(["person_id:1"])
+}
+
+test_a_relation_is_in_effect_between_its_days if {
+	_related("2025-03-01", null)
+	_related("2025-03-01", "2025-03-02")
+	not _related("2025-03-02", null)
+	not _related("2025-02-01", "2025-03-01")
+}
+
+test_days_that_are_none_are_no_relation if {
+	every from in [null, 0, true] {
+		not _related(from, null)
+	}
+	every to in [20260101, true] {
+		not _related("2025-02-01", to)
+	}
+}

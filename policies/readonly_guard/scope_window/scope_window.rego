@@ -30,8 +30,8 @@ deny contains {
 	"hint_sv": "Begränsa frågan till tiden för skapandet, eller läs i det system där uppgiften skapades.",
 	"hint_en": "Limit the query to the time of creation, or read in the system where the information was created.",
 } if {
-	_is_asked
 	_is_known
+	_is_asked
 	not _is_inside
 }
 
@@ -48,8 +48,8 @@ deny contains {
 	"hint_sv": "Ange i frågan från och till när uppgifterna skapades.",
 	"hint_en": "State in the query from and until when the information was created.",
 } if {
-	_is_asked
 	not data.demands.scope_window in {"never", "known"}
+	_is_asked
 	not _is_known
 }
 

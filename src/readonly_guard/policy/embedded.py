@@ -1,7 +1,7 @@
 """The policies, evaluated in this process by regorus: the default engine.
 
-Decisions come from regorus's compiled form, which is nine times as fast as its interpreter, unless the two disagree:
-then the interpreter decides (docs/decisions/0015-decide-with-compiled-rego.md).
+Decisions come from regorus's compiled form, in stages (`readonly_guard.policy.stages`), unless it disagrees with the
+interpreter: then that decides (docs/decisions/0015-decide-with-compiled-rego.md).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import weakref
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -18,16 +19,18 @@ from readonly_guard.domain import AccessRequest, Action, Answer, Subject
 from readonly_guard.errors import PolicyError, PolicyUnavailable
 from readonly_guard.policy.agreement import Ask, agree, ask_engine, ask_machine, questions
 from readonly_guard.policy.answer import decode_answer
-from readonly_guard.policy.bundle import SHIPPED, PolicySet
-from readonly_guard.policy.cache import AnswerCache
+from readonly_guard.policy.bundle import SHIPPED, Module, PolicySet
+from readonly_guard.policy.extract import document_of
+from readonly_guard.policy.plan import Step, plan_of, whole
 from readonly_guard.policy.port import ENTRYPOINT
+from readonly_guard.policy.reads import Syntax
 from readonly_guard.policy.rego_error import explain, place_of
+from readonly_guard.policy.stages import Asks, Stage, Stages, parts_of
 
 __all__ = ["EmbeddedEngine"]
 
 _REHEARSED: Final = ("read", "search", "print", "catalog", "session", "write")
 _NO_RULE: Final = "not a valid rule path"  # regorus, of a rule that no module has
-_REMEMBERED: Final = 4_096  # answers
 _REMEMBERED_AGREEMENTS: Final = 64
 
 
@@ -39,19 +42,19 @@ class _Own(threading.local):
     """
 
     def __init__(self) -> None:
-        self._kept: dict[int, tuple[weakref.ref[EmbeddedEngine], Ask]] = {}
+        self._kept: dict[int, tuple[weakref.ref[EmbeddedEngine], Asks]] = {}
 
-    def of(self, engine: EmbeddedEngine) -> Ask | None:
+    def of(self, engine: EmbeddedEngine) -> Asks | None:
         """What this thread has made of an engine."""
-        owner, ask = self._kept.get(id(engine), (None, None))
-        return ask if owner is not None and owner() is engine else None
+        owner, asks = self._kept.get(id(engine), (None, None))
+        return asks if owner is not None and owner() is engine else None
 
-    def keep(self, engine: EmbeddedEngine, ask: Ask) -> Ask:
+    def keep(self, engine: EmbeddedEngine, asks: Asks) -> Asks:
         """Keep what was made of an engine, and let go what is nobody's any more."""
         for key in [key for key, (owner, _) in self._kept.items() if owner() is None]:
             del self._kept[key]
-        self._kept[id(engine)] = (weakref.ref(engine), ask)
-        return ask
+        self._kept[id(engine)] = (weakref.ref(engine), asks)
+        return asks
 
     def forget(self, engine: EmbeddedEngine) -> None:
         """Use it no more."""
@@ -64,8 +67,8 @@ _own: Final = _Own()
 class EmbeddedEngine:
     """A policy decision point in this process, usable from any thread and from async code alike.
 
-    regorus objects belong to the thread that made them, so each thread makes its own on first use. Answers are
-    remembered until they expire.
+    regorus objects belong to the thread that made them, so each thread makes its own on first use. What each stage
+    finds is remembered, as long as it holds.
 
     Args:
         policies: what to evaluate, see :func:`readonly_guard.policy.load_policies`.
@@ -77,28 +80,39 @@ class EmbeddedEngine:
 
     def __init__(self, policies: PolicySet) -> None:
         self._policies = policies
-        self._data = msgspec.json.encode(policies.data).decode()
-        self._cache = AnswerCache(_REMEMBERED)
-        interpreted = ask_engine(self._interpreter(self._data), ENTRYPOINT)
-        self._program = self._compiled()
+        interpreter = self._interpreter(policies.data)
+        interpreted = ask_engine(interpreter, ENTRYPOINT)
+        self._compile(ENTRYPOINT, policies.modules)
         for name in _REHEARSED:
             self._rehearse(interpreted, name)
         self._ask_nothing(interpreted)
-        self._is_compiled = policies.origin == SHIPPED or self._agrees()
+        syntax = Syntax(msgspec.json.decode(interpreter.get_ast_as_json()))
+        self._steps = plan_of(policies.modules, syntax)
+        self._programs = {step.rule: self._compile(step.rule, step.modules) for step in self._steps}
+        self._stages = self._fresh()
+        self._is_compiled = True
+        if policies.origin != SHIPPED and not self._agrees():
+            self._is_compiled = False
+            self._steps = whole(policies.modules, syntax)
+            self._stages = self._fresh()
 
     @property
     def is_compiled(self) -> bool:
         """Whether the compiled form decides; False where it answered otherwise than the interpreter."""
         return self._is_compiled
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The rules that are evaluated and remembered each by itself; the entrypoint is the last."""
+        return tuple(step.rule for step in self._steps)
+
     def with_data(self, data: dict[str, Any]) -> EmbeddedEngine:
         """The same rules on other data, without a rehearsal: for trying many."""
         other = object.__new__(EmbeddedEngine)
         other._policies = msgspec.structs.replace(self._policies, data=data)
-        other._data = msgspec.json.encode(data).decode()
-        other._cache = AnswerCache(_REMEMBERED)
-        other._program = self._program
+        other._steps, other._programs = self._steps, self._programs
         other._is_compiled = self._is_compiled
+        other._stages = other._fresh()
         return other
 
     @property
@@ -117,41 +131,43 @@ class EmbeddedEngine:
             PolicyUnavailable: evaluation failed, or its value is not an answer.
         """
         try:
-            remembered = self._cache.get(request)
-            question = msgspec.json.encode(request).decode() if remembered is None else ""
+            asks = _own.of(self) or _own.keep(self, self._asks(self._policies.data))
+            return self._stages.answer(document_of(request), asks)
+        except (KeyboardInterrupt, SystemExit, PolicyUnavailable):
+            raise
         except (TypeError, ValueError, RecursionError) as error:
             raise PolicyUnavailable(f"the question is not JSON: {type(error).__name__}") from None
-        if remembered is not None:
-            return remembered
-        try:
-            value = self._evaluate(question)
         except RuntimeError as error:
             # the place only: the message can quote what was declared, and so a literal of the statement
             raise PolicyUnavailable(f"a rule failed at {place_of(error)}") from None
-        answer = decode_answer(value, revision=self._policies.revision)
-        self._cache.put(request, answer)
-        return answer
-
-    def _evaluate(self, question: str) -> Any:
-        """The entrypoint's value; RuntimeError when a rule fails, PolicyUnavailable when the engine itself does."""
-        try:
-            ask = _own.of(self) or _own.keep(self, self._form(self._data))
-            return ask(question)
-        except (RuntimeError, KeyboardInterrupt, SystemExit):
-            raise
         except BaseException as error:  # noqa: BLE001  a panic in the extension derives from it
             # it is not used again: a panic may have left it half way
             _own.forget(self)
             raise PolicyUnavailable(f"the policy engine failed: {type(error).__name__}") from None
 
-    def _form(self, data: str) -> Ask:
-        return self._machine(data) if self._is_compiled else ask_engine(self._interpreter(data), ENTRYPOINT)
+    def _fresh(self) -> Stages:
+        """The stages, with nothing remembered."""
+        *earlier, last = self._steps
+        return Stages(
+            tuple(
+                Stage(step.rule, step.reads, step.earlier, partial(parts_of, readers=step.readers)) for step in earlier
+            ),
+            Stage(last.rule, last.reads, last.earlier, partial(decode_answer, revision=self._policies.revision)),
+        )
 
-    def _machine(self, data: str) -> Ask:
+    def _asks(self, data: dict[str, Any]) -> Asks:
+        if not self._is_compiled:
+            return {ENTRYPOINT: ask_engine(self._interpreter(data), ENTRYPOINT)}
+        return {step.rule: self._machine(step, data) for step in self._steps}
+
+    def _machine(self, step: Step, data: dict[str, Any]) -> Ask:
+        """A step's program with the documents that it reads."""
         machine = regorus.Rvm()
-        program, _ = regorus.Program.deserialize_binary(self._program)
+        program, _ = regorus.Program.deserialize_binary(self._programs[step.rule])
         machine.load_program(program)
-        machine.set_data_json(data)
+        roots = step.reads.data
+        documents = data if roots is None else {key: value for key, value in data.items() if key in roots}
+        machine.set_data_json(msgspec.json.encode(documents).decode())
         return ask_machine(machine)
 
     def _agrees(self) -> bool:
@@ -160,29 +176,29 @@ class EmbeddedEngine:
         key = hashlib.sha256(repr((self._policies.modules, table)).encode()).digest()
         if key not in _agreed:
             documents = self._policies.own_data | (table.data if table else {})
-            data = msgspec.json.encode(documents).decode()
-            asked = questions(table, _question("read"))
-            _agreed[key] = agree(ask_engine(self._interpreter(data), ENTRYPOINT), self._machine(data), asked)
+            interpreted = ask_engine(self._interpreter(documents), ENTRYPOINT)
+            compiled = partial(self._fresh().answer, asks=self._asks(documents))
+            _agreed[key] = agree(interpreted, compiled, questions(table, _question("read")))
             while len(_agreed) > _REMEMBERED_AGREEMENTS:
                 del _agreed[next(iter(_agreed))]
         return _agreed[key]
 
-    def _interpreter(self, data: str) -> regorus.Engine:
+    def _interpreter(self, data: dict[str, Any]) -> regorus.Engine:
         engine = regorus.Engine()
         try:
             for path, text in self._policies.modules:
                 engine.add_policy(path, text)
-            engine.add_data_json(data)
+            engine.add_data_json(msgspec.json.encode(data).decode())
         except RuntimeError as error:
             raise PolicyError(
                 f"{self._policies.origin}: {explain(error)}; correct it (`opa check --strict` shows the place)"
             ) from None
         return engine
 
-    def _compiled(self) -> bytes:
-        """The compiled modules; finds functions and variables that do not exist, which the interpreter meets late."""
+    def _compile(self, rule: str, modules: tuple[Module, ...]) -> bytes:
+        """A rule compiled; finds functions and variables that do not exist, which the interpreter meets late."""
         try:
-            program = regorus.Program.compile_from_modules("{}", list(self._policies.modules), [ENTRYPOINT])
+            program = regorus.Program.compile_from_modules("{}", list(modules), [rule])
             return bytes(program.serialize_binary())
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt | SystemExit):
@@ -190,7 +206,7 @@ class EmbeddedEngine:
             what = explain(error)
             if what == _NO_RULE:
                 raise PolicyError(
-                    f"{self._policies.origin}: nothing defines {ENTRYPOINT}, which is what the guard asks for; "
+                    f"{self._policies.origin}: nothing defines {rule}, which is what the guard asks for; "
                     "name a directory of policies that does"
                 ) from None
             raise PolicyError(

@@ -15,7 +15,7 @@ from readonly_guard.codes import CORE_CODES
 from readonly_guard.errors import PolicyError
 from readonly_guard.policy.annotations import Annotation, annotations_of
 from readonly_guard.policy.bundle import PolicySet
-from readonly_guard.policy.port import ENTRYPOINT
+from readonly_guard.policy.port import ENTRYPOINT, STAGES
 
 __all__ = ["Finding", "lint"]
 
@@ -25,6 +25,8 @@ _CODE: Final = re.compile(r"RG-[A-Z]{1,3}-?[0-9]{2,3}")
 _NEEDED: Final = ("rule", "sv", "en")
 _GATHERED: Final = ("deny", "warn", "obligations")
 _AUTHZ: Final = ENTRYPOINT.removeprefix("data.").rpartition(".")[0]
+_GATHERING: Final = (*(rule.removeprefix("data.").rpartition(".")[0] for rule in STAGES), _AUTHZ)
+"""The packages that ask the others."""
 
 
 class Finding(NamedTuple):
@@ -61,7 +63,7 @@ def lint(policies: PolicySet) -> list[Finding]:
             continue
         modules.append(_Module(file, text, package["name"] if package else "", annotations))
     tested = {file for file, _ in policies.tests}
-    gathered = "".join(module.text for module in modules if module.package == _AUTHZ)
+    gathered = "".join(module.text for module in modules if module.package in _GATHERING)
     for module in modules:
         findings += _place(module, tested)
         findings += _titles(module)
@@ -128,7 +130,8 @@ def _gathering(module: _Module, gathered: str) -> Iterator[Finding]:
         found = re.search(rf"^{name} contains ", module.text, re.MULTILINE)
         if found and f"data.{module.package}.{name}" not in gathered:
             line = module.line_of(found.start())
-            yield Finding(module.file, line, f"authz never asks for it; add data.{module.package}.{name} there")
+            asking = " or ".join(package.rpartition(".")[2] for package in _GATHERING)
+            yield Finding(module.file, line, f"nothing asks for it; add data.{module.package}.{name} in {asking}")
 
 
 def _codes(modules: list[_Module]) -> Iterator[Finding]:

@@ -9,10 +9,14 @@ from typing import Final, Protocol
 
 from readonly_guard.domain import AccessRequest, Answer
 
-__all__ = ["ENTRYPOINT", "PolicyDecisionPoint", "SyncPolicyDecisionPoint"]
+__all__ = ["ENTRYPOINT", "STAGES", "PolicyDecisionPoint", "SyncPolicyDecisionPoint"]
 
 ENTRYPOINT: Final = "data.readonly_guard.authz.decision"
 """The one question that is asked."""
+
+STAGES: Final = ("data.readonly_guard.standing.answer", "data.readonly_guard.records.answer")
+"""Rules on the way to it whose values the embedded engine remembers: what is the same whoever the patient is, and what
+is found about the patients."""
 
 
 class PolicyDecisionPoint(Protocol):

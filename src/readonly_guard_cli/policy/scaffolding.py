@@ -21,7 +21,7 @@ def new(
     code: Annotated[str, typer.Option(help="Its reason code, RG-, a letter and two digits; never one that was used.")],
     statement: Annotated[str, typer.Option(help="The statement of the routine it rests on.")] = "S22",
 ) -> None:
-    """Write a new rule with its test and METADATA, and have authz ask for it. What it demands is then yours to write.
+    """Write a new rule with its test and METADATA, and have standing ask for it. What it demands is yours to write.
 
     Exit status: 0 written, 2 a name or code cannot be used, or a file cannot be written.
     """

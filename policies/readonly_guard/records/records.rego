@@ -1,0 +1,25 @@
+# METADATA
+# title: Records
+# description: >-
+#   What the rules find about those whose records are read: all that is asked anew for the next patient. What is the same
+#   for every patient is in the asker's standing.
+# schemas:
+#   - input: schema.input.schema
+package readonly_guard.records
+
+# METADATA
+# title: What the rules find about the patients
+# description: Nothing, where no records are opened. What emergency access lifts is for authz to say.
+default answer := {"deny": [], "duties": []}
+
+answer := {
+	"deny": union({
+		data.readonly_guard.provider.deny,
+		data.readonly_guard.relation.deny,
+		data.readonly_guard.block.deny,
+		data.readonly_guard.print.deny,
+	}),
+	"duties": data.readonly_guard.provider.obligations,
+} if {
+	data.readonly_guard.question.opens_records
+}

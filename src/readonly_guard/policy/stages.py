@@ -1,0 +1,131 @@
+"""A decision in stages: the asker's standing, what is found about the patients, and the answer made of both.
+
+Each stage is a rule of the policies, compiled by itself. It is handed the fields that it reads
+(`readonly_guard.policy.reads`) and what the stages before it found, and its value is remembered by just these: the next
+patient is a new question to the rules about patients only. In a stage's own program the rule of an earlier one is what
+that one found; an engine that knows no stages evaluates it in its place, and says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from readonly_guard.domain import Answer
+from readonly_guard.policy.agreement import Ask
+from readonly_guard.policy.answer import UNDEFINED
+from readonly_guard.policy.cache import Span, ValueCache
+from readonly_guard.policy.extract import Document, Extract
+from readonly_guard.policy.reads import Path, Reads
+
+__all__ = ["Asks", "Parts", "Stage", "Stages", "parts_of"]
+
+_REMEMBERED: Final = 16_384  # values of a stage, one or two kilobytes each
+_MAX_KEY_BYTES: Final = 4_096  # a longer question is rare, and is asked each time
+
+Parts = Mapping[str, bytes | None]
+"""What a stage found, as JSON: for each later stage the part that it reads, None where the value is undefined."""
+
+Asks = Mapping[str, Ask]
+"""How to evaluate the rule of each stage."""
+
+_Value = TypeVar("_Value")
+
+
+class Stage(Generic[_Value]):
+    """One rule: what it is asked, and what is remembered of it.
+
+    Args:
+        rule: its name.
+        reads: what it reads of the question.
+        earlier: the stages whose values it reads.
+        made: makes what is kept of the rule's value.
+    """
+
+    def __init__(self, rule: str, reads: Reads, earlier: tuple[str, ...], made: Callable[[Any], _Value]) -> None:
+        self.rule = rule
+        self._earlier = earlier
+        self._extract = Extract(reads.fields)
+        self._is_remembered = reads.is_repeatable
+        self._made = made
+        self._memory: ValueCache[_Value] = ValueCache(_REMEMBERED)
+
+    def value(self, question: Document, now: datetime | None, found: Mapping[str, Parts], ask: Ask) -> _Value:
+        """The rule's value for a question, remembered or asked.
+
+        Args:
+            question: all of it.
+            now: the question's time; None where it has none, and then nothing that depends on time is remembered.
+            found: what the stages before it found.
+            ask: evaluates the rule.
+        """
+        asked = self._extract.key(question)
+        parts = [found[name][self.rule] for name in self._earlier]
+        key = (asked, *parts)
+        if self._is_remembered and (known := self._memory.get(key, now)) is not None:
+            return known
+        given = {name: msgspec.Raw(part) for name, part in zip(self._earlier, parts, strict=True) if part is not None}
+        raw = ask(msgspec.json.encode(self._extract(question) | given).decode())
+        value = self._made(raw)
+        if self._is_remembered and len(asked) <= _MAX_KEY_BYTES:
+            if not self._extract.is_timed:
+                self._memory.put(key, value)
+            elif (span := _span_of(raw, now)) is not None:
+                self._memory.put(key, value, span)
+        return value
+
+
+class Stages:
+    """A decision: the stages in order, the last of which gives the answer."""
+
+    def __init__(self, earlier: tuple[Stage[Parts], ...], last: Stage[Answer]) -> None:
+        self._earlier = earlier
+        self._last = last
+
+    def answer(self, question: Document, asks: Asks) -> Answer:
+        """The answer to a question.
+
+        Raises:
+            PolicyUnavailable: a value is no answer.
+            RuntimeError: a rule failed.
+        """
+        now = _time_of(question)
+        found: dict[str, Parts] = {}
+        for stage in self._earlier:
+            found[stage.rule] = stage.value(question, now, found, asks[stage.rule])
+        return self._last.value(question, now, found, asks[self._last.rule])
+
+
+def parts_of(value: Any, readers: Mapping[str, frozenset[Path]]) -> Parts:
+    """What a stage found, cut out for each later stage by the fields that it reads of it."""
+    if value == UNDEFINED:
+        return dict.fromkeys(readers)
+    return {name: msgspec.json.encode(_cut(value, fields)) for name, fields in readers.items()}
+
+
+def _cut(value: Any, fields: frozenset[Path]) -> Any:
+    if not isinstance(value, dict) or () in fields:
+        return value
+    return {field[0]: value[field[0]] for field in fields if field[0] in value}
+
+
+def _time_of(question: Document) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(question["context"]["time"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return time if time.tzinfo is not None else None
+
+
+def _span_of(value: Any, now: datetime | None) -> Span | None:
+    """From the question until ``expires_at``; None for a value that does not say how long it holds."""
+    if now is None or not isinstance(value, dict):
+        return None
+    try:
+        until = datetime.fromisoformat(value["expires_at"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return Span(now, until) if until.tzinfo is not None else None
