@@ -18,10 +18,12 @@ from readonly_guard.review import (
     late_total,
     look_for_late_writes,
     management_csv,
+    management_paper,
     page_values,
+    paper_pdf,
     read_acknowledgements,
 )
-from readonly_guard_web.page import Page, Shown
+from readonly_guard_web.page import Page, Shown, pdf_answer
 
 __all__ = ["FigureViews"]
 
@@ -35,7 +37,13 @@ class FigureViews:
     def management(self, page: Page) -> Shown:
         """How far the review has come, what is overdue, what the trend is."""
         report = figures_of(self._desk, page.actor, self._desk.now())
-        return "management.html", {**page_values(report, page.session.language), "is_printed": True}
+        files = [("/management.pdf", "PDF"), ("/management.csv", "Excel (CSV)")]
+        return "management.html", {**page_values(report, page.session.language), "files": files, "is_printed": True}
+
+    def management_pdf(self, page: Page) -> Response:
+        """The same, to be filed."""
+        report = figures_of(self._desk, page.actor, self._desk.now())
+        return pdf_answer(paper_pdf(management_paper(report, page.session.language)), f"uppfoljning-{report.made[:10]}")
 
     def management_csv(self, page: Page) -> Response:
         """The same, for Excel."""

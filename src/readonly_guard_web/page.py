@@ -10,7 +10,7 @@ from starlette.responses import Response
 from readonly_guard.review import Actor
 from readonly_guard_web.sessions import Session
 
-__all__ = ["Page", "Shown"]
+__all__ = ["Page", "Shown", "pdf_answer"]
 
 Shown = tuple[str, dict[str, Any]] | Response
 """A template and its values, or an answer as it is."""
@@ -32,3 +32,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     def notice(self, sv: str, en: str) -> None:
         """Say something on the next page."""
         self.session.notice = sv if self.session.language == "sv" else en
+
+
+def pdf_answer(data: bytes, name: str) -> Response:
+    """A PDF to keep, under a name of our own."""
+    headers = {"content-disposition": f'attachment; filename="{name}.pdf"'}
+    return Response(data, media_type="application/pdf", headers=headers)

@@ -24,9 +24,11 @@ from readonly_guard.review import (
     Step,
     Store,
     list_csv,
+    protocol_paper,
+    protocol_pdf,
     row_of,
 )
-from readonly_guard_web.page import Page, Shown
+from readonly_guard_web.page import Page, Shown, pdf_answer
 
 __all__ = ["Views"]
 
@@ -153,8 +155,9 @@ class Views:
         history = desk.ledger.history()
         signed = history.protocols.get((str(period), unit))
         if signed is not None:
-            objection = KeyRing.beside(desk.ledger.path).objection(signed)
-            return "protocol.html", {"protocol": signed, "objection": objection, "is_printed": True}
+            paper = protocol_paper(signed, KeyRing.beside(desk.ledger.path), page.session.language)
+            link = f"/protocol.pdf/{period}/{quote(unit, safe='')}"
+            return "paper.html", {"paper": paper, "files": [(link, "PDF")], "is_printed": True}
         fault, reason = "", ""
         try:
             desk.protocol(history, page.actor, period, unit, desk.verify_log())
@@ -168,6 +171,15 @@ class Views:
             "reason": reason,
             "outcomes": Counter(case.state for case in history.of(str(period), unit)),
         }
+
+    def protocol_pdf(self, page: Page) -> Response:
+        """The signed protocol, to be kept."""
+        desk, period, unit = self._desk, Period.parse(page.path["period"]), page.path["unit"]
+        signed = desk.ledger.history().protocols.get((str(period), unit))
+        if unit not in self._units(page) or signed is None:
+            raise NotPossible("no signed protocol of that unit and month among yours")
+        data = protocol_pdf(signed, KeyRing.beside(desk.ledger.path), page.session.language)
+        return pdf_answer(data, f"protokoll-{period}")
 
     def sign(self, page: Page) -> Response:
         """Sign it."""

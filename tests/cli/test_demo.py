@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -43,6 +45,7 @@ def _assert_whole(said: str) -> None:
         assert f"({code})" in said
     assert re.search(r"\d+ records, hash chain whole", said)
     assert re.search(r"\d+ tables, sequences and system catalogs compared: not one differs\.", said)
+    assert re.search(r"The page answers at http://127\.0\.0\.1:\d+/", said)
     assert "not as expected" not in said
     assert "Traceback" not in said
 
@@ -136,10 +139,23 @@ def test_kept_running_until_ctrl_c(open_tmp, tmp_path):
         assert "RG-W05" in write.stderr
         assert "RG-W05" in _shell(show).stdout
         assert [word in _shell(verify).stdout for word in ("whole: ", "broken")] == [True, False]
+        _assert_reviewable(run.said())
 
         assert run.interrupt(signal.SIGINT) == 0
         _assert_nothing_stays(open_tmp)
         assert "Traceback" not in run.said()
+
+
+def _assert_reviewable(said: str) -> None:
+    """What is shown is enough to sign in at the review's page, where something waits."""
+    opened = re.search(r"Open (http://\S+) and sign in with the password (\S+), as", said)
+    assert opened is not None
+    form = urlencode({"user": "enyman", "password": opened[2]}).encode()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with browser.open(f"{opened[1]}sign-in", form, timeout=30) as page:
+        text = page.read().decode()
+    assert "God dag, Eva Nyman" in text
+    assert re.search(r"Granska \d+ som väntar på dig", text)
 
 
 def _shell(command: str) -> subprocess.CompletedProcess[str]:

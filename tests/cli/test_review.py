@@ -86,7 +86,9 @@ def test_an_extract(run, review, tmp_path):
     assert "Loggutdrag" in (tmp_path / "utdrag.html").read_text()
     assert run("review", *of, "--output", tmp_path / "utdrag.csv", "--names").status == 0
     assert "Anna Lind" in (tmp_path / "utdrag.csv").read_text("utf-8-sig")
-    assert "ends in .html or .csv" in run("review", *of, "--output", tmp_path / "utdrag.pdf").err
+    assert run("review", *of, "--output", tmp_path / "utdrag.pdf").status == 0
+    assert (tmp_path / "utdrag.pdf").read_bytes().startswith(b"%PDF")
+    assert "ends in .html, .pdf or .csv" in run("review", *of, "--output", tmp_path / "utdrag.docx").err
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,12 @@ def test_the_report_is_shown_and_written_once(run, review, tmp_path):
     assert shown.status == 0
     assert UNIT in shown.out
     assert "not selected" in shown.out  # Akutmottagning
-    for name, begin in (("r.html", b"<!doctype html>"), ("r.csv", b"\xef\xbb\xbfM")):
+    for name, begin in (("r.html", b"<!doctype html>"), ("r.pdf", b"%PDF"), ("r.csv", b"\xef\xbb\xbfM")):
         assert run("review", "report", "--by", "dekman", "--output", tmp_path / name).status == 0
         assert (tmp_path / name).read_bytes().startswith(begin)
         assert run("review", "report", "--by", "dekman", "--output", tmp_path / name).status == 2
     refused = run("review", "report", "--by", "dekman", "--output", tmp_path / "r.docx")
-    assert (refused.status, ".html or .csv" in refused.err) == (2, True)
+    assert (refused.status, ".html, .pdf or .csv" in refused.err) == (2, True)
 
 
 def test_information_added_in_read_mode_is_status_1(run, review, millennium):

@@ -1,6 +1,14 @@
 """The patient's extract: everything of the patient, nothing of others, nobody's name unless it is wanted."""
 
-from readonly_guard.review import Store, extract_csv, extract_html
+from pathlib import Path
+
+import pytest
+
+from readonly_guard import ConfigurationError
+from readonly_guard.audit.chains import PATIENTS
+from readonly_guard.audit.custody import record_custody
+from readonly_guard.domain import IdentificationRecord
+from readonly_guard.review import Store, extract_csv, extract_paper, paper_html
 
 from .conftest import MONTH
 
@@ -13,7 +21,7 @@ def _html(desk, events, **changes):
         "made": MONTH.until,
         "with_names": False,
     }
-    return extract_html(events, desk.knowledge, "sv", **(values | changes))
+    return paper_html(extract_paper(events, desk.knowledge, "sv", **(values | changes)))
 
 
 def test_the_rows_are_the_patients_and_say_unit_role_action_and_purpose(desk):
@@ -40,3 +48,12 @@ def test_in_csv_and_where_there_is_nothing(desk):
 def test_names_are_text(desk, event):
     assert "<b>" not in _html(desk, [event(care_unit="<b>x</b>")])
     assert ";'=1+1;" in extract_csv([event(care_unit="=1+1")], desk.knowledge, "sv", with_names=False).decode()
+
+
+def test_a_patient_is_found_by_number_where_the_log_knows_whose_a_key_is(desk):
+    with pytest.raises(ConfigurationError, match="does not know that number"):
+        desk.keys_of_patient(["191212121212"])
+    record = IdentificationRecord(time=MONTH.until, patient="person_id:7", identifiers=("191212121212",), source="test")
+    record_custody(Path(desk.plan.journals[0]) / PATIENTS, record)
+    assert desk.keys_of_patient(["191212121212", "person_id:9"]) == ["person_id:7", "person_id:9"]
+    assert desk.import_log().decisions == 0  # that chain is checked, and holds no decision

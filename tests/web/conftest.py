@@ -9,6 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -60,11 +61,11 @@ class Visitor:
     """A client with a cookie, as a browser or an attacker is one."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
         self.cookie = ""
 
     def call(self, method: str, path: str, form: dict[str, object] | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         sent = {"cookie": self.cookie, **headers}
         body = None if form is None else urlencode(form, doseq=True)
         if body is not None:
@@ -80,6 +81,14 @@ class Visitor:
 
     def get(self, path: str) -> Answer:
         return self.call("GET", path)
+
+    def raw(self, path: str) -> bytes:
+        """What is no text."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("GET", path, headers={"cookie": self.cookie})
+            answer = connection.getresponse()
+            assert answer.status == 200
+            return answer.read()
 
     def post(self, path: str, shown: Answer, **form: object) -> Answer:
         """Send a form of a page that was shown."""

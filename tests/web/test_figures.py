@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from urllib.parse import quote
+
 import msgspec
 import pytest
+from pypdf import PdfReader
 
 from readonly_guard.audit import read
 from readonly_guard.domain import AcknowledgementRecord, LateWritesRecord
+from readonly_guard.review import Actor, Period, Step
 from readonly_guard.review.plan import LateWritesPlan
 
 from .conftest import UNIT, Visitor
@@ -35,6 +40,23 @@ def test_management_is_of_ones_own_units(manager, officer):
     assert csv.headers["content-type"].startswith("text/csv")
     assert csv.text.startswith("\ufeffMånad;Vårdenhet;")
     assert "Akutmottagning" not in csv.text
+
+
+def test_the_report_and_the_protocol_are_there_as_pdf_for_those_who_may(manager, officer, desk):
+    answer = officer.raw("/management.pdf")
+    assert answer.startswith(b"%PDF-1.7")
+    unsigned = manager.get(f"/protocol.pdf/2026-10/{quote(UNIT)}")
+    assert (unsigned.status, "no signed protocol" in unsigned.text) == (409, True)
+    cases = desk.ledger.history().of("2026-10", UNIT)
+    for case in cases:
+        desk.take_step(Actor(user=case.reviewer, via="test"), Step.CLEAR, [case.event])
+    signed = desk.sign(Actor(user="enyman", via="test"), Period.parse("2026-10"), UNIT)
+    assert f"/protocol.pdf/2026-10/{quote(UNIT)}" in manager.get(f"/protocol/2026-10/{quote(UNIT)}").text
+    pdf = manager.raw(f"/protocol.pdf/2026-10/{quote(UNIT)}")
+    assert signed.key_id in "".join(sheet.extract_text() for sheet in PdfReader(io.BytesIO(pdf)).pages)
+    other = Visitor(manager.port)
+    other.sign_in("yhaddad")
+    assert other.get(f"/protocol.pdf/2026-10/{quote(UNIT)}").status == 409
 
 
 def test_the_database_is_looked_at_by_officers_only(manager, officer, desk, millennium):

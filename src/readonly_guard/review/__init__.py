@@ -16,24 +16,18 @@ from readonly_guard.review.acknowledgements import (
 )
 from readonly_guard.review.desk import Desk, Imported
 from readonly_guard.review.event import NO_UNIT, Event
-from readonly_guard.review.extract import extract_csv, extract_html
+from readonly_guard.review.extract import extract_csv, extract_paper
 from readonly_guard.review.flags import FLAGS, Flag, Surroundings, flags_of, undecided
+from readonly_guard.review.followup import management_csv, management_html, management_paper, page_values
 from readonly_guard.review.knowledge import Facts, Knowledge, load_facts
 from readonly_guard.review.late import late_total, look_for_late_writes
 from readonly_guard.review.ledger import Case, History, Ledger
 from readonly_guard.review.listing import COLUMNS, list_csv, row_of
-from readonly_guard.review.management import (
-    Management,
-    MonthFigures,
-    UnitMonth,
-    figures_of,
-    management_csv,
-    management_html,
-    page_values,
-)
+from readonly_guard.review.management import Management, MonthFigures, UnitMonth, figures_of
+from readonly_guard.review.papers import Paper, paper_html, paper_pdf
 from readonly_guard.review.periods import SWEDEN, Period, in_sweden
 from readonly_guard.review.plan import LateWritesPlan, ReviewPlan, SampleSettings, Thresholds, UnitPlan, load_plan
-from readonly_guard.review.protocol import protocol_html, protocol_json
+from readonly_guard.review.protocol import protocol_html, protocol_json, protocol_paper, protocol_pdf
 from readonly_guard.review.sampling import draw, sample_size, seed_of
 from readonly_guard.review.standing import Actor, Standing
 from readonly_guard.review.states import CONCLUDED, TRANSITIONS, NotPossible, State, Step, next_state
@@ -64,6 +58,7 @@ __all__ = [
     "Management",
     "MonthFigures",
     "NotPossible",
+    "Paper",
     "Period",
     "ReviewPlan",
     "SampleSettings",
@@ -81,7 +76,7 @@ __all__ = [
     "enter_in_roster",
     "explain_code",
     "extract_csv",
-    "extract_html",
+    "extract_paper",
     "figures_of",
     "flags_of",
     "import_acknowledgements",
@@ -93,10 +88,15 @@ __all__ = [
     "look_for_late_writes",
     "management_csv",
     "management_html",
+    "management_paper",
     "next_state",
     "page_values",
+    "paper_html",
+    "paper_pdf",
     "protocol_html",
     "protocol_json",
+    "protocol_paper",
+    "protocol_pdf",
     "read_acknowledgements",
     "row_of",
     "sample_size",

@@ -12,10 +12,10 @@ from typing import Final
 from readonly_guard.review.event import Event
 from readonly_guard.review.knowledge import Knowledge
 from readonly_guard.review.listing import table_csv
-from readonly_guard.review.pages import page
+from readonly_guard.review.papers import Fact, Facts, Note, Paper, Section, Table
 from readonly_guard.review.periods import in_sweden
 
-__all__ = ["extract_csv", "extract_html"]
+__all__ = ["extract_csv", "extract_paper"]
 
 _COLUMNS: Final = {
     "sv": ("Tidpunkt", "Enhet", "Vårdgivare", "Roll", "Åtgärd", "Information", "Ändamål"),
@@ -33,7 +33,7 @@ def _rows(events: Iterable[Event], knowledge: Knowledge, language: str, *, with_
     rows: list[tuple[str, ...]] = []
     for event in events:
         row = (
-            in_sweden(event.time).strftime("%Y-%m-%d %H:%M"),
+            _local(event.time),
             event.care_unit,
             knowledge.provider_of(event.care_unit) or unknown,
             knowledge.title_of(event.subject) or unknown,
@@ -51,7 +51,7 @@ def extract_csv(events: Iterable[Event], knowledge: Knowledge, language: str, *,
     return table_csv(_columns(language, with_names=with_names), rows)
 
 
-def extract_html(
+def extract_paper(
     events: Iterable[Event],
     knowledge: Knowledge,
     language: str,
@@ -61,15 +61,84 @@ def extract_html(
     until: str,
     made: str,
     with_names: bool,
-) -> str:
-    """The extract as a page to print."""
-    return page(
-        "extract.html",
-        language,
-        columns=_columns(language, with_names=with_names),
-        rows=_rows(events, knowledge, language, with_names=with_names),
-        patients=patients,
-        since=since,
-        until=until,
-        made=made,
+) -> Paper:
+    """The extract for the patient, in plain words.
+
+    Args:
+        events: what was asked for of the patient, by time.
+        knowledge: what units, roles and purposes are called.
+        language: ``sv`` or ``en``.
+        patients: by which keys or numbers the patient was looked for.
+        since: RFC 3339; from then on.
+        until: before then.
+        made: when it is made.
+        with_names: whether staff are named.
+    """
+
+    def t(swedish: str, english: str) -> str:
+        return swedish if language == "sv" else english
+
+    rows = _rows(events, knowledge, language, with_names=with_names)
+    found: tuple[Table | Note, ...] = (
+        (Table(headings=_columns(language, with_names=with_names), rows=tuple(rows)),)
+        if rows
+        else (
+            Note(
+                text=t(
+                    "Ingen har tagit del av dina uppgifter under den här tiden.",
+                    "Nobody has read your information in this time.",
+                )
+            ),
+        )
     )
+    facts = (
+        Fact(name=t("Patient", "Patient"), lines=tuple(patients)),
+        Fact(name=t("Från och med", "From"), lines=(_local(since),)),
+        Fact(name=t("Till", "Until"), lines=(_local(until),)),
+        Fact(name=t("Utskrivet", "Made"), lines=(_local(made),)),
+    )
+    count = f"{len(rows)} {t('händelse', 'event') if len(rows) == 1 else t('händelser', 'events')}"
+    meanings = tuple(
+        Fact(name=name, lines=(t(swedish, english),))
+        for name, swedish, english in (
+            ("Läsa", "Uppgifterna visades.", "The information was shown."),
+            ("Sök", "Någon sökte bland flera patienter.", "Somebody searched among several patients."),
+            ("Utskrift", "Uppgifterna skrevs ut eller kopierades.", "It was printed or copied."),
+            (
+                "Nödöppning",
+                "Uppgifterna öppnades utan de vanliga spärrarna, med en skriven motivering.",
+                "It was opened past the usual blocks, with a written justification.",
+            ),
+            ("Nekad", "Systemet visade ingenting.", "The system showed nothing."),
+        )
+    )
+    lead = t(
+        "Här ser du vilka som har tagit del av eller försökt ta del av dina uppgifter i Millennium i läsläge. Du har"
+        " rätt till detta enligt 8 kap. 5 § patientdatalagen (2008:355).",
+        "This is who has read, or tried to read, your information in Millennium in read mode. You have a right to this"
+        " by ch. 8 § 5 of the Patient Data Act (2008:355).",
+    )
+    questions = t(
+        "Undrar du över något i utdraget? Vänd dig till den enhet som står på raden, eller till patientnämnden.",
+        "Questions? Turn to the unit in the row, or to the patients' advisory committee.",
+    )
+    return Paper(
+        language=language,
+        title=t("Loggutdrag", "Log extract"),
+        about=", ".join(patients),
+        made=made,
+        lead=lead,
+        sections=(
+            Section(blocks=(Facts(facts=facts),)),
+            Section(heading=count if rows else "", blocks=found),
+            Section(
+                heading=t("Vad orden betyder", "What the words mean"),
+                blocks=(Facts(facts=meanings), Note(text=questions)),
+            ),
+        ),
+        is_wide=True,
+    )
+
+
+def _local(time: str) -> str:
+    return in_sweden(time).strftime("%Y-%m-%d %H:%M")

@@ -8,29 +8,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from statistics import median
 from typing import Final
 
 import msgspec
 
 from readonly_guard.moments import rfc3339
-from readonly_guard.review import charts
 from readonly_guard.review.desk import Desk
 from readonly_guard.review.ledger import History
-from readonly_guard.review.listing import table_csv
-from readonly_guard.review.pages import page
 from readonly_guard.review.periods import Period
 from readonly_guard.review.standing import Actor
 from readonly_guard.review.states import CONCLUDED
 from readonly_guard.review.store import Store
-from readonly_guard.review.words import word
 
-__all__ = ["Management", "MonthFigures", "UnitMonth", "figures_of", "management_csv", "management_html", "page_values"]
+__all__ = ["Management", "MonthFigures", "UnitMonth", "figures_of"]
 
-_GROUNDS: Final = ("emergency", "print", "write", "flag")
 _MOST_MONTHS: Final = 60
-_ROOM: Final = 8  # so many whole months fit below a chart
 
 
 class UnitMonth(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,55 +189,3 @@ def _month(
         grounds=dict(grounds),
         flags=dict(sorted(flags.items())),
     )
-
-
-def management_csv(report: Management) -> bytes:
-    """A row for each unit and month, for Excel."""
-    rows = [
-        (
-            *(cell.period, cell.unit, word("status", cell.status, "sv"), str(cell.population), str(cell.selected)),
-            *(str(cell.answered), f"{cell.share} %", str(cell.overdue), str(cell.escalated)),
-            *(cell.signed_at[:10], cell.signed_by, "" if cell.days is None else str(cell.days)),
-        )
-        for cell in report.cells.values()
-    ]
-    headings = (
-        *("Månad", "Vårdenhet", "Läge", "Händelser", "Utvalda", "Bedömda", "Andel", "Förfallna"),
-        *("Eskalerade", "Undertecknat", "Av", "Dagar till underskrift"),
-    )
-    return table_csv(headings, rows)
-
-
-def management_html(report: Management, language: str) -> str:
-    """A page to print, in Swedish or English."""
-    return page("management.html", language, **page_values(report, language))
-
-
-def page_values(report: Management, language: str) -> dict[str, object]:
-    """What `management.html` is filled in with: the report and its charts."""
-    sv = language == "sv"
-    if not report.periods:
-        return {"report": report, "drawn": {}}
-    days = [date.fromisoformat(f"{period}-01") for period in report.periods]
-    names = [period[2:] if len(report.periods) > _ROOM else period for period in report.periods]
-    drawn = {
-        "share": charts.columns(
-            list(zip(names, (month.share for month in report.months), strict=True)),
-            label="Bedömda händelser i procent av de utvalda, per månad"
-            if sv
-            else "Answered events in percent of the selected, by month",
-            most=100,
-        ),
-        "overdue": charts.columns(
-            list(zip(names, (month.overdue for month in report.months), strict=True)),
-            label="Förfallna händelser per månad" if sv else "Overdue events by month",
-        ),
-        "trend": charts.lines(
-            days,
-            {word("grounds", name, language): [m.grounds.get(name, 0) for m in report.months] for name in _GROUNDS},
-            label="Nödöppningar, utskrifter, nekade skrivförsök och flaggade händelser per månad"
-            if sv
-            else "Emergency accesses, prints, denied writes and flagged events by month",
-        ),
-    }
-    return {"report": report, "drawn": drawn}

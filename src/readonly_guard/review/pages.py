@@ -28,6 +28,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["local"] = lambda time: in_sweden(time).strftime("%Y-%m-%d %H:%M")
+    made.filters["kind"] = lambda block: type(block).__name__.lower()
     made.globals.update(word=word, explain_code=explain_code, FLAGS=FLAGS)
     return made
 

@@ -10,11 +10,14 @@ import msgspec
 
 from readonly_guard.audit import KeyRing, Verification
 from readonly_guard.domain import ProtocolRecord, SelectionRecord
+from readonly_guard.review.flags import FLAGS
 from readonly_guard.review.ledger import Case
-from readonly_guard.review.pages import page
+from readonly_guard.review.papers import Fact, Facts, Note, Paper, Section, Table, paper_html, paper_pdf
+from readonly_guard.review.periods import in_sweden
 from readonly_guard.review.states import State
+from readonly_guard.review.words import word
 
-__all__ = ["chain_text", "make_protocol", "protocol_html", "protocol_json"]
+__all__ = ["chain_text", "make_protocol", "protocol_html", "protocol_json", "protocol_paper", "protocol_pdf"]
 
 _ORDER: Final = (State.WITHOUT_REMARK, State.JUSTIFIED, State.ESCALATED, State.ACTED, State.CLOSED)
 
@@ -77,6 +80,131 @@ def protocol_json(record: ProtocolRecord) -> bytes:
     return msgspec.json.format(msgspec.json.encode(record)) + b"\n"
 
 
+def protocol_paper(record: ProtocolRecord, keys: KeyRing, language: str) -> Paper:
+    """The protocol for people, in Swedish or English; it says whether the signature is right."""
+    sv = language == "sv"
+
+    def t(swedish: str, english: str) -> str:
+        return swedish if sv else english
+
+    def counts(kind: str, items: Iterable[str]) -> list[Fact]:
+        pairs = [item.partition("=")[::2] for item in items]
+        return [Fact(name=word(kind, name, language).capitalize(), lines=(number,)) for name, number in pairs]
+
+    objection = keys.objection(record)
+    reviewed = in_sweden(record.time).strftime("%Y-%m-%d %H:%M")
+    undecided = ", ".join(f"{code} {t(FLAGS[code].sv, FLAGS[code].en)}" for code in record.undecided if code in FLAGS)
+    method = t(
+        "Alla nödöppningar, utskrifter, nekade skrivförsök och flaggade händelser, och ett slumpurval av resten:",
+        "All emergency accesses, prints, denied writes and flagged events, and a random sample of the rest:",
+    )
+    selection = [
+        Fact(name=t("Händelser i perioden", "Events in the period"), lines=(str(record.population),)),
+        Fact(name=t("Granskade", "Reviewed"), lines=(str(record.selected),)),
+        *counts("grounds", record.grounds),
+        Fact(name=t("Metod", "Method"), lines=(method,)),
+        Fact(name="", lines=(record.method,), is_code=True),
+        Fact(name=t("Slumpfrö", "Seed"), lines=(record.seed,), is_code=True),
+        Fact(
+            name="",
+            lines=(
+                t(
+                    "SHA-256 över period, enhet och loggens huvud vid periodens slut",
+                    "SHA-256 over period, unit and head of the log at the period's end",
+                ),
+            ),
+        ),
+        Fact(name=t("Loggens huvud", "Log head"), lines=record.heads, is_code=True),
+    ]
+    if undecided:
+        selection.append(
+            Fact(name=t("Flaggor som inte kunde avgöras", "Flags that could not be decided"), lines=(undecided,))
+        )
+    outcome: list[Facts | Table] = [
+        Facts(
+            facts=(
+                *counts("state", record.outcomes),
+                Fact(name="MedControl PRO", lines=record.references or (t("inga ärenden", "no cases"),)),
+            )
+        )
+    ]
+    sections = [
+        Section(
+            blocks=(
+                Facts(
+                    facts=(
+                        Fact(name=t("Vårdenhet", "Care unit"), lines=(record.unit,)),
+                        Fact(name=t("Period", "Period"), lines=(record.period,)),
+                        Fact(name=t("Granskare", "Reviewer"), lines=(f"{record.name} ({record.actor})",)),
+                        Fact(name=t("Undertecknat", "Signed"), lines=(reviewed,)),
+                        Fact(name=t("Rutin", "Routine"), lines=record.routines or ("–",)),
+                    )
+                ),
+            )
+        ),
+        Section(heading=t("Urval", "Selection"), blocks=(Facts(facts=tuple(selection)),)),
+        Section(heading=t("Utfall", "Outcome"), blocks=tuple(outcome)),
+    ]
+    if record.remarks:
+        rows = tuple((event, said) for event, _, said in (remark.partition(": ") for remark in record.remarks))
+        headings = (t("Händelse", "Event"), t("Kommentar", "Comment"))
+        sections.append(
+            Section(
+                heading=t("Förklaringar, anmärkningar och åtgärder", "Explanations, remarks and actions"),
+                blocks=(Table(headings=headings, rows=rows, codes=(0,)),),
+            )
+        )
+    sections += [
+        Section(
+            heading=t("Loggens kontroll vid undertecknandet", "The log as checked at signing"),
+            blocks=(
+                Facts(
+                    facts=(
+                        Fact(name=t("Loggens kedjor", "The log's chains"), lines=record.chains, is_code=True),
+                        Fact(
+                            name=t("Granskningens egen kedja", "The review's own chain"),
+                            lines=(record.ledger,),
+                            is_code=True,
+                        ),
+                    )
+                ),
+            ),
+        ),
+        Section(
+            heading=t("Underskrift", "Signature"),
+            blocks=(
+                Note(text=t("Underskriften är riktig", "The signature is right"), kind="right")
+                if objection is None
+                else Note(
+                    text=f"{t('UNDERSKRIFTEN ÄR INTE RIKTIG', 'THE SIGNATURE IS NOT RIGHT')}: {objection}", kind="wrong"
+                ),
+                Facts(
+                    facts=(
+                        Fact(name=t("Ed25519, nyckel", "Ed25519, key"), lines=(record.key_id,), is_code=True),
+                        Fact(name=t("Signatur", "Signature"), lines=(record.signature,), is_code=True),
+                    )
+                ),
+            ),
+        ),
+    ]
+    return Paper(
+        language=language,
+        title=t("Protokoll över logggranskning", "Protocol of log review"),
+        about=f"{record.unit}, {record.period}",
+        made=record.time,
+        lead=t(
+            "Patientdatalagen (2008:355) 4 kap. 3 §, HSLF-FS 2016:40 4 kap. 9 §",
+            "Patient Data Act (2008:355) ch. 4 § 3, HSLF-FS 2016:40 ch. 4 § 9",
+        ),
+        sections=tuple(sections),
+    )
+
+
 def protocol_html(record: ProtocolRecord, keys: KeyRing, language: str) -> str:
-    """A page to print, in Swedish or English, that says whether the signature is right."""
-    return page("protocol.html", language, protocol=record, objection=keys.objection(record))
+    """A page to print."""
+    return paper_html(protocol_paper(record, keys, language))
+
+
+def protocol_pdf(record: ProtocolRecord, keys: KeyRing, language: str) -> bytes:
+    """The same as PDF, with the signed record inside as ``protocol.json``."""
+    return paper_pdf(protocol_paper(record, keys, language), attached={"protocol.json": protocol_json(record)})

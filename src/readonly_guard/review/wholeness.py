@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from readonly_guard.audit import Anchor, KeyRing, Verification, find_chains, verify_all
-from readonly_guard.audit.chains import CUSTODY
+from readonly_guard.audit.chains import CUSTODY, PATIENTS
 from readonly_guard.errors import ConfigurationError
 
-__all__ = ["BrokenLog", "check_log"]
+__all__ = ["BESIDE", "BrokenLog", "check_log"]
+
+BESIDE: Final = frozenset({CUSTODY, PATIENTS})
+"""Chains that hold no decision, of which each journal has its own."""
 
 
 class BrokenLog(ConfigurationError):  # noqa: N818  a state of the world, not a defect of the call
@@ -37,7 +41,7 @@ def check_log(
         if not journal.exists():
             raise ConfigurationError(f"{journal}: the journal is not there; correct `journals` in review.toml")
         for chain in find_chains(journal):
-            if chain.name != CUSTODY and names.setdefault(chain.name, journal) != journal:
+            if chain.name not in BESIDE and names.setdefault(chain.name, journal) != journal:
                 raise ConfigurationError(
                     f"{journal} and {names[chain.name]}: both have a chain {chain.name!r}; rename one's directory"
                 )

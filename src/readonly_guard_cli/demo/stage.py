@@ -32,6 +32,7 @@ from rich.text import Text
 from readonly_guard.audit import read, verify
 from readonly_guard.domain import DecisionRecord
 from readonly_guard.errors import ConfigurationError
+from readonly_guard_cli.demo.last_act import LastAct, last_act
 from readonly_guard_cli.demo.planted import PLANTED
 from readonly_guard_cli.demo.roster import write_policy_data
 from readonly_guard_cli.demo.server import EmbeddedServer
@@ -230,14 +231,17 @@ def perform(console: Console, *, keep: bool) -> bool:
         is_unchanged = _show_proof(console, before, stage)
         for miss in misses:
             console.print(f"not as expected: {miss}", style="bold red")
-        if keep:
-            _keep(console, stage)
-        else:
-            console.print(
-                "\nTo try it yourself: make demo KEEP=1 (or readonly-guard demo --keep) leaves it running"
-                " and tells how to connect."
-            )
-        return not misses and is_log_whole and is_unchanged
+        console.print()
+        console.print(_heading("The first Monday of the month: a manager reviews the log"))
+        with last_act(console, stage.home, late_dsn=stage.database.dsn("farkel")) as review:
+            if keep:
+                _keep(console, stage, review)
+            else:
+                console.print(
+                    "\nTo try it yourself, and to open the page in a browser: make demo KEEP=1"
+                    " (or readonly-guard demo --keep) leaves everything running and tells how."
+                )
+        return not misses and is_log_whole and is_unchanged and review.is_as_expected
 
 
 def _heading(text: str) -> Rule:
@@ -324,10 +328,15 @@ def _show_proof(console: Console, before: dict[str, Checksum], stage: Stage) -> 
     return not differing
 
 
-def _keep(console: Console, stage: Stage) -> None:
+def _keep(console: Console, stage: Stage, review: LastAct) -> None:
     dsn = stage.database.dsn("alind", port=stage.port)
     console.print()
     console.print(_heading("It keeps running until Ctrl-C"))
+    console.print(
+        f"Open {review.address} and sign in with the password {review.made.password}, as", style="bold", soft_wrap=True
+    )
+    console.print("  enyman   Eva Nyman, manager of the ward: her month waits", highlight=False)
+    console.print("  dekman   David Ekman, her superior: follow-up, and what was added in read mode", highlight=False)
     console.print("Connect as Anna Lind:")
     psql = f'PGOPTIONS="-c readonly_guard.purpose=TREAT" {shlex.join([str(stage.database.server.psql), dsn])}'
     console.print(f"  {psql}", soft_wrap=True, style="bold")

@@ -146,7 +146,7 @@ def sign(
     by: _By,
     period: _Period,
     unit: _Unit,
-    output: Annotated[Path | None, typer.Option(help="Where to write NAME.json and NAME.html.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write NAME.json, NAME.html and NAME.pdf.")] = None,
     language: _Language = "sv",
     directory: _Directory = Path("review"),
 ) -> None:
@@ -172,7 +172,7 @@ def status(directory: _Directory = Path("review")) -> None:
 def report(
     by: _By,
     months: Annotated[int, typer.Option(min=1, max=60, help="So many months back.")] = 12,
-    output: Annotated[Path | None, typer.Option(help="The file; .html with charts, or .csv for Excel.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The file; .html or .pdf with charts, or .csv for Excel.")] = None,
     language: _Language = "sv",
     directory: _Directory = Path("review"),
 ) -> None:
@@ -223,10 +223,12 @@ def routine(
 @app.command()
 def extract(
     by: Annotated[str, typer.Option("--by", help="Who makes the extract; recorded.")],
-    patient: Annotated[list[str], typer.Option(help="A patient key, `person_id:7`; of several keys, all.")],
+    patient: Annotated[
+        list[str], typer.Option(help="A personnummer that the log knows, or a key, `person_id:7`; of several, all.")
+    ],
     since: Annotated[str, typer.Option(help="From this day on, 2026-03-01.")],
     until: Annotated[str, typer.Option(help="Before this day.")],
-    output: Annotated[Path, typer.Option(help="The file; .html, or .csv for Excel.")],
+    output: Annotated[Path, typer.Option(help="The file; .html, .pdf, or .csv for Excel.")],
     names: Annotated[bool, typer.Option("--names", help="Name the staff; otherwise unit and role only.")] = False,
     language: _Language = "sv",
     directory: _Directory = Path("review"),

@@ -21,6 +21,8 @@ from readonly_guard.review import (
     look_for_late_writes,
     management_csv,
     management_html,
+    management_paper,
+    paper_pdf,
     read_acknowledgements,
     word,
 )
@@ -32,16 +34,21 @@ __all__ = ["late", "report", "routine"]
 
 def report(directory: Path, by: str, months: int, output: Path | None, language: str) -> None:
     """See the command."""
-    if output is not None and output.suffix not in {".html", ".csv"}:
-        raise ConfigurationError(f"{output}: name a file that ends in .html or .csv")
+    if output is not None and output.suffix not in {".html", ".csv", ".pdf"}:
+        raise ConfigurationError(f"{output}: name a file that ends in .html, .pdf or .csv")
     desk = Desk.open(directory)
     try:
         found = figures_of(desk, acting(by), desk.now(), months=months)
     except BrokenLog as broken:
         stop(broken)
     if output is not None:
-        csv = output.suffix == ".csv"
-        write_new(output, management_csv(found) if csv else management_html(found, language).encode())
+        if output.suffix == ".csv":
+            data = management_csv(found)
+        elif output.suffix == ".pdf":
+            data = paper_pdf(management_paper(found, language))
+        else:
+            data = management_html(found, language).encode()
+        write_new(output, data)
         console.print(str(output), soft_wrap=True)
         return
     table = Table(box=None, padding=(0, 1), header_style="bold dim")

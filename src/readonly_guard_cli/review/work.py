@@ -29,11 +29,14 @@ from readonly_guard.review import (
     Store,
     explain_code,
     extract_csv,
-    extract_html,
+    extract_paper,
     in_sweden,
     list_csv,
+    paper_html,
+    paper_pdf,
     protocol_html,
     protocol_json,
+    protocol_pdf,
     word,
 )
 from readonly_guard_cli.output import DENIED, console, visible
@@ -198,8 +201,8 @@ def extract(
     language: str,
 ) -> None:
     """See the command."""
-    if output.suffix not in {".html", ".csv"}:
-        raise ConfigurationError(f"{output}: name a file that ends in .html or .csv")
+    if output.suffix not in {".html", ".csv", ".pdf"}:
+        raise ConfigurationError(f"{output}: name a file that ends in .html, .pdf or .csv")
     first, last = (_day(text, option) for text, option in ((since, "--since"), (until, "--until")))
     desk = Desk.open(directory)
     try:
@@ -207,17 +210,17 @@ def extract(
     except BrokenLog as broken:
         stop(broken)
     desk.record_reading(acting(by), "extract", {"patient": ",".join(patients), "since": first, "until": last})
-    keys = sorted(desk.knowledge.keys_of(patients))
+    keys = desk.keys_of_patient(patients)
     with Store.open(desk.store_path) as store:
         events = store.of_patient(keys, first, last)
     if output.suffix == ".csv":
         write_new(output, extract_csv(events, desk.knowledge, language, with_names=names))
     else:
-        text = extract_html(
+        paper = extract_paper(
             events, desk.knowledge, language, patients=patients, since=first, until=last, made=rfc3339(utc_now()),
             with_names=names,
         )  # fmt: skip
-        write_new(output, text.encode())
+        write_new(output, paper_pdf(paper) if output.suffix == ".pdf" else paper_html(paper).encode())
     console.print(f"{len(events):,} events: {output}", soft_wrap=True)
 
 
@@ -281,7 +284,12 @@ def _status_row(desk: Desk, history: History, period: str, unit: str) -> tuple[t
 
 
 def _write_protocol(record: ProtocolRecord, keys: KeyRing, output: Path, language: str) -> None:
-    for suffix, data in ((".json", protocol_json(record)), (".html", protocol_html(record, keys, language).encode())):
+    forms = {
+        ".json": protocol_json(record),
+        ".html": protocol_html(record, keys, language).encode(),
+        ".pdf": protocol_pdf(record, keys, language),
+    }
+    for suffix, data in forms.items():
         path = output.with_name(output.name + suffix)
         write_new(path, data)
         console.print(str(path), soft_wrap=True)
