@@ -9,7 +9,7 @@ import importlib
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -19,8 +19,9 @@ from readonly_guard.errors import ConfigurationError
 from readonly_guard.guard import Reader
 from readonly_guard.settings import AdminSettings, Settings
 from readonly_guard.sql import Bounds
+from readonly_guard_proxy.admin.knocking import knock
 from readonly_guard_proxy.admin.measured import MeasuredGuard, MeasuredReader
-from readonly_guard_proxy.admin.readiness import Check, Readiness, reaches
+from readonly_guard_proxy.admin.readiness import Check, Readiness
 from readonly_guard_proxy.admin.status import OwnStatus, StatusSource
 from readonly_guard_proxy.lifecycle.descriptors import provide
 from readonly_guard_proxy.lifecycle.notify import Notifier
@@ -35,6 +36,8 @@ from readonly_guard_proxy.reading.pool import ReadingPool
 __all__ = ["OwnedGuard", "ReadingGuard", "Reload", "ServedGuard", "catalog_kept", "reading_apart", "run", "serve"]
 
 _log = structlog.get_logger(__name__)
+_KNOCKER: Final = "readonly_guard"
+"""Who knocks at the server where the guard has no account there: nobody who needs to exist."""
 
 Reload = Callable[[], Settings]
 """Loads everything again, puts policies and certificates in force, and gives the settings; or changes nothing.
@@ -70,6 +73,10 @@ class ServedGuard(DecisionMaker, Protocol):
 
     def check_log(self) -> None:
         """See whether a decision could be recorded now; raises LogUnavailable when not."""
+        ...
+
+    async def check_policies(self) -> None:
+        """See whether the policies answer now; raises PolicyUnavailable when not."""
         ...
 
 
@@ -255,11 +262,13 @@ async def _log_fault(guard: ServedGuard) -> str:
 
 
 async def _server_fault(listener: Listener) -> str:
-    return await reaches(listener.settings.upstream)
+    upstream, credentials = listener.settings.upstream, listener.credentials
+    return await knock(upstream, credentials.upstream, upstream.login.user or _KNOCKER)
 
 
 async def _policy_fault(guard: ServedGuard) -> str:
-    return "" if guard.policy_revision else "no policies are loaded"
+    await guard.check_policies()
+    return ""
 
 
 def run(

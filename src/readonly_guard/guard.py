@@ -241,6 +241,15 @@ class Guard:
         if self._log is not None:
             self._log.watch(watch)
 
+    async def check_policies(self) -> None:
+        """See whether the policies answer now, with a question about nobody and nothing, which is not recorded.
+
+        Raises:
+            PolicyUnavailable: they do not; the text says why.
+        """
+        nobody = StatementRequest(text="", subject=Subject(id=""))
+        await self._pdp.decide(Case(nobody, Analysis(), self._new_id(), self._stamp()).question)
+
     def check_log(self) -> None:
         """See whether a decision could be recorded now, without recording one; as long as a commit takes.
 

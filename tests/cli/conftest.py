@@ -97,12 +97,16 @@ def policies(tmp_path: Path) -> Path:
 class ProxyProcess:
     """A running `readonly-guard proxy`."""
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, environment: dict[str, str]) -> None:
         self.config = config
         self._log = config.with_suffix(".log")
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*_PROGRAM, "proxy", "--config", config], stdout=subprocess.PIPE, stderr=log, text=True
+                [*_PROGRAM, "proxy", "--config", config],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **environment},
             )
         assert self.process.stdout is not None
         readable, _, _ = select.select([self.process.stdout], [], [], _START_S)
@@ -182,11 +186,11 @@ def issue(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def start_proxy() -> Iterator[Callable[[Path], ProxyProcess]]:
+def start_proxy() -> Iterator[Callable[..., ProxyProcess]]:
     started: list[ProxyProcess] = []
 
-    def start(config: Path) -> ProxyProcess:
-        started.append(ProxyProcess(config))
+    def start(config: Path, **environment: str) -> ProxyProcess:
+        started.append(ProxyProcess(config, environment))
         return started[-1]
 
     yield start

@@ -38,7 +38,7 @@ from readonly_guard.domain import (
     Verdict,
     core_reason,
 )
-from readonly_guard.errors import LogUnavailable
+from readonly_guard.errors import LogUnavailable, PolicyUnavailable
 from readonly_guard.settings import (
     AdminSettings,
     AuthenticationSettings,
@@ -97,6 +97,7 @@ class ScriptedGuard:
         self.delay_s: Callable[[], float | None] = lambda: None
         self.fails = False
         self.log_fault = ""
+        self.policy_fault = ""
         self.identity: Callable[[Login], Subject | Reason] = lambda login: Subject(id=login.user)
         self.logins: list[Login] = []
         self.asked: list[tuple[str, str]] = []
@@ -116,6 +117,10 @@ class ScriptedGuard:
     def check_log(self) -> None:
         if self.log_fault:
             raise LogUnavailable(self.log_fault)
+
+    async def check_policies(self) -> None:
+        if self.policy_fault:
+            raise PolicyUnavailable(self.policy_fault)
 
     def decide_soon(self, request: StatementRequest, then: Callable[[Decision], None]) -> bool:
         return False

@@ -84,6 +84,10 @@ async def test_not_ready_says_why(run_proxy, tmp_path, admin, guard):
         assert checks["log"] == guard.log_fault
         assert checks["server"].startswith("the server cannot be reached")
         assert checks["policies"] == ""
+        guard.log_fault, guard.policy_fault = "", "OPA gave no answer in 0.5 s"
+        await asyncio.sleep(1.1)  # what was found is kept for a second
+        checks = json.loads((await _get(admin, "/readyz"))[1])["checks"]
+        assert (checks["log"], checks["policies"]) == ("", guard.policy_fault)
         _, text = await _get(admin, "/metrics")
         assert "readonly_guard_ready 0.0" in text.splitlines()
 

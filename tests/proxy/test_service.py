@@ -30,6 +30,7 @@ class Guard:
     policy_revision = "r"
     def watch_log(self, watch): pass
     def check_log(self): pass
+    async def check_policies(self): pass
     def identify(self, login): return Subject(id=login.user)
     async def refuse(self, request, code, what): raise NotImplementedError
     def completed(self, decision, *, rows, bytes_sent, duration_us, sqlstate=""): pass

@@ -13,10 +13,8 @@ from typing import Final
 import msgspec
 
 from readonly_guard.errors import DecisionUnavailable
-from readonly_guard.settings import UpstreamSettings
-from readonly_guard_proxy.net.upstream import connect_socket
 
-__all__ = ["Check", "Readiness", "Report", "reaches"]
+__all__ = ["Check", "Readiness", "Report"]
 
 Check = Callable[[], Awaitable[str]]
 """Gives an empty text when all is well, else what is not."""
@@ -75,13 +73,3 @@ async def _said(check: Check) -> str:
         return str(error)
     except Exception as error:  # noqa: BLE001  whatever a check raises, its subject is not ready
         return f"the check failed ({type(error).__name__})"
-
-
-async def reaches(upstream: UpstreamSettings) -> str:
-    """Whether the server takes connections. It logs nothing of one that is closed without a word."""
-    try:
-        transport = await connect_socket(upstream, asyncio.Protocol)
-    except OSError as error:
-        return f"the server cannot be reached ({type(error).__name__})"
-    transport.abort()
-    return ""
