@@ -180,8 +180,7 @@ def _level_or_none(value: object) -> int | None:
 
 
 def _obligations_of(decision: Decision) -> tuple[str, ...]:
-    bound = () if decision.max_rows is None else (f"max_rows={decision.max_rows}",)
-    return (*decision.obligations, *bound, *(f"not_enforced={code}" for code in decision.not_enforced))
+    return (*decision.obligations, *(f"not_enforced={code}" for code in decision.not_enforced))
 
 
 _SESSION_EFFECTS: Final = frozenset({Effect.SESSION, Effect.TRANSACTION})

@@ -297,6 +297,15 @@ CORE_CODES: Final[dict[str, CoreCode]] = {
             hint_sv="Försök igen om en stund.",
             hint_en="Try again in a moment.",
         ),
+        CoreCode(
+            "RG-SYS-005",
+            "system",
+            Sqlstate.CANNOT_NOW,
+            sv="Policyn ställer ett villkor som inte kan uppfyllas",
+            en="The policy sets a condition that cannot be met",
+            hint_sv="Ring driften; policyn ska rättas.",
+            hint_en="Call operations; the policy is to be corrected.",
+        ),
     )
 }
 

@@ -36,7 +36,6 @@ def conclude(case: Case, answer: Answer, modes: Modes, hooks: Hooks) -> Decision
         reasons=tuple(reasons),
         warnings=(*answer.warn, *judged.warned),
         obligations=answer.obligations,
-        max_rows=answer.max_rows,
         not_enforced=judged.not_enforced,
         policy_revision=answer.revision,
         declared=case.declared,

@@ -8,6 +8,7 @@ The tree separates whose mistake it is, because each wants another answer::
     ├── PeerError               the other side's: bytes that are not the PostgreSQL protocol
     └── DecisionUnavailable     ours: no decision can be made now, so the answer is a denial
         ├── PolicyUnavailable   the policy engine gave no usable answer (RG-SYS-001)
+        │   └── ConditionNotMet an answer on a condition that this guard does not carry out (RG-SYS-005)
         ├── LogUnavailable      the log cannot be written (RG-SYS-002)
         └── PluginFailed        a plugin raised or was late (RG-SYS-003)
 
@@ -20,6 +21,7 @@ Reason codes are values, not exceptions: `readonly_guard.codes`.
 from __future__ import annotations
 
 __all__ = [
+    "ConditionNotMet",
     "ConfigurationError",
     "DecisionUnavailable",
     "GuardError",
@@ -57,6 +59,12 @@ class PolicyUnavailable(DecisionUnavailable):
     """The policy engine failed, was late, or answered something that is not an answer."""
 
     code = "RG-SYS-001"
+
+
+class ConditionNotMet(PolicyUnavailable):
+    """The policy answers on a condition that this guard does not carry out, so that nothing is released."""
+
+    code = "RG-SYS-005"
 
 
 class LogUnavailable(DecisionUnavailable):

@@ -20,13 +20,13 @@ from readonly_guard.audit import Entry, raw_lines
 from readonly_guard.case import question_of
 from readonly_guard.codes import is_write_lock
 from readonly_guard.domain import DecisionRecord
-from readonly_guard.errors import PolicyUnavailable
+from readonly_guard.errors import ConditionNotMet, PolicyUnavailable
 from readonly_guard.policy import EmbeddedEngine, PolicySet
 
 __all__ = ["Change", "Difference", "Replay", "replay"]
 
 _BATCH: Final = 500  # lines; some 10 ms of work in a process
-_NO_ANSWER: Final = "RG-SYS-001"
+_NO_ANSWER: Final = frozenset({PolicyUnavailable.code, ConditionNotMet.code})
 _SOFTENED: Final = "not_enforced="
 
 
@@ -180,8 +180,8 @@ class _Decider:
     def _difference(self, record: DecisionRecord) -> Difference | None:
         try:
             answer = self._engine.decide_now(question_of(record))
-        except PolicyUnavailable:
-            denied, warned = [_NO_ANSWER], []
+        except PolicyUnavailable as error:
+            denied, warned = [error.code], []
         else:
             denied = [reason.code for reason in answer.deny]
             warned = [reason.code for reason in answer.warn]
@@ -204,7 +204,7 @@ class _Decider:
 
 def _is_fixed(code: str) -> bool:
     """Whether a denial is nothing that policies say: the write lock's, the log's, or a plugin's (another prefix)."""
-    return not code.startswith("RG-") or (is_write_lock(code) and code != _NO_ANSWER)
+    return not code.startswith("RG-") or (is_write_lock(code) and code not in _NO_ANSWER)
 
 
 def _sorted(codes: Iterable[str]) -> tuple[str, ...]:

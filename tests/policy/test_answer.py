@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from readonly_guard.errors import PolicyUnavailable
+from readonly_guard.errors import ConditionNotMet, PolicyUnavailable
 from readonly_guard.policy.answer import UNDEFINED, decode_answer
 
 REASON = {"code": "RG-R01", "rule": "roster", "sv": "Nej", "en": "No"}
@@ -28,21 +28,16 @@ def test_expiry_is_given_in_utc() -> None:
     assert answer.expires_at == "2026-12-18T23:00:00Z"
 
 
-def test_a_bound_on_rows() -> None:
-    value = {
-        "allow": True,
-        "deny": [],
-        "obligations": {"duties": [], "max_rows": 7, "row_filters": [], "column_masks": []},
-    }
-    assert decode_answer(value, revision="").max_rows == 7
-    assert decode_answer({"allow": True, "deny": []}, revision="").max_rows is None
-
-
-@pytest.mark.parametrize("condition", ["row_filters", "column_masks"])
-def test_a_condition_that_cannot_be_carried_out_is_no_answer(condition: str) -> None:
-    """An allow that rests on an obligation which is not met would be an allow of something else."""
-    with pytest.raises(PolicyUnavailable, match="which is not done here"):
-        decode_answer({"allow": True, "deny": [], "obligations": {condition: [{}]}}, revision="")
+@pytest.mark.parametrize(
+    ("name", "value"), [("max_rows", 7), ("row_filters", ["a > 1"]), ("column_masks", [{"column": "a"}])]
+)
+@pytest.mark.parametrize("allow", [True, False])
+def test_a_condition_that_is_not_carried_out_denies(name: str, value: Any, allow: bool) -> None:
+    """Nothing is recorded as an obligation that nobody enforces."""
+    deny = [] if allow else [REASON]
+    with pytest.raises(ConditionNotMet, match=f"demands {name}, which this guard does not carry out") as caught:
+        decode_answer({"allow": allow, "deny": deny, "obligations": {name: value}}, revision="")
+    assert caught.value.code == "RG-SYS-005"
 
 
 @pytest.mark.parametrize("value", [None, UNDEFINED])

@@ -59,6 +59,10 @@ def test_no_question_leaves_a_trace_in_the_next(
         ('decision := "yes"', "wrong shape"),
         ('decision := {"allow": true, "deny": [], "who": 1}', "unknown field `who`"),
         ('decision := {"allow": false, "deny": ["no"]}', "wrong shape"),
+        (
+            'decision := {"allow": false, "deny": [], "obligations": {"max_rows": 10}}',
+            "demands max_rows, which this guard does not carry out; leave it empty",
+        ),
         ("other := 1", r"nothing defines data\.readonly_guard\.authz\.decision"),
     ],
 )

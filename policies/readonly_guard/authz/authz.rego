@@ -38,7 +38,7 @@ default decision := {
 # title: The answer
 # description: >-
 #   Of the asker's standing and of what the rules find about what is read. deny, warn and the duties are arrays.
-#   row_filters and column_masks are reserved: this guard cannot carry them out and denies where there are any.
+#   max_rows, row_filters and column_masks are reserved: this guard does not carry them out and denies where there are any.
 # entrypoint: true
 decision := {
 	"allow": _allow,
@@ -46,7 +46,7 @@ decision := {
 	"warn": [reason | some reason in _warn],
 	"obligations": {
 		"duties": [duty | some duty in _duties],
-		"max_rows": data.readonly_guard.standing.answer.max_rows,
+		"max_rows": null,
 		"row_filters": [],
 		"column_masks": [],
 	},

@@ -2,7 +2,7 @@
 # title: Search
 # description: >-
 #   Reading without naming every patient. Allowed, because the routine says so, but bounded: for the purposes and as wide
-#   as the owner says (data.demands.search), and with a bound on the rows.
+#   as the owner says (data.demands.search).
 # schemas:
 #   - input: schema.input.schema
 #   - data.demands: schema.demands.schema
@@ -28,16 +28,6 @@ deny contains {
 } if {
 	_is_search
 	not _is_bounded
-}
-
-# METADATA
-# title: How many rows a search may give
-# description: Null where there is no bound.
-default max_rows := null
-
-max_rows := data.demands.search.max_rows if {
-	_is_search
-	is_number(data.demands.search.max_rows)
 }
 
 _is_search if input.action.name == "search"

@@ -8,7 +8,7 @@ _searching(relations) := object.union(
 )
 
 _demands(changes) := testing.demands({"search": object.union(
-	{"max_rows": 100, "max_relations": 2, "purposes": null},
+	{"max_relations": 2, "purposes": null},
 	changes,
 )})
 
@@ -38,14 +38,4 @@ test_a_demand_that_is_none_denies if {
 	reasons := data.readonly_guard.search.deny with data.demands as {} with input as _searching(["person"])
 	testing.codes(reasons) == {"RG-Q01"}
 	_denied({"max_relations": null, "purposes": "all"}, _searching(["person"])) == {"RG-Q01"}
-}
-
-_cap(changes, question) := rows if {
-	rows := data.readonly_guard.search.max_rows with data.demands as _demands(changes) with input as question
-}
-
-test_a_search_gives_so_many_rows if {
-	_cap({}, _searching(["person"])) == 100
-	_cap({"max_rows": null}, _searching(["person"])) == null
-	_cap({}, testing.question("read", {})) == null
 }

@@ -18,7 +18,6 @@ answer := {
 	"deny": [reason | some reason in _deny],
 	"warn": [reason | some reason in _warn],
 	"duties": [duty | some duty in (data.readonly_guard.break_glass.obligations | data.readonly_guard.print.obligations)],
-	"max_rows": data.readonly_guard.search.max_rows,
 	"activity_type": _activity_type,
 	"routine": data.readonly_guard.validity.routine,
 	"expires_at": data.readonly_guard.calendar.start_of(data.readonly_guard.question.tomorrow),

@@ -68,7 +68,7 @@ demands(changes) := object.union(
 		"block": "known",
 		"scope_window": "known",
 		"print": "known",
-		"search": {"max_rows": null, "max_relations": null, "purposes": null},
+		"search": {"max_relations": null, "purposes": null},
 	},
 	changes,
 )

@@ -26,15 +26,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A policy engine's answer, strictly decoded by `readonly_guard.policy.answer`.
 
     ``expires_at`` is RFC 3339: the answer may not be reused after it. ``subject`` holds what the policy's data knows
-    about the asker and the log wants (``hsa_id``, ``care_unit``, ``name``). ``obligations`` are duties by name;
-    ``max_rows`` is how many rows may be given, None without a bound.
+    about the asker and the log wants (``hsa_id``, ``care_unit``, ``name``). ``obligations`` are duties by name.
     """
 
     allow: bool
     deny: tuple[Reason, ...] = ()
     warn: tuple[Reason, ...] = ()
     obligations: tuple[str, ...] = ()
-    max_rows: int | None = None
     activity_type: str = ""
     routine: str = ""
     expires_at: str | None = None
@@ -56,8 +54,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     warnings: tuple[Reason, ...] = ()
     obligations: tuple[str, ...] = ()
-    max_rows: int | None = None
-    """How many rows may be given; None without a bound."""
     not_enforced: tuple[str, ...] = ()
     """Codes of denials whose mode is ``warn`` (they are among the warnings, too) or ``dry_run``."""
     policy_revision: str = ""

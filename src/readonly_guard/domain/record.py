@@ -31,8 +31,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="decision", 
     ``activity`` is Inera's word (Läsa, Utskrift, Sök, Nekad …); ``time`` is RFC 3339 in UTC with microseconds.
     ``patients`` as `readonly_guard.domain.listed_patients` writes them; ``information_sets`` by the names of the
     configuration, empty in records of before there were any.
-    ``obligations`` are the policy's duties, ``max_rows=N`` where it bounds the rows, and
-    ``not_enforced=CODE`` for a denial (then among the ``warnings``) that its mode made none. With ``is_bound``,
+    ``obligations`` are the policy's duties, and ``not_enforced=CODE`` for a denial (then among the ``warnings``) that
+    its mode made none; in records of before it was refused, ``max_rows=N``, which nobody enforced. With ``is_bound``,
     ``authentication`` and ``assurance_level`` it holds all of the policy's question, so that it can be asked again;
     each is None in records of before it was kept.
     """

@@ -12,9 +12,11 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from readonly_guard.domain import Answer, Reason
-from readonly_guard.errors import PolicyUnavailable
+from readonly_guard.errors import ConditionNotMet, PolicyUnavailable
 
 __all__ = ["UNDEFINED", "decode_answer"]
+
+_CONDITIONS: Final = ("max_rows", "row_filters", "column_masks")
 
 UNDEFINED: Final = "<undefined>"
 """What the embedded engine returns for a rule without a value."""
@@ -36,7 +38,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class _Obligations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``row_filters`` and ``column_masks`` have their place already; what they hold is not agreed yet."""
+    """All but the duties have their place already, and are not carried out yet."""
 
     duties: tuple[_Text, ...] = ()
     max_rows: Annotated[int, msgspec.Meta(ge=1)] | None = None
@@ -66,8 +68,8 @@ def decode_answer(value: Any, *, revision: str) -> Answer:
         revision: the policies in force, kept in the answer.
 
     Raises:
-        PolicyUnavailable: the value is undefined, of another shape, contradicts itself, or allows on a condition that
-            this guard cannot carry out.
+        PolicyUnavailable: the value is undefined, of another shape, or contradicts itself.
+        ConditionNotMet: it is on a condition that this guard does not carry out.
     """
     if value is None or value == UNDEFINED:
         raise PolicyUnavailable("the policy's decision is undefined for this question")
@@ -78,14 +80,16 @@ def decode_answer(value: Any, *, revision: str) -> Answer:
     if document.allow and document.deny:
         raise PolicyUnavailable("the policy's decision contradicts itself: it allows and denies")
     obligations = document.obligations
-    if obligations.row_filters or obligations.column_masks:
-        raise PolicyUnavailable("the policy's decision wants rows filtered or columns masked, which is not done here")
+    unmet = [name for name in _CONDITIONS if getattr(obligations, name)]
+    if unmet:
+        raise ConditionNotMet(
+            f"the policy's decision demands {' and '.join(unmet)}, which this guard does not carry out; leave it empty"
+        )
     return Answer(
         allow=document.allow,
         deny=_reasons(document.deny),
         warn=_reasons(document.warn),
         obligations=tuple(sorted(set(obligations.duties))),
-        max_rows=obligations.max_rows,
         activity_type=document.activity_type,
         routine=document.routine,
         expires_at=None if document.expires_at is None else _rfc3339(document.expires_at),

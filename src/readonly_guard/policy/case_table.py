@@ -25,7 +25,6 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     activity_type: str | msgspec.UnsetType = msgspec.UNSET
     routine: str | msgspec.UnsetType = msgspec.UNSET
     expires_at: str | msgspec.UnsetType | None = msgspec.UNSET
-    max_rows: int | msgspec.UnsetType | None = msgspec.UNSET
     hsa_id: str | msgspec.UnsetType | None = msgspec.UNSET
 
 

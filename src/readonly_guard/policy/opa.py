@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from readonly_guard.domain import AccessRequest, Answer
-from readonly_guard.errors import ConfigurationError, PolicyUnavailable
+from readonly_guard.errors import ConditionNotMet, ConfigurationError, PolicyUnavailable
 from readonly_guard.policy.answer import decode_answer
 from readonly_guard.policy.breaker import Breaker
 from readonly_guard.policy.port import ENTRYPOINT
@@ -109,6 +109,9 @@ class OpaServer:
             raise PolicyUnavailable("the OPA server failed too often; it is asked again soon")
         try:
             answer = await self._ask(request)
+        except ConditionNotMet:  # the server is well
+            self._breaker.succeeded()
+            raise
         except PolicyUnavailable:
             self._breaker.failed(clock())
             raise

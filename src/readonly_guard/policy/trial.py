@@ -62,7 +62,6 @@ def differences(answer: Answer, expected: Expected) -> tuple[str, ...]:
         "activity_type": answer.activity_type,
         "routine": answer.routine,
         "expires_at": answer.expires_at,
-        "max_rows": answer.max_rows,
         "hsa_id": answer.subject.get("hsa_id"),
     }
     wanted = {name: getattr(expected, name) for name in actual}
