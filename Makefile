@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test drivers driver-table bench lint opa clean
+.PHONY: demo test drivers driver-table bench lint opa compiled pure clean
 
 demo: $(VENV)/.demo  ## the guided run; KEEP=1 leaves the guarded database running
 	@exec $(BIN)/readonly-guard demo $(if $(KEEP),--keep)
@@ -28,6 +28,12 @@ lint: $(VENV)/.dev  ## style, types, architecture
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+compiled: $(VENV)/.dev  ## the hot path compiled in place, for this Python; needs a C compiler. `make pure` undoes it
+	$(BIN)/python scripts/compile.py
+
+pure: $(VENV)/.dev
+	$(BIN)/python scripts/compile.py --clean
 
 opa: .tools/opa  ## OPA, for the checks and tests that want the real one; needs Go
 	.tools/opa check --strict --schema policies/schema policies

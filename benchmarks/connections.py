@@ -31,10 +31,10 @@ from readonly_guard_proxy.wire.startup import startup_message
 
 _REPORTS = ("client_encoding\0UTF8\0", "standard_conforming_strings\0on\0", "default_transaction_read_only\0on\0")
 GREETING = b"".join((
-    frame(b"R", bytes(4)),
-    *(frame(b"S", text.encode()) for text in _REPORTS),
-    frame(b"K", bytes(8)),
-    frame(b"Z", b"I"),
+    frame(ord("R"), bytes(4)),
+    *(frame(ord("S"), text.encode()) for text in _REPORTS),
+    frame(ord("K"), bytes(8)),
+    frame(ord("Z"), b"I"),
 ))  # fmt: skip
 STARTUP = startup_message(
     196608, {"user": "alind", "database": "d", "options": "-c readonly_guard.purpose=TREAT"}

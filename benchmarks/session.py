@@ -39,25 +39,25 @@ from readonly_guard_proxy.wire.messages import BackendKey
 
 BY_NUMBER = "SELECT abalance FROM pgbench_accounts WHERE aid = $1"
 BY_PERSON = "SELECT given_name FROM person WHERE person_id = $1"
-READY = frame(b"Z", b"I")
+READY = frame(ord("Z"), b"I")
 REPORTS = {
     "client_encoding": "UTF8",
     "standard_conforming_strings": "on",
     "default_transaction_read_only": "on",
 }
 GREETING = b"".join((
-    frame(b"R", bytes(4)),
-    *(frame(b"S", f"{name}\0{value}\0".encode()) for name, value in REPORTS.items()),
-    frame(b"K", bytes(8)),
+    frame(ord("R"), bytes(4)),
+    *(frame(ord("S"), f"{name}\0{value}\0".encode()) for name, value in REPORTS.items()),
+    frame(ord("K"), bytes(8)),
     READY,
 ))  # fmt: skip
-COLUMN = frame(b"T", b"\0\1abalance\0" + pack("!IhIhih", 16384, 3, 23, 4, -1, 0))
-ROWS = frame(b"D", b"\0\1\0\0\0\1" + b"0") + frame(b"C", b"SELECT 1\0")
+COLUMN = frame(ord("T"), b"\0\1abalance\0" + pack("!IhIhih", 16384, 3, 23, 4, -1, 0))
+ROWS = frame(ord("D"), b"\0\1\0\0\0\1" + b"0") + frame(ord("C"), b"SELECT 1\0")
 
 
 def query(number: int) -> bytes:
     """A simple query with its number in the text."""
-    return frame(b"Q", BY_NUMBER.replace("$1", str(number)).encode() + b"\0")
+    return frame(ord("Q"), BY_NUMBER.replace("$1", str(number)).encode() + b"\0")
 
 
 def bind(number: int, name: bytes = b"") -> bytes:
@@ -65,38 +65,38 @@ def bind(number: int, name: bytes = b"") -> bytes:
     text = str(number).encode()
     values = pack("!hhi", 0, 1, len(text)) + text + pack("!h", 0)
     return (
-        frame(b"B", b"\0" + name + b"\0" + values)
-        + frame(b"D", b"P\0")
-        + frame(b"E", b"\0" + bytes(4))
-        + frame(b"S", b"")
+        frame(ord("B"), b"\0" + name + b"\0" + values)
+        + frame(ord("D"), b"P\0")
+        + frame(ord("E"), b"\0" + bytes(4))
+        + frame(ord("S"), b"")
     )
 
 
 def parse(text: str, name: bytes = b"") -> bytes:
     """A Parse without types."""
-    return frame(b"P", name + b"\0" + text.encode() + b"\0\0\0")
+    return frame(ord("P"), name + b"\0" + text.encode() + b"\0\0\0")
 
 
 SIMPLE_REPLY = COLUMN + ROWS + READY
-BOUND_REPLY = frame(b"2", b"") + SIMPLE_REPLY
-PARSED_REPLY = frame(b"1", b"") + BOUND_REPLY
+BOUND_REPLY = frame(ord("2"), b"") + SIMPLE_REPLY
+PARSED_REPLY = frame(ord("1"), b"") + BOUND_REPLY
 
 # name: (once at the beginning, each transaction, what the server says to it)
 WAYS: dict[str, tuple[tuple[bytes, bytes] | None, Callable[[int], bytes], bytes]] = {
     "simple": (None, query, SIMPLE_REPLY),
     "extended": (None, lambda number: parse(BY_NUMBER) + bind(number), PARSED_REPLY),
     "prepared": (
-        (parse(BY_NUMBER, b"P0") + frame(b"S", b""), frame(b"1", b"") + READY),
+        (parse(BY_NUMBER, b"P0") + frame(ord("S"), b""), frame(ord("1"), b"") + READY),
         lambda number: bind(number, b"P0"),
         BOUND_REPLY,
     ),
     "one patient": (
-        (parse(BY_PERSON, b"P0") + frame(b"S", b""), frame(b"1", b"") + READY),
+        (parse(BY_PERSON, b"P0") + frame(ord("S"), b""), frame(ord("1"), b"") + READY),
         lambda _: bind(900001, b"P0"),
         BOUND_REPLY,
     ),
     "many patients": (
-        (parse(BY_PERSON, b"P0") + frame(b"S", b""), frame(b"1", b"") + READY),
+        (parse(BY_PERSON, b"P0") + frame(ord("S"), b""), frame(ord("1"), b"") + READY),
         lambda number: bind(900_001 + number % 40, b"P0"),
         BOUND_REPLY,
     ),

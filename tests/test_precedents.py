@@ -15,6 +15,7 @@ from readonly_guard.domain import Answer, Reason
 from readonly_guard.errors import LogUnavailable, PolicyUnavailable
 from readonly_guard.hooks import Hooks
 from readonly_guard.policy import EmbeddedEngine, load_policies
+from readonly_guard.precedents import Precedents
 from readonly_guard.sql import Analyzer
 
 NOON = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
@@ -316,10 +317,10 @@ async def test_a_plugin_that_fails_while_recording_denies():
     assert "secret" not in repr(decision)
 
 
-async def test_precedents_are_bounded(monkeypatch):
-    monkeypatch.setattr("readonly_guard.precedents._MOST", 3)
+async def test_precedents_are_bounded():
     engine = Engine()
     guard = make(pdp=engine)
+    guard._precedents = Precedents(most=3)
     texts = [f"SELECT {'1, ' * number} 1" for number in range(5)]
     for text in texts:
         await guard.decide(asked(text))

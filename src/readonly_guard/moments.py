@@ -5,8 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
 
 __all__ = ["rfc3339", "stamps_of", "utc_now"]
+
+
+_SECOND: Final = 1_000_000
+"""In microseconds."""
 
 
 def rfc3339(moment: datetime) -> str:
@@ -34,8 +39,9 @@ class _SystemStamps:
         self._text = ""
 
     def __call__(self) -> str:
-        second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+        microseconds = time.time_ns() // 1_000
+        second = microseconds // _SECOND
         if second != self._second:
             self._second = second
             self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        return f"{self._text}{nanoseconds // 1_000:06d}Z"
+        return f"{self._text}{str(microseconds - second * _SECOND + _SECOND)[1:]}Z"  # six digits, without a format

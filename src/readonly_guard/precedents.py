@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,9 +19,6 @@ from readonly_guard.domain import Analysis, Answer, Decision, DecisionRecord, St
 from readonly_guard.moments import rfc3339
 
 __all__ = ["Precedent", "Precedents"]
-
-_MOST: Final = 16_384
-"""How many are kept; one takes some 2 KB."""
 
 _Key = tuple[str, int, int, int, int, int]
 
@@ -50,9 +47,14 @@ class Precedent(NamedTuple):
 
 
 class Precedents:
-    """The most recently used precedents of one guard. Not for several threads at once."""
+    """The most recently used precedents of one guard. Not for several threads at once.
 
-    def __init__(self) -> None:
+    Args:
+        most: how many are kept; one takes some 2 KB.
+    """
+
+    def __init__(self, most: int = 16_384) -> None:
+        self._most = most
         self._kept: OrderedDict[_Key, Precedent] = OrderedDict()
 
     def find(self, request: StatementRequest, known: Analysis, now: str) -> Precedent | None:
@@ -87,7 +89,7 @@ class Precedents:
             since=case.time,
             until=rfc3339(datetime.fromisoformat(answer.expires_at)),
         )
-        while len(self._kept) > _MOST:
+        while len(self._kept) > self._most:
             self._kept.popitem(last=False)
 
     def forget(self) -> None:

@@ -81,9 +81,9 @@ class Script:
         self.frames = [self._startup()]
         for _ in range(min(2_000, int(self.rng.expovariate(1 / 300)) + 1)):
             self.frames.extend(self._next())
-        self.frames.append(frame(b"S", b""))
+        self.frames.append(frame(ord("S"), b""))
         if self.end == "terminate":
-            self.frames.append(frame(b"X", b""))
+            self.frames.append(frame(ord("X"), b""))
 
     def _startup(self) -> bytes:
         rng, options = self.rng, "-c readonly_guard.purpose=TREAT"
@@ -106,29 +106,36 @@ class Script:
         name, portal = rng.choice(NAMES).encode(), rng.choice(NAMES).encode()
         kind = rng.randrange(1_000)
         if kind < 350:
-            made = [frame(b"Q", text + b"\0")]
+            made = [frame(ord("Q"), text + b"\0")]
         elif kind < 700:
-            made = [frame(b"P", name + b"\0" + text + b"\0\0\0"), frame(b"B", portal + b"\0" + name + b"\0" + bytes(6))]
-            made += [frame(b"D", b"P" + portal + b"\0"), frame(b"E", portal + b"\0" + bytes(4)), frame(b"S", b"")]
+            made = [
+                frame(ord("P"), name + b"\0" + text + b"\0\0\0"),
+                frame(ord("B"), portal + b"\0" + name + b"\0" + bytes(6)),
+            ]
+            made += [
+                frame(ord("D"), b"P" + portal + b"\0"),
+                frame(ord("E"), portal + b"\0" + bytes(4)),
+                frame(ord("S"), b""),
+            ]
             made = [one for one in made if rng.random() < 0.97]
         elif kind < 950:
             made = [
                 rng.choice((
-                    frame(b"S", b""), frame(b"H", b""), frame(b"C", b"S" + name + b"\0"), frame(b"C", b"P" + portal + b"\0"),
-                    frame(b"D", b"S" + name + b"\0"), frame(b"E", portal + b"\0\0\0\0\1"), frame(b"c", b""), frame(b"d", text),
-                    frame(b"f", b"no\0"), frame(b"F", bytes(4) + text), frame(b"B", portal + b"\0" + name + b"\0" + bytes(6)),
+                    frame(ord("S"), b""), frame(ord("H"), b""), frame(ord("C"), b"S" + name + b"\0"), frame(ord("C"), b"P" + portal + b"\0"),
+                    frame(ord("D"), b"S" + name + b"\0"), frame(ord("E"), portal + b"\0\0\0\0\1"), frame(ord("c"), b""), frame(ord("d"), text),
+                    frame(ord("f"), b"no\0"), frame(ord("F"), bytes(4) + text), frame(ord("B"), portal + b"\0" + name + b"\0" + bytes(6)),
                 ))
             ]  # fmt: skip
         elif kind < 997:
-            made = [frame(b"Q", text + b"\0"), frame(b"S", b"")]
+            made = [frame(ord("Q"), text + b"\0"), frame(ord("S"), b"")]
         elif rng.random() < 0.3:
-            made = [frame(rng.choice(b"QPBEDCF").to_bytes(1, "big"), rng.randbytes(rng.randrange(40)))]
+            made = [frame(rng.choice(b"QPBEDCF"), rng.randbytes(rng.randrange(40)))]
         elif rng.random() < 0.7:
-            made = [self._spoil(frame(b"Q", text + b"\0"))]
+            made = [self._spoil(frame(ord("Q"), text + b"\0"))]
         else:
             made = [
                 rng.choice(
-                    (frame(b"p", b"x\0"), rng.randbytes(rng.randrange(1, 60)), b"Q\xff\xff\xff\xff", b"Q\0\0\0\3")
+                    (frame(ord("p"), b"x\0"), rng.randbytes(rng.randrange(1, 60)), b"Q\xff\xff\xff\xff", b"Q\0\0\0\3")
                 )
             ]
         return made

@@ -23,7 +23,7 @@ POISON = b"readonly_guard_denied"
 
 
 def frames_of(data: bytes):
-    return FrameReader(kinds=BACKEND_KINDS, limit=10**6).feed(data)
+    return iter(FrameReader(kinds=BACKEND_KINDS, limit=10**6).feed(data))
 
 
 def status(name: str, value: str) -> bytes:
@@ -147,15 +147,15 @@ class Stage:
         match command:
             case commands.ToServer(data=data):
                 return "server " + " ".join(
-                    f"{each.kind.decode()}{'/poison' if POISON in each.data else ''}"
+                    f"{chr(each.kind)}{'/poison' if POISON in each.data else ''}"
                     for each in FrameReader(kinds=FRONTEND_KINDS, limit=10**6).feed(data)
                 )
             case commands.ToClient(data=data):
                 words = []
                 for each in FrameReader(kinds=BACKEND_KINDS, limit=10**6).feed(data):
-                    fields = error_fields(each) if each.kind == b"E" else {}
+                    fields = error_fields(each) if each.kind == ord("E") else {}
                     words.append(
-                        each.kind.decode() + (f"({fields['S'].decode()} {fields['C'].decode()})" if fields else "")
+                        chr(each.kind) + (f"({fields['S'].decode()} {fields['C'].decode()})" if fields else "")
                     )
                 return "client " + " ".join(words)
             case commands.Decide(phase=phase, text=text, parameters=parameters):
@@ -645,7 +645,9 @@ def test_the_client_is_given_a_key_of_the_guards_own(new) -> None:
     hello = "R0 S:client_encoding=UTF8 S:standard_conforming_strings=on K Z:I"
     said = b"".join(stage.from_server(word) for word in hello.split(" "))
     told, opened = stage.machine.handle(events.ServerData(data=said))
-    assert next(each.body for each in frames_of(told.data) if each.kind == b"K") == struct.pack("!I", 77) + b"x" * 32
+    assert (
+        next(each.body for each in frames_of(told.data) if each.kind == ord("K")) == struct.pack("!I", 77) + b"x" * 32
+    )
     assert opened == commands.Opened(key=BackendKey(7, b"abcd"), authentication="trust")
 
 
@@ -978,7 +980,7 @@ def test_copy_out_streams(stage) -> None:
 )
 def test_malformed_messages_end_the_session(stage, data) -> None:
     *_, told, end = stage.machine.handle(events.ClientData(data=data))
-    assert error_fields(next(FrameReader(kinds=b"E", limit=10**6).feed(told.data)))["C"] == b"08P01"
+    assert error_fields(next(frames_of(told.data)))["C"] == b"08P01"
     assert isinstance(end, commands.Abort)
     assert stage.machine.handle(events.ClientData(data=stage.pg.query("select 1"))) == []
     assert stage.machine.handle(events.ServerData(data=b"Z")) == []

@@ -24,7 +24,7 @@ def login(*, is_private: bool = False, account: ServiceAccount = ACCOUNT) -> Ser
 
 def asks(code: int, data: bytes = b"") -> Frame:
     body = struct.pack("!I", code) + data
-    return Frame(kind=b"R", data=b"R" + struct.pack("!I", len(body) + 4) + body)
+    return Frame(kind=ord("R"), data=b"R" + struct.pack("!I", len(body) + 4) + body)
 
 
 def test_scram_to_the_end() -> None:

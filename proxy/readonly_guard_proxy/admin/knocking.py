@@ -22,7 +22,7 @@ __all__ = ["knock"]
 
 _VERSION: Final = 3 << 16
 _MOST_BYTES: Final = 10_000
-_ANSWERS: Final = Backend.AUTHENTICATION + Backend.ERROR
+_ANSWERS: Final = bytes((Backend.AUTHENTICATION, Backend.ERROR))
 _NOT_NOW: Final = {
     b"57P03": "the server takes no connections yet, or no more",
     b"53300": "the server has no place for one connection more",
@@ -65,6 +65,7 @@ class _Knocking(asyncio.Protocol):
             for message in self._reader.feed(data):
                 sqlstate = error_fields(message).get("C", b"") if message.kind == Backend.ERROR else b""
                 self._settle(_NOT_NOW.get(sqlstate, ""))
+            self._reader.check()
         except ProtocolViolation:
             self._settle("what answers there is no PostgreSQL server")
 

@@ -47,7 +47,7 @@ _WARNING: Final = "01000"  # warning
 _ROUTINE: Final = b"readonly_guard"
 
 
-def substitute(kind: bytes, name: bytes, decision_id: str) -> tuple[bytes, bytes]:
+def substitute(kind: int, name: bytes, decision_id: str) -> tuple[int, bytes]:
     """The message that stands in for a denied one.
 
     Args:

@@ -47,7 +47,7 @@ class Gatekeeper:
     """
 
     def __init__(self, verifier: Verifier, nonce: bytes, binding: bytes | None) -> None:
-        self._reader = FrameReader(kinds=Frontend.PASSWORD + Frontend.TERMINATE, limit=_MOST_BYTES)
+        self._reader = FrameReader(kinds=bytes((Frontend.PASSWORD, Frontend.TERMINATE)), limit=_MOST_BYTES)
         self._verifier = verifier
         self._nonce = nonce
         self._binding = binding
@@ -69,6 +69,7 @@ class Gatekeeper:
             ProtocolViolation: they are no answer to what was asked, or something follows the last one.
         """
         answers = [self._message(message) for message in self._reader.feed(data)]
+        self._reader.check()
         return b"".join(answers), self._verdict
 
     def _message(self, message: Frame) -> bytes:

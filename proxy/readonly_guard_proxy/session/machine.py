@@ -36,7 +36,6 @@ from readonly_guard_proxy.session.events import (
     Waiting,
 )
 from readonly_guard_proxy.session.outbox import Outbox
-from readonly_guard_proxy.session.replies import ASYNCHRONOUS
 from readonly_guard_proxy.session.reply_lane import ReplyLane
 from readonly_guard_proxy.session.reported import Distrust, Reported
 from readonly_guard_proxy.session.request_lane import RequestLane
@@ -73,6 +72,10 @@ class Phase(Enum):
     STARTUP = auto()
     READY = auto()
     CLOSED = auto()
+
+
+_READY: Final = Phase.READY
+_CLOSED: Final = Phase.CLOSED
 
 
 class SessionMachine:
@@ -137,11 +140,11 @@ class SessionMachine:
         Raises:
             AssertionError: a decision that was not asked for; the caller's mistake.
         """
-        if self._phase is Phase.CLOSED and not isinstance(event, Decided):
+        if self._phase is _CLOSED and not isinstance(event, Decided):
             return []
         try:
             _EVENTS[type(event)](self, event)
-            if self._phase is Phase.READY:
+            if self._phase is _READY:
                 self._requests.pump()
                 if self._requests.terminated:
                     self._finish()
@@ -155,23 +158,23 @@ class SessionMachine:
 
     def _client_data(self, event: ClientData) -> None:
         for message in self._client.feed(event.data):
-            match self._phase:
-                case Phase.READY:
-                    self._requests.put(message)
-                case Phase.CLOSED:
-                    return
-                case _:
-                    self._early_client(message)
+            if self._phase is _READY:
+                self._requests.put(message)
+            elif self._phase is _CLOSED:
+                return
+            else:
+                self._early_client(message)
+        self._client.check()
 
     def _server_data(self, event: ServerData) -> None:
         for message in self._server.feed(event.data):
-            match self._phase:
-                case Phase.READY:
-                    self._reply(message)
-                case Phase.CLOSED:
-                    return
-                case _:
-                    self._early_server(message)
+            if self._phase is _READY:
+                self._reply(message)
+            elif self._phase is _CLOSED:
+                return
+            else:
+                self._early_server(message)
+        self._server.check()
 
     def _decided(self, event: Decided) -> None:
         if not self._requests.decided(event):
@@ -253,7 +256,7 @@ class SessionMachine:
         elif self._phase is Phase.STARTUP and kind == Backend.READY:
             self._open(message)
         else:
-            raise ProtocolViolation(f"message type {kind!r} from the server before the session was ready")
+            raise ProtocolViolation(f"message type {chr(kind)!r} from the server before the session was ready")
 
     def _early_error(self, message: Frame) -> None:
         sqlstate = error_fields(message).get("C", b"").decode("latin-1")
@@ -300,13 +303,14 @@ class SessionMachine:
     # ------------------------------------------------------------------ ready
 
     def _reply(self, message: Frame) -> None:
-        if message.kind == Backend.PARAMETER_STATUS:
+        kind = message.kind
+        if kind == Backend.PARAMETER_STATUS:
             self._parameter(message)
-        elif message.kind in ASYNCHRONOUS:
-            self._outbox.to_client.append(message.data)
+        elif kind == Backend.NOTICE or kind == Backend.NOTIFICATION:  # noqa: PLR1714  compiled, two comparisons of numbers
+            self._outbox.to_client.append(message.data)  # they belong to no request and may come at any time
         else:
             self._replies.take(message, self._reported.codec)
-            if message.kind == Backend.READY and self._replies.is_empty:
+            if kind == Backend.READY and self._replies.is_empty:
                 self._reported.ready(transaction_status(message))
 
     def _parameter(self, message: Frame) -> None:

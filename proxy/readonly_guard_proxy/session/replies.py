@@ -2,11 +2,12 @@
 
 One entry stands for one request that was sent to the server. The table says which messages may come while an entry is
 the oldest, and which end it; anything else means that guard and server no longer agree on what is going on, and the
-session ends. Messages that belong to no request are named here too.
+session ends.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum, auto
 from typing import Final
 
@@ -14,37 +15,12 @@ from readonly_guard.domain import Decision, Language, Reason
 from readonly_guard_proxy.session.names import Change, Portal, Prepared
 from readonly_guard_proxy.wire.messages import Backend, Frontend
 
-__all__ = ["ASYNCHRONOUS", "SKIPS_UNTIL_SYNC", "Entry", "Outcome", "outcome"]
-
-ASYNCHRONOUS: Final = frozenset({Backend.NOTICE, Backend.NOTIFICATION, Backend.PARAMETER_STATUS})
-"""Belong to no request and may come at any time."""
+__all__ = ["SKIPS_UNTIL_SYNC", "Entry", "Outcome", "outcome"]
 
 SKIPS_UNTIL_SYNC: Final = frozenset(
     {Frontend.PARSE, Frontend.BIND, Frontend.DESCRIBE, Frontend.EXECUTE, Frontend.CLOSE}
 )
 """After an error in one of these the server passes over everything until Sync."""
-
-_ROWS: Final = {Backend.DATA_ROW, Backend.COPY_OUT, Backend.COPY_DATA, Backend.COPY_DONE}
-
-# request: (what may come on the way, what ends it). CopyIn, CopyBoth and FunctionCallResponse stand nowhere.
-_REPLIES: Final[dict[bytes, tuple[frozenset[bytes], frozenset[bytes]]]] = {
-    Frontend.QUERY: (
-        frozenset(_ROWS | {Backend.ROW_DESCRIPTION, Backend.COMMAND_COMPLETE, Backend.EMPTY_QUERY}),
-        frozenset({Backend.READY}),
-    ),
-    Frontend.PARSE: (frozenset(), frozenset({Backend.PARSE_COMPLETE})),
-    Frontend.BIND: (frozenset(), frozenset({Backend.BIND_COMPLETE})),
-    Frontend.DESCRIBE: (
-        frozenset({Backend.PARAMETER_DESCRIPTION}),
-        frozenset({Backend.ROW_DESCRIPTION, Backend.NO_DATA}),
-    ),
-    Frontend.EXECUTE: (
-        frozenset(_ROWS),
-        frozenset({Backend.COMMAND_COMPLETE, Backend.EMPTY_QUERY, Backend.PORTAL_SUSPENDED}),
-    ),
-    Frontend.CLOSE: (frozenset(), frozenset({Backend.CLOSE_COMPLETE})),
-    Frontend.SYNC: (frozenset(), frozenset({Backend.READY})),
-}
 
 
 class Outcome(Enum):
@@ -53,6 +29,28 @@ class Outcome(Enum):
     GOES_ON = auto()
     ENDS = auto()
     BROKEN = auto()
+
+
+_BROKEN: Final = Outcome.BROKEN
+_ROWS: Final = (Backend.DATA_ROW, Backend.COPY_OUT, Backend.COPY_DATA, Backend.COPY_DONE)
+
+
+def _replies(on_the_way: Iterable[int], ends: Iterable[int]) -> dict[int, Outcome]:
+    return dict.fromkeys(on_the_way, Outcome.GOES_ON) | dict.fromkeys(ends, Outcome.ENDS)
+
+
+# By request: what may come on the way, and what ends it. CopyIn, CopyBoth and FunctionCallResponse stand nowhere.
+_REPLIES: Final[dict[int, dict[int, Outcome]]] = {
+    Frontend.QUERY: _replies(
+        (*_ROWS, Backend.ROW_DESCRIPTION, Backend.COMMAND_COMPLETE, Backend.EMPTY_QUERY), (Backend.READY,)
+    ),
+    Frontend.PARSE: _replies((), (Backend.PARSE_COMPLETE,)),
+    Frontend.BIND: _replies((), (Backend.BIND_COMPLETE,)),
+    Frontend.DESCRIBE: _replies((Backend.PARAMETER_DESCRIPTION,), (Backend.ROW_DESCRIPTION, Backend.NO_DATA)),
+    Frontend.EXECUTE: _replies(_ROWS, (Backend.COMMAND_COMPLETE, Backend.EMPTY_QUERY, Backend.PORTAL_SUSPENDED)),
+    Frontend.CLOSE: _replies((), (Backend.CLOSE_COMPLETE,)),
+    Frontend.SYNC: _replies((), (Backend.READY,)),
+}
 
 
 class Entry:
@@ -67,8 +65,8 @@ class Entry:
         change: to the names, when the request succeeds.
         describes: the statement of which the reply tells the parameters' types.
         text: that it runs, so that a name given by SQL can be known.
-        prepares: names that SQL-level PREPARE gives, the next one last.
-        declares: cursors that DECLARE opens, the next one last, each with whether it outlives its transaction.
+        prepares: names that SQL-level PREPARE gives, in order.
+        declares: cursors that DECLARE opens, in order, each with whether it outlives its transaction.
         portal: that it runs, when it does by protocol.
         warnings: of the decision, to be told before the first reply, in ``language``.
     """
@@ -81,7 +79,7 @@ class Entry:
     def __init__(
         self,
         *,
-        kind: bytes,
+        kind: int,
         number: int,
         token: int | None = None,
         denial: Decision | None = None,
@@ -103,8 +101,8 @@ class Entry:
         self.change = change
         self.describes = describes
         self.text = text
-        self.prepares = list(reversed(prepares))
-        self.declares = list(reversed(declares))
+        self.prepares = prepares
+        self.declares = declares
         self.portal = portal
         self.rows: int | None = None
         self.bytes_sent = 0
@@ -112,11 +110,8 @@ class Entry:
         self.overdue = False
 
 
-def outcome(entry: Entry, reply: bytes) -> Outcome:
+def outcome(entry: Entry, reply: int) -> Outcome:
     """What a reply that is no error and not asynchronous means to the oldest entry."""
     if entry.denial is not None and not (entry.sqlstate and entry.kind == Frontend.QUERY and reply == Backend.READY):
-        return Outcome.BROKEN
-    on_the_way, ends = _REPLIES[entry.kind]
-    if reply in ends:
-        return Outcome.ENDS
-    return Outcome.GOES_ON if reply in on_the_way else Outcome.BROKEN
+        return _BROKEN
+    return _REPLIES[entry.kind].get(reply, _BROKEN)

@@ -42,6 +42,8 @@ __all__ = ["ReplyLane"]
 
 _LIMIT: Final = 4_096
 _LOST: Final = "08006"  # connection_failure
+_ENDS: Final = Outcome.ENDS
+_BROKEN: Final = Outcome.BROKEN
 
 
 class ReplyLane:
@@ -195,30 +197,35 @@ class ReplyLane:
         elif self._entries:
             self._success(message, self._entries[0], codec)
         else:
-            raise ProtocolViolation(f"message type {message.kind!r} from the server in reply to nothing")
+            raise ProtocolViolation(f"message type {chr(message.kind)!r} from the server in reply to nothing")
 
     def _success(self, message: Frame, entry: Entry, codec: str) -> None:
-        for warning in entry.warnings:
-            self._outbox.to_client.append(warning_notice(warning, entry.language, codec))
-        entry.warnings = ()
-        result = outcome(entry, message.kind)
-        if result is Outcome.BROKEN:
-            what = "a denied message" if entry.denial is not None else f"message type {entry.kind!r}"
-            raise ProtocolViolation(f"message type {message.kind!r} from the server in reply to {what}")
-        if message.kind == Backend.COMMAND_COMPLETE:
+        if entry.warnings:
+            self._warn(entry, codec)
+        kind = message.kind
+        result = outcome(entry, kind)
+        if result is _BROKEN:
+            what = "a denied message" if entry.denial is not None else f"message type {chr(entry.kind)!r}"
+            raise ProtocolViolation(f"message type {chr(kind)!r} from the server in reply to {what}")
+        if kind == Backend.COMMAND_COMPLETE:
             self._command_complete(command_tag(message), entry)
-        elif message.kind == Backend.PARAMETER_DESCRIPTION and entry.describes is not None:
-            entry.describes.types = parameter_types(message)
-        elif message.kind == Backend.READY:
+        elif kind == Backend.READY:
             self._status, self._settled_at = transaction_status(message), entry.number
             if self._status == b"I":
                 self._names.forget_portals()
+        elif kind == Backend.PARAMETER_DESCRIPTION and entry.describes is not None:
+            entry.describes.types = parameter_types(message)
         self._pass_on(message.data, entry)
-        if result is Outcome.ENDS:
+        if result is _ENDS:
             self._entries.popleft()
             if entry.change is not None:
                 self._names.commit(entry.change)
             self._complete(entry)
+
+    def _warn(self, entry: Entry, codec: str) -> None:
+        for warning in entry.warnings:
+            self._outbox.to_client.append(warning_notice(warning, entry.language, codec))
+        entry.warnings = ()
 
     def _command_complete(self, tag: bytes, entry: Entry) -> None:
         rows = rows_of(tag)
@@ -226,13 +233,15 @@ class ReplyLane:
             entry.rows = rows + (entry.rows or 0)
         if tag == b"PREPARE":
             if entry.prepares:
-                self._names.learn(entry.prepares.pop(), entry.text)
+                self._names.learn(entry.prepares[0], entry.text)
+                entry.prepares = entry.prepares[1:]
             else:
                 self._names.forget_statements()  # which name it gave is not known
         elif tag == b"DECLARE CURSOR":
             self._names.forget_cursors()  # a cursor may now stand where a portal did
             if entry.declares:
-                name, holds = entry.declares.pop()
+                name, holds = entry.declares[0]
+                entry.declares = entry.declares[1:]
                 self._names.declare(name, entry.portal or Portal(Prepared(entry.text), b""), holds=holds)
             else:
                 self._names.forget_declared()  # which one it opened is not known

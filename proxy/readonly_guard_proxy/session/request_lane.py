@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from readonly_guard.domain import Reason
 from readonly_guard_proxy.session.commands import Completed, Decide, Refuse
@@ -34,17 +34,31 @@ _KINDS: Final[dict[bytes, Kind]] = {b"S": "statement", b"P": "portal"}
 _HEARD_WHILE_SKIPPING: Final = frozenset({Frontend.SYNC, Frontend.TERMINATE})
 
 
-class _Pending(NamedTuple):
+class _Pending:
     """The one message that is being decided."""
 
-    token: int
-    message: Frame
-    phase: str
-    text: str
-    name: bytes
-    prepared: Prepared | None
-    portal: Portal | None
-    may_be_allowed: bool
+    __slots__ = ("may_be_allowed", "message", "name", "phase", "portal", "prepared", "text", "token")
+
+    def __init__(  # noqa: PLR0917  one caller, and keywords cost when they are not compiled
+        self,
+        token: int,
+        message: Frame,
+        phase: str,
+        text: str,
+        name: bytes,
+        prepared: Prepared | None,
+        portal: Portal | None,
+        *,
+        may_be_allowed: bool,
+    ) -> None:
+        self.token: Final = token
+        self.message: Final = message
+        self.phase: Final = phase
+        self.text: Final = text
+        self.name: Final = name
+        self.prepared: Final = prepared
+        self.portal: Final = portal
+        self.may_be_allowed: Final = may_be_allowed
 
 
 class RequestLane:
@@ -164,15 +178,16 @@ class RequestLane:
         return self._read(message, "query", query_text(message))
 
     def _parse(self, message: Frame) -> bool:
-        name, text, types = read_parse(message)
+        parse = read_parse(message)
+        name = parse.name
         if not is_followed(name):
             what = "a statement name that is not ASCII of at most 63 characters"
             self._refuse(message, "parse", "RG-T05", what, name)
-        elif any(oid >= _FIRST_OWN_OID for oid in types):
+        elif any(oid >= _FIRST_OWN_OID for oid in parse.types):
             # binding a value to a domain runs its CHECK, and to any type of one's own its input function
             self._refuse(message, "parse", "RG-F03", "a parameter of a type that is not built in", name)
         else:
-            return self._read(message, "parse", text, name, types)
+            return self._read(message, "parse", parse.text, name, parse.types)
         return True
 
     def _bind(self, message: Frame) -> bool:
@@ -282,18 +297,11 @@ class RequestLane:
     ) -> None:
         self._token += 1
         self._pending = _Pending(
-            token=self._token,
-            message=message,
-            phase=phase,
-            text=text,
-            name=name,
-            prepared=prepared,
-            portal=portal,
-            may_be_allowed=may_be_allowed,
+            self._token, message, phase, text, name, prepared, portal, may_be_allowed=may_be_allowed
         )
 
 
-_MESSAGES: Final[dict[bytes, Callable[[RequestLane, Frame], bool]]] = {
+_MESSAGES: Final[dict[int, Callable[[RequestLane, Frame], bool]]] = {
     Frontend.QUERY: RequestLane._query,  # noqa: SLF001
     Frontend.PARSE: RequestLane._parse,  # noqa: SLF001
     Frontend.BIND: RequestLane._bind,  # noqa: SLF001

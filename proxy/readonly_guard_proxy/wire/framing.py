@@ -11,7 +11,7 @@ of them are passed on as they arrive, so that a row of a gigabyte costs no memor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cache
 from struct import Struct
 from typing import Final
 
@@ -19,7 +19,11 @@ __all__ = ["HEADER_BYTES", "Frame", "FrameReader", "ProtocolViolation", "frame"]
 
 HEADER_BYTES: Final = 5
 _LENGTH: Final = Struct("!I")
-_LEAST_LENGTH: Final = _LENGTH.size  # the length counts itself
+_LEAST_LENGTH: Final = 4  # the length counts itself
+
+_UNKNOWN: Final = 0
+_WHOLE: Final = 1
+_STREAMED: Final = 2
 
 
 class ProtocolViolation(ValueError):  # noqa: N818  PostgreSQL's own name for it (SQLSTATE 08P01)
@@ -36,7 +40,7 @@ class Frame:
 
     __slots__ = ("data", "kind")
 
-    def __init__(self, kind: bytes, data: bytes) -> None:
+    def __init__(self, kind: int, data: bytes) -> None:
         self.kind: Final = kind
         self.data: Final = data
 
@@ -46,9 +50,9 @@ class Frame:
         return self.data[HEADER_BYTES:]
 
 
-def frame(kind: bytes, body: bytes) -> bytes:
+def frame(kind: int, body: bytes) -> bytes:
     """The bytes of one message."""
-    return kind + _LENGTH.pack(len(body) + _LEAST_LENGTH) + body
+    return bytes((kind,)) + _LENGTH.pack(len(body) + _LEAST_LENGTH) + body
 
 
 class FrameReader:
@@ -61,69 +65,92 @@ class FrameReader:
     """
 
     def __init__(self, *, kinds: bytes, limit: int, streamed: bytes = b"") -> None:
-        self._kinds = frozenset(kinds)
-        self._streamed = frozenset(streamed)
+        self._classes = _classes(kinds, streamed)
         self._limit = limit
         self._rest = bytearray()  # the beginning of a message that is not whole yet
         self._need = 0  # how long _rest must be before it is worth looking at
         self._run_kind = 0
         self._run_left = 0  # bytes of the current streamed message that have not come yet
+        self._fault = ""
 
     @property
     def inside_run(self) -> bool:
         """Whether a streamed message has been passed on only in part: nothing may be put in between."""
         return self._run_left > 0
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take bytes as they came and yield what is whole.
-
-        Raises:
-            ProtocolViolation: an unknown type, a length below 4 or beyond the limit. Frames before it were yielded.
-        """
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take bytes as they came and give what is whole; :meth:`check` tells whether something wrong follows it."""
         if self._rest:
             self._rest += data
             if len(self._rest) < self._need:
-                return
+                return []
             data = bytes(self._rest)
             self._rest.clear()
+        frames: list[Frame] = []
+        try:
+            self._cut(data, frames)
+        except ProtocolViolation as violation:
+            self._fault = str(violation)
+        return frames
+
+    def check(self) -> None:
+        """See that the bytes so far were the protocol.
+
+        Raises:
+            ProtocolViolation: an unknown type, a length below 4 or beyond the limit.
+        """
+        if self._fault:
+            raise ProtocolViolation(self._fault)
+
+    def _cut(self, data: bytes, frames: list[Frame]) -> None:
         at, size = 0, len(data)
         while at < size:
             if not self._run_left:
                 kind = data[at]
-                if kind not in self._kinds:
+                what = self._classes[kind]
+                if what == _UNKNOWN:
                     raise ProtocolViolation(f"unknown message type 0x{kind:02x}")
                 if size - at < HEADER_BYTES:
                     self._keep(data, at, HEADER_BYTES)
                     return
-                if kind not in self._streamed:
-                    end = at + 1 + self._length(data, at, self._limit)
+                if what == _WHOLE:
+                    length = _length(data, at)
+                    if length > self._limit:
+                        raise ProtocolViolation(f"a message of {length} bytes; the limit is {self._limit}")
+                    end = at + 1 + length
                     if end > size:
                         self._keep(data, at, end - at)
                         return
-                    yield Frame(data[at : at + 1], data[at:end])
+                    frames.append(Frame(kind, data[at:end]))
                     at = end
                     continue
                 self._run_kind = kind
             end = self._skim(data, at)
-            yield Frame(bytes((self._run_kind,)), data[at:end])
+            frames.append(Frame(self._run_kind, data[at:end]))
             at = end
 
     def _skim(self, data: bytes, at: int) -> int:
         """Where the run of streamed messages of one kind ends that begins, or goes on, at ``at``."""
-        size, end = len(data), at + self._run_left
-        while end + HEADER_BYTES <= size and data[end] == self._run_kind:
-            end += 1 + self._length(data, end)
+        size, end, kind = len(data), at + self._run_left, self._run_kind
+        while end + HEADER_BYTES <= size and data[end] == kind:
+            end += 1 + _length(data, end)
         self._run_left = max(0, end - size)
         return min(end, size)
-
-    def _length(self, data: bytes, at: int, limit: int | None = None) -> int:
-        length: int = _LENGTH.unpack_from(data, at + 1)[0]
-        if length < _LEAST_LENGTH:
-            raise ProtocolViolation(f"a message of length {length}; the least is {_LEAST_LENGTH}")
-        if limit is not None and length > limit:
-            raise ProtocolViolation(f"a message of {length} bytes; the limit is {limit}")
-        return length
 
     def _keep(self, data: bytes, at: int, need: int) -> None:
         self._rest += data[at:]
         self._need = need
+
+
+def _length(data: bytes, at: int) -> int:
+    """What the message at ``at`` says of its length: an unsigned 32-bit number, the highest byte first."""
+    length = data[at + 1] << 24 | data[at + 2] << 16 | data[at + 3] << 8 | data[at + 4]
+    if length < _LEAST_LENGTH:
+        raise ProtocolViolation(f"a message of length {length}; the least is {_LEAST_LENGTH}")
+    return length
+
+
+@cache
+def _classes(kinds: bytes, streamed: bytes) -> bytes:
+    """By type byte, what is done with it."""
+    return bytes(_STREAMED if kind in streamed else _WHOLE if kind in kinds else _UNKNOWN for kind in range(256))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from struct import Struct
 from typing import Final, NamedTuple
 
-from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation, frame
+from readonly_guard_proxy.wire.framing import HEADER_BYTES, Frame, ProtocolViolation, frame
 
 __all__ = [
     "BACKEND_KINDS",
@@ -58,56 +58,56 @@ _PID: Final = Struct("!i")
 
 
 class Frontend:
-    """Type bytes of what a client sends."""
+    """Type bytes of what a client sends, as numbers: a compiled comparison of these costs next to nothing."""
 
-    BIND: Final = b"B"
-    CLOSE: Final = b"C"
-    COPY_DATA: Final = b"d"
-    COPY_DONE: Final = b"c"
-    COPY_FAIL: Final = b"f"
-    DESCRIBE: Final = b"D"
-    EXECUTE: Final = b"E"
-    FLUSH: Final = b"H"
-    FUNCTION_CALL: Final = b"F"
-    PARSE: Final = b"P"
-    PASSWORD: Final = b"p"
-    QUERY: Final = b"Q"
-    SYNC: Final = b"S"
-    TERMINATE: Final = b"X"
+    BIND: Final = 66  # B
+    CLOSE: Final = 67  # C
+    COPY_DATA: Final = 100  # d
+    COPY_DONE: Final = 99  # c
+    COPY_FAIL: Final = 102  # f
+    DESCRIBE: Final = 68  # D
+    EXECUTE: Final = 69  # E
+    FLUSH: Final = 72  # H
+    FUNCTION_CALL: Final = 70  # F
+    PARSE: Final = 80  # P
+    PASSWORD: Final = 112  # p
+    QUERY: Final = 81  # Q
+    SYNC: Final = 83  # S
+    TERMINATE: Final = 88  # X
 
 
 class Backend:
     """Type bytes of what a server sends."""
 
-    AUTHENTICATION: Final = b"R"
-    BACKEND_KEY_DATA: Final = b"K"
-    BIND_COMPLETE: Final = b"2"
-    CLOSE_COMPLETE: Final = b"3"
-    COMMAND_COMPLETE: Final = b"C"
-    COPY_BOTH: Final = b"W"
-    COPY_DATA: Final = b"d"
-    COPY_DONE: Final = b"c"
-    COPY_IN: Final = b"G"
-    COPY_OUT: Final = b"H"
-    DATA_ROW: Final = b"D"
-    EMPTY_QUERY: Final = b"I"
-    ERROR: Final = b"E"
-    FUNCTION_CALL: Final = b"V"
-    NEGOTIATE: Final = b"v"
-    NO_DATA: Final = b"n"
-    NOTICE: Final = b"N"
-    NOTIFICATION: Final = b"A"
-    PARAMETER_DESCRIPTION: Final = b"t"
-    PARAMETER_STATUS: Final = b"S"
-    PARSE_COMPLETE: Final = b"1"
-    PORTAL_SUSPENDED: Final = b"s"
-    READY: Final = b"Z"
-    ROW_DESCRIPTION: Final = b"T"
+    AUTHENTICATION: Final = 82  # R
+    BACKEND_KEY_DATA: Final = 75  # K
+    BIND_COMPLETE: Final = 50  # 2
+    CLOSE_COMPLETE: Final = 51  # 3
+    COMMAND_COMPLETE: Final = 67  # C
+    COPY_BOTH: Final = 87  # W
+    COPY_DATA: Final = 100  # d
+    COPY_DONE: Final = 99  # c
+    COPY_IN: Final = 71  # G
+    COPY_OUT: Final = 72  # H
+    DATA_ROW: Final = 68  # D
+    EMPTY_QUERY: Final = 73  # I
+    ERROR: Final = 69  # E
+    FUNCTION_CALL: Final = 86  # V
+    NEGOTIATE: Final = 118  # v
+    NO_DATA: Final = 110  # n
+    NOTICE: Final = 78  # N
+    NOTIFICATION: Final = 65  # A
+    PARAMETER_DESCRIPTION: Final = 116  # t
+    PARAMETER_STATUS: Final = 83  # S
+    PARSE_COMPLETE: Final = 49  # 1
+    PORTAL_SUSPENDED: Final = 115  # s
+    READY: Final = 90  # Z
+    ROW_DESCRIPTION: Final = 84  # T
 
 
 FRONTEND_KINDS: Final = b"BCDEFHPQSXcdfp"
 BACKEND_KINDS: Final = b"123ACDEGHIKNRSTVWZcdnstv"
-STREAMED_KINDS: Final = Backend.DATA_ROW + Backend.COPY_DATA
+STREAMED_KINDS: Final = b"Dd"
 
 
 class Authentication:
@@ -131,35 +131,45 @@ class BackendKey(NamedTuple):
     secret: bytes
 
 
-class ParseMessage(NamedTuple):
+class ParseMessage:
     """The parts of a Parse; ``name`` is empty for the unnamed statement, ``types`` are the oids given, 0 for none."""
 
-    name: bytes
-    text: bytes
-    types: tuple[int, ...]
+    __slots__ = ("name", "text", "types")
+
+    def __init__(self, name: bytes, text: bytes, types: tuple[int, ...]) -> None:
+        self.name: Final = name
+        self.text: Final = text
+        self.types: Final = types
 
 
-class BindMessage(NamedTuple):
+class BindMessage:
     """The parts of a Bind; ``values`` is what follows the names (`readonly_guard_proxy.wire.values`)."""
 
-    portal: bytes
-    statement: bytes
-    values: bytes
+    __slots__ = ("portal", "statement", "values")
+
+    def __init__(self, portal: bytes, statement: bytes, values: bytes) -> None:
+        self.portal: Final = portal
+        self.statement: Final = statement
+        self.values: Final = values
 
 
-class Target(NamedTuple):
+class Target:
     """What a Close or Describe is about: kind ``b"S"`` (statement) or ``b"P"`` (portal), and its name."""
 
-    kind: bytes
-    name: bytes
+    __slots__ = ("kind", "name")
+
+    def __init__(self, kind: bytes, name: bytes) -> None:
+        self.kind: Final = kind
+        self.name: Final = name
 
 
 def query_text(message: Frame) -> bytes:
     """The text of a Query: ``String text``. Bytes behind the NUL are refused: no other reader would see them."""
-    text, _, rest = message.body.partition(b"\0")
-    if rest or not message.data.endswith(b"\0"):
+    data = message.data
+    end = data.find(b"\0", HEADER_BYTES)
+    if end != len(data) - 1:
         raise ProtocolViolation("Query whose text does not end with its only NUL")
-    return text
+    return data[HEADER_BYTES:end]
 
 
 def query_message(text: bytes) -> bytes:
@@ -185,27 +195,30 @@ def parse_message(name: bytes, text: bytes) -> bytes:
 
 def read_bind(message: Frame) -> BindMessage:
     """The parts of a Bind: ``String portal, String statement`` and formats and values, which the server checks."""
-    parts = message.body.split(b"\0", 2)
-    if len(parts) != 3:  # noqa: PLR2004  portal, statement, values
+    data = message.data
+    portal = data.find(b"\0", HEADER_BYTES)
+    statement = -1 if portal < 0 else data.find(b"\0", portal + 1)
+    if statement < 0:
         raise ProtocolViolation("Bind that is cut short")
-    return BindMessage(*parts)
+    return BindMessage(data[HEADER_BYTES:portal], data[portal + 1 : statement], data[statement + 1 :])
 
 
 def execute_portal(message: Frame) -> bytes:
     """The portal of an Execute: ``String portal, Int32 row limit``."""
-    portal, _, rest = message.body.partition(b"\0")
-    if len(rest) != _INT32.size:
+    data = message.data
+    end = data.find(b"\0", HEADER_BYTES)
+    if end < 0 or len(data) - end - 1 != _INT32.size:
         raise ProtocolViolation("Execute of the wrong length")
-    return portal
+    return data[HEADER_BYTES:end]
 
 
 def target(message: Frame) -> Target:
     """What a Close or Describe is about: ``Byte1 kind, String name``."""
-    body = message.body
-    kind, (name, _, rest) = body[:1], body[1:].partition(b"\0")
-    if kind not in {b"S", b"P"} or rest or not body.endswith(b"\0"):
+    data = message.data
+    end = data.find(b"\0", HEADER_BYTES + 1)
+    if end < 0 or end != len(data) - 1 or data[HEADER_BYTES] not in b"SP":
         raise ProtocolViolation("Close or Describe that is neither of a statement nor of a portal")
-    return Target(kind, name)
+    return Target(data[HEADER_BYTES : HEADER_BYTES + 1], data[HEADER_BYTES + 1 : end])
 
 
 def error_fields(message: Frame) -> dict[str, bytes]:

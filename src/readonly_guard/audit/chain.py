@@ -121,11 +121,11 @@ def seal(seq: int, prev: str, record: bytes) -> Line:
         prev: the hash of record ``seq - 1``, or :data:`GENESIS`.
         record: the canonical bytes.
     """
-    before = prev.encode()
-    digest = sha256(b"%b%d\n%b\n%b" % (_PREFIX, seq, before, record)).hexdigest()
+    number, before = str(seq).encode(), prev.encode()
+    digest = sha256(b"".join((_PREFIX, number, b"\n", before, b"\n", record))).hexdigest()
     # the record is spliced in as it was hashed: encoding it again could only cost time or differ
-    line = b'{"seq":%d,"prev":"%b","hash":"%b","record":%b}\n' % (seq, before, digest.encode(), record)
-    return Line(seq, digest, line)
+    parts = (b'{"seq":', number, b',"prev":"', before, b'","hash":"', digest.encode(), b'","record":', record, b"}\n")
+    return Line(seq, digest, b"".join(parts))
 
 
 def reseal(data: bytes, seq: int, prev: str) -> Line | None:

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
-from weakref import WeakSet
 
 from readonly_guard.audit.chain import MAX_LINE_BYTES, MOST_AROUND_BYTES, Head, canonical, is_seal, seal
 from readonly_guard.audit.heads import SEAL_EVERY_S, HeadSigner
@@ -70,12 +69,11 @@ class Journal:
         self._segment_age = segment_age
         self._clock = clock
         self._sync = sync
-        self._owner = os.getpid()
         self._pending: list[bytes] = []
         self._is_closed = False
         self._is_full = False  # a rotation was begun and has to be finished before anything else is written
-        self._is_ready = True  # open, this process's own, and the segment as it should be: what every append asks
-        _journals.add(self)
+        self._is_ready = True  # open, and the segment as it should be
+        self._forks = _process.forks
 
     @classmethod
     def open(
@@ -157,7 +155,7 @@ class Journal:
             LogUnavailable: the journal is closed, another process's, or could not be repaired after a failure; or the
                 record is no UTF-8 text or longer than a line may be.
         """
-        if not self._is_ready:
+        if not self._is_ready or self._forks != _process.forks:
             self._get_ready()
         try:
             data = canonical(record)
@@ -180,13 +178,16 @@ class Journal:
         if not records:
             return
         self._check_ours()
-        with self._all_or_nothing():
+        try:
             self._segment.check_in_place()
             if self._is_full or self._is_over(records):
                 self._rotate()
                 self._write(records)
             else:
                 self._write(records, is_signed=self._signer is not None and self._signer.is_due)
+        except BaseException as error:
+            self._undo(error)
+            raise
 
     @property
     def is_signed(self) -> bool:
@@ -203,9 +204,12 @@ class Journal:
         self.commit()
         if not self.is_signed:
             self._get_ready()
-            with self._all_or_nothing():
+            try:
                 self._segment.check_in_place()
                 self._write([], is_signed=True)
+            except BaseException as error:
+                self._undo(error)
+                raise
 
     def check(self) -> None:
         """See whether a record could be made durable now, without writing one.
@@ -245,7 +249,7 @@ class Journal:
     def _check_ours(self) -> None:
         if self._is_closed:
             raise LogUnavailable("the journal is closed")
-        if self._owner != os.getpid():
+        if self._forks != _process.forks:
             raise LogUnavailable("the journal belongs to the process that opened it, not to one forked from it")
 
     def _get_ready(self) -> None:
@@ -255,22 +259,19 @@ class Journal:
             self._segment.restore()
         self._is_ready = True
 
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self._undo()
-            raise self._segment.unavailable(error) from error
-        except BaseException:  # an interrupt between two steps
-            self._undo()
-            raise
+    def _undo(self, error: BaseException) -> None:
+        """Take back at once what a failed commit may have left; if that fails too, the next append has to.
 
-    def _undo(self) -> None:
-        """Take back at once what a failed commit may have left; if that fails too, the next append has to."""
+        The error may be an interrupt between two steps.
+
+        Raises:
+            LogUnavailable: in place of an OSError.
+        """
         self._is_ready = False
         with suppress(LogUnavailable):
             self._get_ready()
+        if isinstance(error, OSError):
+            raise self._segment.unavailable(error) from error
 
     def _write(self, records: list[bytes], *, is_signed: bool = False) -> None:
         """Chain records to what is durable, with the head signed behind them where that is asked for, and write them.
@@ -334,13 +335,16 @@ class Journal:
             raise ConfigurationError(f"journal.path: {self._directory} cannot be written ({error})") from error
 
 
-_journals: Final[WeakSet[Journal]] = WeakSet()
+class _Process:
+    """How often it was forked on the way to this process: asking for its id would cost each append a system call."""
+
+    def __init__(self) -> None:
+        self.forks = 0
+
+    def forked(self) -> None:
+        """In a forked process: what was opened before is the parent's."""
+        self.forks += 1
 
 
-def _disown() -> None:
-    """In a forked process: what was opened before is the parent's, so that every append looks whose it is."""
-    for journal in _journals:
-        journal._is_ready = False  # noqa: SLF001  of this module
-
-
-os.register_at_fork(after_in_child=_disown)
+_process: Final = _Process()
+os.register_at_fork(after_in_child=_process.forked)

@@ -52,6 +52,7 @@ class SegmentFile:
         self.durable = durable
         self.begun = begun
         self.is_suspect = False
+        self._name = str(path)
         self._descriptor = descriptor
         self._identity = _identity(descriptor)
 
@@ -93,7 +94,7 @@ class SegmentFile:
             LogUnavailable: it is not.
         """
         try:
-            status = self.path.stat(follow_symlinks=False)
+            status = os.stat(self._name, follow_symlinks=False)  # noqa: PTH116  for each commit: a Path costs twice as much
         except OSError as error:
             raise LogUnavailable(f"{self.path.name} is gone ({error.strerror}); put it back") from error
         if (status.st_dev, status.st_ino) != self._identity:
@@ -176,9 +177,9 @@ def write_all(descriptor: int, data: bytes) -> None:
     Raises:
         OSError: the disk takes no more.
     """
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
 
 
 class _Timed(msgspec.Struct):

@@ -1,0 +1,88 @@
+"""Compile the hot path in place: what every statement passes between the client's bytes and the server's.
+
+    make compiled          (or: python scripts/compile.py [--clean])
+
+The modules below are ordinary Python and run as such; mypyc turns the same sources into C. Beside each of them appears
+an extension module, which Python then prefers. What is never compiled: the readings (docs/decisions/0009), and modules
+with msgspec structs, whose options mypyc would drop without a word. The tests run on both; what they have found so far:
+a slice of bytes that begins behind its end raises SystemError when compiled (mypyc 2.4), so there is none here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PLACES: Final = {"readonly_guard": "src/readonly_guard", "readonly_guard_proxy": "proxy/readonly_guard_proxy"}
+MODULES: Final = (
+    "readonly_guard.audit.journal",
+    "readonly_guard.conclusion",
+    "readonly_guard.guard",
+    "readonly_guard.hooks.manager",
+    "readonly_guard.ids",
+    "readonly_guard.moments",
+    "readonly_guard.precedents",
+    "readonly_guard_proxy.admin.measured",
+    "readonly_guard_proxy.net.flow",
+    "readonly_guard_proxy.net.link",
+    "readonly_guard_proxy.session.consequences",
+    "readonly_guard_proxy.session.machine",
+    "readonly_guard_proxy.session.names",
+    "readonly_guard_proxy.session.outbox",
+    "readonly_guard_proxy.session.parameters",
+    "readonly_guard_proxy.session.replies",
+    "readonly_guard_proxy.session.reply_lane",
+    "readonly_guard_proxy.session.reported",
+    "readonly_guard_proxy.session.request_lane",
+    "readonly_guard_proxy.wire.framing",
+    "readonly_guard_proxy.wire.messages",
+)
+SUFFIXES: Final = (".so", ".pyd")
+
+
+def path_of(module: str) -> str:
+    """Where a module's source is, from the root."""
+    package, _, rest = module.partition(".")
+    return f"{PLACES[package]}/{rest.replace('.', '/')}.py"
+
+
+def clean() -> None:
+    """Remove what was compiled, so that the sources run again."""
+    for folder in ("src", "proxy"):
+        for suffix in SUFFIXES:
+            for found in (ROOT / folder).rglob(f"*{suffix}"):
+                found.unlink()
+
+
+def build() -> None:
+    """Compile all of them, as one, so that they call each other directly."""
+    from mypyc.build import mypycify  # noqa: PLC0415  only who compiles needs it
+    from setuptools import Distribution  # noqa: PLC0415
+
+    options = ["--config-file=pyproject.toml", "--no-warn-unreachable"]
+    sources = [*map(path_of, MODULES)]
+    extensions = mypycify([*options, *sources], opt_level="3", debug_level="0", group_name="readonly_guard.compiled")
+    distribution = Distribution({"ext_modules": extensions, "package_dir": PLACES})
+    command = distribution.get_command_obj("build_ext")
+    command.inplace = True  # type: ignore[attr-defined]
+    command.ensure_finalized()
+    command.run()
+
+
+def main() -> None:
+    """Compile, or clean."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clean", action="store_true", help="remove what was compiled")
+    if parser.parse_args().clean:
+        clean()
+        return
+    clean()
+    sys.argv[1:] = []
+    build()
+
+
+if __name__ == "__main__":
+    main()
