@@ -1,6 +1,6 @@
 """One worker of several: what `readonly-guard proxy` starts, ``python -m readonly_guard_cli.worker``, and nobody else.
 
-Arguments: guard.toml, then number, count, port and directory of its
+Arguments: guard.toml, then number, count, port, directory and room of its
 `readonly_guard_proxy.supervision.place.Place`. Its standard input is a pipe from the supervisor, which is never
 written to and closes when that is gone.
 """
@@ -21,15 +21,15 @@ from readonly_guard_proxy.supervision.place import Place, as_worker
 __all__ = ["main"]
 
 
-def main(config: Path, number: int, count: int, port: int, directory: str) -> None:
+def main(config: Path, number: int, count: int, port: int, directory: str, room: int) -> None:
     """Serve until told to stop, or until the supervisor is gone."""
-    place = Place(number=number, count=count, port=port, directory=directory)
+    place = Place(number=number, count=count, port=port, directory=directory, room=room)
     structlog.contextvars.bind_contextvars(worker=place.number)
     with speaking_plainly():
         serve_alone(
             config,
             adapt=lambda settings: as_worker(settings, place),
-            colleagues=Colleagues(place.number, place.directory),
+            colleagues=Colleagues(place.number, place.directory, place.boards),
             tether=sys.stdin.fileno(),
         )
 

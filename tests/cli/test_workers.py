@@ -117,6 +117,40 @@ class TestAtWork:
         decisions = [entry for entry in read_all(tmp_path / "journal") if isinstance(entry.record, DecisionRecord)]
         assert len(decisions) == 12 + alive + 4  # none lost
 
+    def test_a_users_places_are_counted_over_all_and_free_again_when_a_worker_is_killed(
+        self, start_proxy, guard_toml, millennium
+    ):
+        proxy = start_proxy(guard_toml(workers="count = 2", limits="connections_per_user = 6\ndrain_s = 2.0"))
+        with contextlib.ExitStack() as stack:
+
+            def fill() -> int:
+                """How many more come in until nobody does."""
+                for number in range(20):
+                    try:
+                        stack.enter_context(contextlib.closing(_connect(proxy, millennium)))
+                    except psycopg.OperationalError as error:
+                        assert "too many connections for this user" in str(error)
+                        return number
+                raise AssertionError
+
+            assert fill() == 6
+            assert fill() == fill() == 0
+            for number in (1, 2):
+                os.kill(_pids(proxy)[number], signal.SIGKILL)
+            proxy.wait_for("worker started", times=4)
+            assert fill() == 6
+
+    def test_failed_logins_are_counted_over_all(self, proxy, millennium):
+        wrong = millennium.dsn("alind", port=proxy.port).replace(millennium.password, "wrong")
+        said = []
+        for _ in range(12):
+            with pytest.raises(psycopg.OperationalError) as refused:
+                psycopg.connect(wrong, connect_timeout=10)
+            said.append("RG-A07" in str(refused.value))
+            if said[-1]:
+                break
+        assert said == [False] * 3 + [True]  # whichever worker each of them came to
+
     def test_a_cancel_request_reaches_the_worker_that_holds_the_session(self, proxy, millennium, status):
         for _ in range(12):  # half of the requests land on the other worker
             with _connect(proxy, millennium) as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from readonly_guard_proxy.net.attempts import Attempts
+from readonly_guard_proxy.net.boards import Boards
 
 
 class Clock:
@@ -21,7 +22,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def attempts(clock) -> Attempts:
-    return Attempts(clock)
+    return Attempts(clock, Boards.alone(10).failures)
 
 
 def waits(attempts: Attempts, clock: Clock, times: int) -> list[float]:
@@ -63,7 +64,44 @@ def test_a_success_and_a_quarter_of_an_hour_make_it_forgotten(attempts, clock) -
     assert waits(attempts, clock, 1) == [0]
 
 
-def test_who_tries_very_many_names_does_not_fill_the_memory(attempts) -> None:
-    for number in range(20_000):
+def test_who_tries_very_many_names_makes_the_oldest_forgotten_and_nothing_grow(attempts, clock) -> None:
+    waits(attempts, clock, 5)
+    attempts.failed("anna", "10.0.0.1")
+    for number in range(100_000):
+        clock.now_s += 0.001
         attempts.failed(f"user{number}", "10.0.0.1")
-    assert len(attempts._failures) == 10_000
+    assert attempts.wait_s("anna", "10.0.0.1") == 0
+    for _ in range(3):
+        attempts.failed("user99999", "10.0.0.1")
+    assert attempts.wait_s("user99999", "10.0.0.1") == 2
+
+
+class TestSeveralWorkers:
+    @pytest.fixture
+    def both(self, clock, tmp_path) -> list[Attempts]:
+        return [Attempts(clock, Boards.shared(tmp_path, number, 2, 10).failures) for number in (1, 2)]
+
+    def test_count_together(self, both, clock):
+        for turn in range(3):
+            both[turn % 2].failed("anna", "10.0.0.1")
+        assert [worker.wait_s("anna", "10.0.0.1") for worker in both] == [1, 1]
+        clock.now_s += 1
+        both[1].failed("anna", "10.0.0.1")
+        assert [worker.wait_s("anna", "10.0.0.1") for worker in both] == [2, 2]
+
+    def test_a_success_at_one_is_one_at_all(self, both, clock):
+        for turn in range(6):
+            both[turn % 2].failed("anna", "10.0.0.1")
+            clock.now_s += 1
+        both[0].succeeded("anna", "10.0.0.1")
+        assert [worker.wait_s("anna", "10.0.0.1") for worker in both] == [0, 0]
+        clock.now_s += 1
+        for turn in range(2):
+            both[turn % 2].failed("anna", "10.0.0.1")
+        assert [worker.wait_s("anna", "10.0.0.1") for worker in both] == [0, 0]
+
+    def test_what_one_saw_that_ended_is_kept(self, both, clock, tmp_path):
+        for _ in range(5):
+            both[0].failed("anna", "10.0.0.1")
+        successor = Attempts(clock, Boards.shared(tmp_path, 1, 2, 10).failures)
+        assert successor.wait_s("anna", "10.0.0.1") == both[1].wait_s("anna", "10.0.0.1") == 4

@@ -49,7 +49,7 @@ class _Told:
 @pytest.fixture
 async def service(tmp_path):
     """Two workers that are alive, and what each tells."""
-    places = [Place(number=number, count=2, port=1, directory=str(tmp_path)) for number in (1, 2)]
+    places = [Place(number=number, count=2, port=1, directory=str(tmp_path), room=10) for number in (1, 2)]
     told = [_Told(10), _Told(20)]
     supervisor = Supervisor([sys.executable, "-c", _SERVES], places, ended=lambda seat: gathered.ended(seat))  # noqa: PLW0108  made below
     settings = Settings(upstream=UpstreamSettings(host="h"), journal=JournalSettings(path=str(tmp_path)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from readonly_guard.settings import LimitSettings
-from readonly_guard_proxy.net.crowd import Crowd
 from readonly_guard_proxy.net.patience import Patience, deadlines_of, interval_s
 from readonly_guard_proxy.session.events import Waiting
 
@@ -35,34 +34,3 @@ def test_deadlines_and_how_often_to_look():
     assert interval_s(deadlines_s) == 1.0
     assert interval_s({**deadlines_s, Waiting.IDLE: 0.4}) == pytest.approx(0.1)
     assert interval_s({}) == 1.0
-
-
-def test_a_crowd_counts_in_all_by_user_and_by_address():
-    crowd = Crowd(LimitSettings(connections=3, connections_per_user=2, connections_per_address=2))
-    assert [crowd.enter(user) for user in ("a", "a", "a", "b", "c")] == [
-        "",
-        "",
-        "connections_per_user",
-        "",
-        "connections",
-    ]
-    crowd.leave("a")
-    assert crowd.enter("a") == ""
-    assert [crowd.arrive("192.0.2.1") for _ in range(3)] == [True, True, False]
-    assert crowd.arrive("192.0.2.2")
-    assert all(crowd.arrive("") for _ in range(5))  # unix sockets have no address
-    for _ in range(2):
-        crowd.depart("192.0.2.1")
-    assert crowd.arrive("192.0.2.1")
-
-
-def test_a_crowd_keeps_no_name_that_is_gone():
-    crowd = Crowd(LimitSettings())
-    for number in range(100):
-        assert crowd.enter(f"u{number}") == ""
-        crowd.arrive(f"192.0.2.{number}")
-    for number in range(100):
-        crowd.leave(f"u{number}")
-        crowd.depart(f"192.0.2.{number}")
-    assert not crowd._users
-    assert not crowd._addresses

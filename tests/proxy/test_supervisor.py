@@ -25,7 +25,7 @@ _ENDS_SOON = "import time; print('x', flush=True); time.sleep(0.02); raise Syste
 
 
 def _places(count: int) -> list[Place]:
-    return [Place(number=number, count=count, port=1, directory="/nowhere") for number in range(1, count + 1)]
+    return [Place(number=number, count=count, port=1, directory="/nowhere", room=10) for number in range(1, count + 1)]
 
 
 def _supervisor(program: str, count: int = 2, **options) -> Supervisor:
@@ -53,7 +53,7 @@ class TestPlaces:
             journal=JournalSettings(path="/log"),
             limits=LimitSettings(connections=10),
         )
-        place = Place(number=2, count=3, port=6432, directory="/run/x")
+        place = Place(number=2, count=3, port=6432, directory="/run/x", room=10)
         own = as_worker(settings, place)
         assert own.journal.path == "/log/worker-2"
         assert own.listener.port == 6432

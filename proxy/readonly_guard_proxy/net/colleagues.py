@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, cast
 
+from readonly_guard_proxy.net.boards import Boards
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.wire.framing import ProtocolViolation
 from readonly_guard_proxy.wire.startup import CancelRequest, StartupReader, cancel_request
@@ -31,10 +32,12 @@ class Colleagues:
     Args:
         number: this worker's.
         directory: where each has its socket; only their user may enter it.
+        boards: what all of them count together.
     """
 
-    def __init__(self, number: int, directory: str) -> None:
+    def __init__(self, number: int, directory: str, boards: Boards) -> None:
         self.number = number
+        self.boards = boards
         self._directory = directory
 
     @contextlib.asynccontextmanager

@@ -17,6 +17,7 @@ from readonly_guard.settings import Settings
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.addresses import cannot_listen
 from readonly_guard_proxy.net.attempts import Attempts
+from readonly_guard_proxy.net.boards import Boards
 from readonly_guard_proxy.net.cancel import CancelKeys, forward_cancel, worker_of
 from readonly_guard_proxy.net.colleagues import Colleagues
 from readonly_guard_proxy.net.credentials import Credentials
@@ -69,8 +70,9 @@ class Listener:
         self.tasks = Tasks()
         self.cancel_keys = CancelKeys(colleagues.number if colleagues is not None else 0)
         self._colleagues = colleagues
-        self.crowd = Crowd(settings.limits)
-        self.attempts = Attempts(time.monotonic)
+        boards = colleagues.boards if colleagues is not None else Boards.alone(settings.limits.connections)
+        self.crowd = Crowd(settings.limits, boards.users, boards.addresses)
+        self.attempts = Attempts(time.monotonic, boards.failures)
         self.deadlines_s: Mapping[Waiting, float] = {}
         self._look_s = 0.0
         self.adopt(settings)

@@ -16,6 +16,7 @@ import msgspec
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import AdminSettings, ListenerSettings, Settings, WorkerSettings
 from readonly_guard_proxy.net.addresses import cannot_listen
+from readonly_guard_proxy.net.boards import Boards
 
 __all__ = ["Place", "as_worker", "reserve"]
 
@@ -29,18 +30,25 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         number: 1 to ``count``.
         count: how many workers there are.
         port: that all of them listen on.
-        directory: for the sockets of the workers, which only this user may enter.
+        directory: for the sockets and boards of the workers, which only this user may enter.
+        room: for how many users and addresses the boards have room.
     """
 
     number: int
     count: int
     port: int
     directory: str
+    room: int
 
     @property
     def name(self) -> str:
         """``worker-1``."""
         return f"worker-{self.number}"
+
+    @property
+    def boards(self) -> Boards:
+        """What all workers count together, as this one sees it."""
+        return Boards.shared(Path(self.directory), self.number, self.count, self.room)
 
     @property
     def admin_socket(self) -> str:
@@ -49,10 +57,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def as_worker(settings: Settings, place: Place) -> Settings:
-    """The settings of one worker: as those of all, but for its port, its chain and its share of the connections.
-
-    Limits by user and by address are counted by each worker for itself.
-    """
+    """The settings of one worker: as those of all, but for its port, its chain and its share of the connections."""
     replace = msgspec.structs.replace
     return replace(
         settings,

@@ -50,7 +50,9 @@ class WorkerProcess(asyncio.Protocol):
             NotStartedError: it ended instead, or took more than a minute; what it said is on standard error.
             OSError: no process can be started.
         """
-        ours, process = _launch([*command, *map(str, (place.number, place.count, place.port, place.directory))])
+        ours, process = _launch(
+            [*command, *map(str, (place.number, place.count, place.port, place.directory, place.room))]
+        )
         worker = cls(process)
         try:
             async with asyncio.timeout(_START_S):

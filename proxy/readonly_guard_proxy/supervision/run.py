@@ -9,6 +9,7 @@ import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -16,6 +17,7 @@ import structlog
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import Settings
 from readonly_guard_proxy.lifecycle.notify import Notifier
+from readonly_guard_proxy.net.boards import forget_places
 from readonly_guard_proxy.supervision.gathered import GatheredStatus
 from readonly_guard_proxy.supervision.place import Place, reserve
 from readonly_guard_proxy.supervision.supervisor import Seat, Supervisor
@@ -49,7 +51,11 @@ def supervise(
     with _directory() as directory, reserve(settings.listener) as shared:
         port = shared.getsockname()[1]
         count = settings.workers.count
-        places = [Place(number=number, count=count, port=port, directory=directory) for number in range(1, count + 1)]
+        room = settings.limits.connections
+        places = [
+            Place(number=number, count=count, port=port, directory=directory, room=room)
+            for number in range(1, count + 1)
+        ]
         asyncio.run(_Service(settings, port).serve(command, places, ready=ready, reload=reload))
 
 
@@ -75,6 +81,7 @@ class _Service:
 
         def ended(seat: Seat) -> None:
             status.ended(seat)
+            forget_places(Path(seat.place.directory), seat.place.number)
 
         supervisor = Supervisor(command, places, ended=ended)
         status = GatheredStatus(self._settings, port=self._port, seats=supervisor.seats)
