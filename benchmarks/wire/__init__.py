@@ -9,7 +9,8 @@ as unkind to one as to the other; what is shown are medians of rounds and median
 shared with others, CPU time a transaction of the proxy's processes is the number to believe.
 
 From the bottom: ``faults``; ``processes`` (what a process uses), ``certificates``; ``records`` and ``database``;
-``routes`` (a way to the database), ``pgbouncer``, ``opa`` and ``guard``; ``workloads`` (what is asked), ``options`` and
-``stage`` (everything started); ``pgbench`` (the load) and ``figures`` (medians and ratios); what is measured:
-``campaign`` (loads), ``transfer`` (large results), ``idle``, ``instructions``; ``machine`` and ``report``.
+``routes`` (a way to the database), ``pgbouncer``, ``opa`` and ``guard``; ``workloads`` (what is asked), ``options``
+and ``stage`` (everything started); ``pgbench`` and ``load`` (a case, once), ``figures`` (medians and ratios) and
+``curves``; what is measured: ``campaign`` (loads), ``transfer`` (large results), ``idle``, ``growth``,
+``instructions``; ``machine``, ``report``, ``plot``, ``run``; and ``document``, which writes docs/performance.md.
 """

@@ -7,36 +7,15 @@ would be worth nothing.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 from benchmarks.wire.figures import Figures, Row, figures_of, rows
-from benchmarks.wire.pgbench import Mode, run_pgbench
+from benchmarks.wire.load import run_case
 from benchmarks.wire.routes import Route
 from benchmarks.wire.stage import Stage
-from benchmarks.wire.workloads import Workload
+from benchmarks.wire.workloads import Case
 
-__all__ = ["Case", "run_cases", "turned"]
-
-
-class Case(NamedTuple):
-    """A load, in a protocol of pgbench's, with so many clients."""
-
-    workload: Workload
-    mode: Mode
-    clients: int
-
-    @property
-    def name(self) -> str:
-        """What tables call it."""
-        return f"{self.workload.name}, {self.mode}, {self.clients} client{'s' if self.clients != 1 else ''}"
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """Of pgbench."""
-        return (*self.workload.arguments, "-M", self.mode)
+__all__ = ["run_cases", "turned"]
 
 
 def turned(routes: Sequence[Route], by: int) -> list[Route]:
@@ -57,23 +36,11 @@ def run_cases(
         seconds: how long each.
         tell: is told how far it has come.
     """
-    measured: dict[str, list[dict[str, Figures]]] = {case.name: [{} for _ in range(rounds)] for case in cases}
+    measured: dict[Case, list[dict[str, Figures]]] = {case: [{} for _ in range(rounds)] for case in cases}
     for number in range(rounds):
         for case in cases:
             for route in turned(stage.routes, number):
-                with tempfile.TemporaryDirectory(prefix="rg-bench-load-") as name:
-                    run = run_pgbench(
-                        stage.pgbench,
-                        route,
-                        Path(name),
-                        arguments=case.arguments,
-                        environment=stage.environment,
-                        clients=case.clients,
-                        seconds=seconds,
-                        is_whole=case.workload.is_whole,
-                    )
-                route.check_recorded(run.processed)
-                figures = measured[case.name][number][route.name] = figures_of(run)
+                figures = measured[case][number][route.name] = figures_of(run_case(stage, route, case, seconds=seconds))
                 tell(
                     f"round {number + 1}/{rounds}  {case.name:34} {route.name:22}"
                     f" {figures.tps:9,.0f} tps {figures.cpu_us:7.1f} µs CPU"
@@ -81,6 +48,6 @@ def run_cases(
     order = [route.name for route in stage.routes]
     return [
         row
-        for name, several in measured.items()
-        for row in rows(name, [{route: one[route] for route in order} for one in several])
+        for case, several in measured.items()
+        for row in rows(case, [{route: one[route] for route in order} for one in several])
     ]

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from benchmarks.wire.pgbench import Run
+from benchmarks.wire.pgbench import Mode, Run
 from benchmarks.wire.routes import DIRECT, PGBOUNCER
+from benchmarks.wire.workloads import Case, case_name
 
 __all__ = ["Figures", "Row", "figures_of", "percentile", "rows"]
 
@@ -35,7 +36,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     and ``added_p99_us`` what the way adds to the direct way's latency.
     """
 
-    case: str
+    workload: str
+    mode: Mode
+    clients: int
     route: str
     rounds: int
     median: Figures
@@ -44,6 +47,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     tps_to_direct: float | None = None
     added_p50_us: float | None = None
     added_p99_us: float | None = None
+
+    @property
+    def case(self) -> str:
+        """The load's name."""
+        return case_name(self.workload, self.mode, self.clients)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -69,16 +77,18 @@ def figures_of(run: Run) -> Figures:
     )
 
 
-def rows(case: str, rounds: Sequence[dict[str, Figures]]) -> list[Row]:
+def rows(case: Case, rounds: Sequence[dict[str, Figures]]) -> list[Row]:
     """A case's rows: the ways in the order of the first round.
 
     Args:
-        case: its name.
+        case: the load.
         rounds: in each, the figures of each way.
     """
     return [
         Row(
-            case=case,
+            workload=case.workload.name,
+            mode=case.mode,
+            clients=case.clients,
             route=route,
             rounds=len(rounds),
             median=_median([one[route] for one in rounds]),

@@ -19,11 +19,11 @@ from typing import Final
 
 import msgspec
 
-from benchmarks.wire.campaign import Case
 from benchmarks.wire.faults import BenchmarkError
 from benchmarks.wire.pgbench import run_transactions
 from benchmarks.wire.routes import PGBOUNCER, Route
 from benchmarks.wire.stage import Stage
+from benchmarks.wire.workloads import Case
 
 __all__ = ["Counted", "count_instructions", "parse_dump"]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.wire.database import Database
 from benchmarks.wire.pgbouncer import pgbouncer_version
+from readonly_guard_proxy.session import machine
 
 __all__ = ["describe"]
 
@@ -25,8 +27,23 @@ def describe(server: Database) -> dict[str, str]:
         "Python": f"{platform.python_version()}, uvloop {version('uvloop')}",
         "PostgreSQL": server.version,
         "PgBouncer": pgbouncer_version(),
-        "readonly-guard": version("readonly-guard"),
+        "readonly-guard": f"{version('readonly-guard')}{_commit()}, hot path {_form()}",
     }
+
+
+def _commit() -> str:
+    """The commit that is measured, where this is a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f" at {done.stdout.strip()}"
+
+
+def _form() -> str:
+    """Of the modules that `make compiled` compiles."""
+    return "compiled" if Path(machine.__file__ or "").suffix == ".so" else "interpreted"
 
 
 def _processor() -> str:

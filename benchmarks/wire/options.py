@@ -17,7 +17,7 @@ from benchmarks.wire.workloads import WORKLOADS
 
 __all__ = ["Measurement", "Options", "parse"]
 
-Measurement = Literal["load", "transfer", "idle"]
+Measurement = Literal["load", "transfer", "idle", "growth"]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="one round of one second, 100 sessions, 64 MB: to see that it works")
     what = parser.add_argument_group("what")
     add = what.add_argument
-    add("--measure", nargs="+", choices=get_args(Measurement), default=list(get_args(Measurement)))
+    add("--measure", nargs="+", choices=get_args(Measurement), default=["load", "transfer", "idle"])
     add("--loads", nargs="+", choices=list(WORKLOADS), default=["select-only"], help="see benchmarks/wire/workloads.py")
     add("--modes", nargs="+", choices=get_args(Mode), default=list(get_args(Mode)), help="of pgbench (-M)")
     add("--clients", nargs="+", type=_count, default=[1, 8, 32, 128])

@@ -20,7 +20,16 @@ from benchmarks.wire.faults import BenchmarkError
 from benchmarks.wire.processes import Cpu
 from benchmarks.wire.routes import Route
 
-__all__ = ["Mode", "Run", "Transaction", "parse_log", "parse_processed", "run_pgbench", "run_transactions"]
+__all__ = [
+    "Mode",
+    "Run",
+    "TooShortError",
+    "Transaction",
+    "parse_log",
+    "parse_processed",
+    "run_pgbench",
+    "run_transactions",
+]
 
 Mode = Literal["simple", "extended", "prepared"]
 _PROCESSED: Final = re.compile(r"^number of transactions actually processed: ([0-9]+)", re.MULTILINE)
@@ -28,7 +37,14 @@ _FAILED: Final = re.compile(r"^number of failed transactions: ([0-9]+)", re.MULT
 _BEGIN_S: Final = 60.0
 _END_S: Final = 60.0
 _WARM_S: Final = 0.1
-_SPARE_S: Final = 1.0
+
+
+class TooShortError(Exception):
+    """The load ended before its window did. ``processed`` transactions were made all the same."""
+
+    def __init__(self, processed: int) -> None:
+        super().__init__(processed)
+        self.processed = processed
 
 
 class Transaction(NamedTuple):
@@ -93,6 +109,7 @@ def run_pgbench(
     environment: Mapping[str, str],
     clients: int,
     seconds: float,
+    spare_s: float,
     is_whole: bool = False,
 ) -> Run:
     """Put a route under load.
@@ -105,27 +122,19 @@ def run_pgbench(
         environment: how it logs in.
         clients: connections.
         seconds: length of the window.
+        spare_s: how much longer than that the load goes on, logging in included.
         is_whole: the window begins with the first login and ends with the last session.
 
     Raises:
-        BenchmarkError: a transaction failed, or the load ended before the window did.
+        BenchmarkError: a transaction failed.
+        TooShortError: the load ended before the window did.
     """
     threads = min(clients, os.cpu_count() or 1)
-    length_s = math.ceil(seconds if is_whole else seconds + _WARM_S + _SPARE_S)
-    load: list[str | Path] = [
-        "-c",
-        str(clients),
-        "-j",
-        str(threads),
-        "-T",
-        str(length_s),
-        "--log",
-        "--log-prefix",
-        folder / "log",
-    ]
+    length_s = math.ceil(seconds if is_whole else seconds + _WARM_S + spare_s)
+    load = f"-c {clients} -j {threads} -T {length_s} --log".split()
     before, begin = route.cpu(), time.time()
     process = subprocess.Popen(
-        [program, "-n", *arguments, *load],
+        [program, "-n", *arguments, *load, "--log-prefix", folder / "log"],
         env={**os.environ, **environment, "PGPORT": str(route.port)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -149,8 +158,8 @@ def run_pgbench(
     if process.returncode:
         raise BenchmarkError(f"pgbench failed through {route.name}:\n{said}")
     transactions = [one for log in folder.iterdir() for one in parse_log(log.read_text(encoding="ascii"))]
-    if not is_whole and max(one.ended_us for one in transactions) < end * 1e6:
-        raise BenchmarkError("pgbench ended before the window did: the machine is too busy to measure anything")
+    if not is_whole and max((one.ended_us for one in transactions), default=0) < end * 1e6:
+        raise TooShortError(parse_processed(said))
     within = sorted(one.latency_us for one in transactions if begin * 1e6 <= one.ended_us < end * 1e6)
     if not within:
         raise BenchmarkError(f"no transaction ended through {route.name} within {seconds} s")

@@ -8,12 +8,13 @@ from typing import Final
 
 import msgspec
 
+from benchmarks.wire.curves import Curve
 from benchmarks.wire.figures import Row
 from benchmarks.wire.idle import Idle
 from benchmarks.wire.instructions import Counted
 from benchmarks.wire.transfer import Transfer
 
-__all__ = ["Report", "as_json", "as_markdown"]
+__all__ = ["Report", "as_json", "as_markdown", "tables"]
 
 _HEADINGS: Final = (
     *("case", "way", "tps", "p50 ms", "p99 ms", "CPU µs/tx", "of it user"),
@@ -30,6 +31,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     transfer: tuple[Transfer, ...] = ()
     idle: tuple[Idle, ...] = ()
     instructions: tuple[Counted, ...] = ()
+    growth: tuple[Curve, ...] = ()
 
 
 def as_json(report: Report) -> bytes:
@@ -38,10 +40,21 @@ def as_json(report: Report) -> bytes:
 
 
 def as_markdown(report: Report) -> str:
-    """The report's tables."""
+    """On what it was measured, how, and the tables."""
     facts = [f"- {name}: {value}" for name, value in (report.machine | report.setting).items()]
-    tables = (_load(report.load), _transfer(report.transfer), _idle(report.idle), _counted(report.instructions))
-    return "\n".join([*facts, *(line for table in tables if table for line in ["", *table])])
+    return "\n".join([*facts, "", tables(report)])
+
+
+def tables(report: Report) -> str:
+    """The tables of what was measured, an empty line between them."""
+    found = (
+        _load(report.load),
+        _transfer(report.transfer),
+        _idle(report.idle),
+        _counted(report.instructions),
+        _growth(report.growth),
+    )
+    return "\n\n".join("\n".join(table) for table in found if table)
 
 
 def _load(found: Sequence[Row]) -> list[str]:
@@ -58,8 +71,8 @@ def _load(found: Sequence[Row]) -> list[str]:
                 case if number == 0 else "",
                 row.route,
                 f"{middle.tps:,.0f}",
-                f"{middle.p50_us / 1000:.2f}",
-                f"{middle.p99_us / 1000:.2f}",
+                _latency(middle.p50_us, row.added_p50_us),
+                _latency(middle.p99_us, row.added_p99_us),
                 f"{middle.cpu_us:.1f}" if middle.cpu_us else "–",
                 f"{middle.user_us:.1f}" if middle.cpu_us else "–",
                 _times(row.cpu_to_pgbouncer),
@@ -95,6 +108,20 @@ def _counted(found: Sequence[Counted]) -> list[str]:
     ]
 
 
+def _growth(found: Sequence[Curve]) -> list[str]:
+    if not found:
+        return []
+    return [
+        "| what grows | from | to | CPU µs at first | at last | for each | exponent |",
+        "|---|--:|--:|--:|--:|---|--:|",
+        *(
+            f"| {one.name} | {one.points[0].size:,} | {one.points[-1].size:,} {one.over} | {one.points[0].cost_us:,.1f}"
+            f" | {one.points[-1].cost_us:,.1f} | {one.of} | {one.exponent:.2f} |"
+            for one in found
+        ),
+    ]
+
+
 def _idle(found: Sequence[Idle]) -> list[str]:
     if not found:
         return []
@@ -106,6 +133,12 @@ def _idle(found: Sequence[Idle]) -> list[str]:
             for one in found
         ),
     ]
+
+
+def _latency(latency_us: float, added_us: float | None) -> str:
+    """In milliseconds, with what the way adds to the direct one's."""
+    added = f" ({added_us / 1000:+.2f})" if added_us else ""
+    return f"{latency_us / 1000:.2f}{added}"
 
 
 def _times(ratio: float | None) -> str:

@@ -51,6 +51,11 @@ class Route(NamedTuple):
         """CPU time of the proxy's processes so far."""
         return Cpu(0, 0) if self.pid is None else cpu_of(tree(self.pid))
 
+    def forget_recorded(self) -> None:
+        """Let the record begin anew, after what was no load."""
+        if self.decided is not None:
+            self.decided()
+
     def check_recorded(self, transactions: int) -> None:
         """Hold the way's record against the load that has just ended.
 

@@ -18,13 +18,13 @@ from typing import Final
 import msgspec
 import psycopg
 
-from benchmarks.wire.database import LARGE_TABLE
+from benchmarks.wire.database import LARGE_TABLE, Database
 from benchmarks.wire.faults import BenchmarkError
 from benchmarks.wire.processes import peak_bytes, reset_peak, tree
 from benchmarks.wire.routes import DIRECT, PGBOUNCER, Route
 from benchmarks.wire.stage import Stage
 
-__all__ = ["Transfer", "transfers"]
+__all__ = ["Read", "Transfer", "fill_large_table", "read_large", "transfers"]
 
 _ROW_BYTES: Final = 1000
 _PATIENT: Final = 30000
@@ -49,7 +49,9 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     cpu_to_pgbouncer: float | None = None
 
 
-class _Read(msgspec.Struct, frozen=True):
+class Read(msgspec.Struct, frozen=True):
+    """A result that was read; ``cpu_us`` and ``peak_bytes`` as in a :class:`Transfer`."""
+
     megabytes: float
     seconds: float
     cpu_us: float
@@ -65,24 +67,35 @@ def transfers(stage: Stage, megabytes: int, *, rounds: int, tell: Callable[[str]
         rounds: how often.
         tell: is told how far it has come.
     """
-    stage.server.run_sql(
-        f"INSERT INTO {LARGE_TABLE} SELECT id, {_PATIENT}, repeat(md5(id::text), {_ROW_BYTES // 32})"
-        f" FROM generate_series(1, {megabytes * 1_000_000 // _ROW_BYTES}) AS id"
-    )
-    stage.server.run_sql(f"VACUUM ANALYZE {LARGE_TABLE}")
+    fill_large_table(stage.server, megabytes)
     found = []
     for name, statement in _STATEMENTS.items():
-        reads: list[dict[str, _Read]] = []
+        reads: list[dict[str, Read]] = []
         for _ in range(rounds):
             reads.append({})
             for route in stage.routes:
-                read = reads[-1][route.name] = _read(route, stage.conninfo, statement)
+                read = reads[-1][route.name] = read_large(route, stage.conninfo, statement)
                 tell(f"{name:8} {route.name:22} {read.megabytes / read.seconds:8.0f} MB/s {read.cpu_us:8.0f} µs CPU/MB")
         found += [_summary(name, route.name, reads) for route in stage.routes]
     return found
 
 
-def _read(route: Route, conninfo: str, statement: str) -> _Read:
+def fill_large_table(server: Database, megabytes: int) -> None:
+    """Fill it with so many, in place of what was in it."""
+    rows = megabytes * 1_000_000 // _ROW_BYTES
+    server.run_sql(
+        f"TRUNCATE {LARGE_TABLE}; INSERT INTO {LARGE_TABLE}"
+        f" SELECT id, {_PATIENT}, repeat(md5(id::text), {_ROW_BYTES // 32}) FROM generate_series(1, {rows}) AS id"
+    )
+    server.run_sql(f"VACUUM ANALYZE {LARGE_TABLE}")
+
+
+def read_large(route: Route, conninfo: str, statement: str) -> Read:
+    """Read an answer whole through a way.
+
+    Raises:
+        BenchmarkError: it is refused, or breaks off.
+    """
     pids = [] if route.pid is None else tree(route.pid)
     body = statement.encode() + b"\0"
     with (
@@ -100,7 +113,7 @@ def _read(route: Route, conninfo: str, statement: str) -> _Read:
         seconds = time.perf_counter() - began
         used, peak = route.cpu().since(cpu), peak_bytes(pids)
     megabytes = count / 1e6
-    return _Read(megabytes, seconds, used.total_us / megabytes, max(0, peak - held))
+    return Read(megabytes, seconds, used.total_us / megabytes, max(0, peak - held))
 
 
 def _drain(wire: socket.socket) -> int:
@@ -122,7 +135,7 @@ def _drain(wire: socket.socket) -> int:
     return count
 
 
-def _summary(statement: str, route: str, reads: list[dict[str, _Read]]) -> Transfer:
+def _summary(statement: str, route: str, reads: list[dict[str, Read]]) -> Transfer:
     ours = [one[route] for one in reads]
     speeds = [one[DIRECT].seconds / one[route].seconds for one in reads if DIRECT in one]
     costs = [one[route].cpu_us / one[PGBOUNCER].cpu_us for one in reads if PGBOUNCER in one and one[PGBOUNCER].cpu_us]

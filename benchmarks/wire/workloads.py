@@ -18,9 +18,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from benchmarks.wire.pgbench import Mode
 from benchmarks.wire.records import COPIES
 
-__all__ = ["WORKLOADS", "Workload"]
+__all__ = ["WORKLOADS", "Case", "Workload", "case_name"]
 
 _SCRIPTS: Final = Path(__file__).with_name("scripts")
 _WEIGHTS: Final = {
@@ -46,6 +47,29 @@ class Workload(NamedTuple):
     name: str
     arguments: tuple[str, ...]
     is_whole: bool = False
+
+
+def case_name(workload: str, mode: Mode, clients: int) -> str:
+    """What tables call a load in a protocol, with so many clients."""
+    return f"{workload}, {mode}, {clients} client{'s' if clients != 1 else ''}"
+
+
+class Case(NamedTuple):
+    """A load, in a protocol of pgbench's, with so many clients."""
+
+    workload: Workload
+    mode: Mode
+    clients: int
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return case_name(self.workload.name, self.mode, self.clients)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Of pgbench."""
+        return (*self.workload.arguments, "-M", self.mode)
 
 
 _RECORDS: Final = tuple(word for name, weight in _WEIGHTS.items() for word in ("-f", f"{_SCRIPTS / name}.sql@{weight}"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.wire.campaign import Case, turned
+from benchmarks.wire.campaign import turned
 from benchmarks.wire.routes import Route
-from benchmarks.wire.workloads import Workload
+from benchmarks.wire.workloads import Case, Workload
 
 _LOAD = Workload("records", ("-S",))
 

@@ -54,7 +54,7 @@ def test_the_reads_of_a_record_system_and_a_large_result(tmp_path: Path) -> None
     )
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "found.json").read_text())
-    assert [row["case"] for row in found["load"][::2]] == ["records, simple, 2 clients", "login, simple, 2 clients"]
+    assert [row["workload"] for row in found["load"][::2]] == ["records", "login"]
     assert [(one["statement"], one["route"]) for one in found["transfer"]] == [
         *(("COPY", "direct"), ("COPY", "guard, buffered"), ("SELECT", "direct"), ("SELECT", "guard, buffered")),
     ]

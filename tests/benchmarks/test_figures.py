@@ -7,6 +7,7 @@ import pytest
 from benchmarks.wire.figures import Figures, figures_of, percentile, rows
 from benchmarks.wire.pgbench import Run
 from benchmarks.wire.processes import Cpu
+from benchmarks.wire.workloads import WORKLOADS, Case
 
 
 def _figures(tps: float, cpu_us: float, p50_us: float = 100) -> Figures:
@@ -33,7 +34,7 @@ def test_cpu_time_is_shared_by_the_transactions_of_the_window_alone() -> None:
 def test_ratios_are_of_a_round_and_not_of_medians() -> None:
     # the second round stands on a machine twice as slow: medians of each way would be compared across rounds
     found = rows(
-        "simple, 8 clients",
+        Case(WORKLOADS["select-only"], "simple", 8),
         [
             {"direct": _figures(1000, 0), "pgbouncer": _figures(500, 10), "guard": _figures(400, 12, 150)},
             {"direct": _figures(500, 0), "pgbouncer": _figures(250, 20), "guard": _figures(200, 24, 170)},
@@ -51,5 +52,5 @@ def test_ratios_are_of_a_round_and_not_of_medians() -> None:
 
 
 def test_without_the_others_there_is_nothing_to_compare_with() -> None:
-    (row,) = rows("simple, 1 client", [{"guard": _figures(400, 12)}])
+    (row,) = rows(Case(WORKLOADS["login"], "simple", 1), [{"guard": _figures(400, 12)}])
     assert (row.cpu_to_pgbouncer, row.tps_to_pgbouncer, row.tps_to_direct, row.added_p50_us) == (None,) * 4

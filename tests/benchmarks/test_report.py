@@ -14,12 +14,15 @@ _REPORT = Report(
     setting={"rounds": "5 of 2 s"},
     load=(
         Row(
-            case="records, simple, 8 clients",
+            workload="records",
+            mode="simple",
+            clients=8,
             route="guard",
             rounds=5,
             median=Figures(tps=12345.6, p50_us=640, p99_us=1999, cpu_us=24.06, user_us=8),
             cpu_to_pgbouncer=1.5,
             tps_to_pgbouncer=0.98,
+            added_p50_us=320,
         ),
     ),
     transfer=(
@@ -34,7 +37,9 @@ _REPORT = Report(
 def test_the_tables_show_units_and_leave_out_what_there_is_none_of() -> None:
     text = as_markdown(_REPORT)
     assert "- kernel: 6.1\n- rounds: 5 of 2 s\n" in text
-    assert "| records, simple, 8 clients | guard | 12,346 | 0.64 | 2.00 | 24.1 | 8.0 | 1.50 | 0.98 | – |" in text
+    assert (
+        "| records, simple, 8 clients | guard | 12,346 | 0.64 (+0.32) | 2.00 | 24.1 | 8.0 | 1.50 | 0.98 | – |" in text
+    )
     assert "| COPY, 1,000 MB | direct | 800 | 1.00 | – | – | – |" in text
     assert "| guard | 1,000 | 200.0 | 4.1 |" in text
     assert "instructions" not in text
@@ -43,4 +48,4 @@ def test_the_tables_show_units_and_leave_out_what_there_is_none_of() -> None:
 def test_the_json_holds_all_figures() -> None:
     found = json.loads(as_json(_REPORT))
     assert found["load"][0]["median"]["p99_us"] == 1999
-    assert found["load"][0]["added_p50_us"] is None
+    assert found["load"][0]["added_p99_us"] is None
