@@ -13,7 +13,8 @@ from typing import Final, Self
 
 import msgspec
 
-from readonly_guard.audit import Identities, SigningKey, Verification, read_anchors
+from readonly_guard.audit import SigningKey, Verification, read_anchors
+from readonly_guard.audit.chains import CUSTODY
 from readonly_guard.domain import LogRecord, ProtocolRecord, ReadingRecord, ReviewRecord, SelectionRecord
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.moments import rfc3339, utc_now
@@ -28,7 +29,7 @@ from readonly_guard.review.selecting import make_selection
 from readonly_guard.review.standing import Actor, Standing
 from readonly_guard.review.states import CONCLUDED, NotPossible, State, Step, next_state
 from readonly_guard.review.store import Store
-from readonly_guard.review.wholeness import BESIDE, check_log
+from readonly_guard.review.wholeness import check_log
 
 __all__ = ["Desk", "Imported"]
 
@@ -112,10 +113,7 @@ class Desk:
         found = self._verified()
         with Store.open(self.store_path, is_written=True) as store:
             count = sum(
-                store.take(path, item)
-                for path, verified in found.items()
-                for item in verified
-                if item.chain not in BESIDE
+                store.take(path, item) for path, verified in found.items() for item in verified if item.chain != CUSTODY
             )
         return Imported(decisions=count, chains=tuple(item for verified in found.values() for item in verified))
 
@@ -135,20 +133,16 @@ class Desk:
         Raises:
             ConfigurationError: the log does not know whose number it is.
         """
-        named = set()
-        for patient in patients:
-            if ":" in patient:
-                named.add(patient)
-                continue
-            found = {
-                key for journal in self.plan.journals for key in Identities.of_journal(Path(journal)).keys_of(patient)
-            }
-            if not found:
+        named: set[str] = set()
+        with Store.open(self.store_path) as store:
+            found = {patient: store.keys_of([patient]) for patient in patients}
+        for patient, keys in found.items():
+            if ":" not in patient and not keys - {patient}:
                 raise ConfigurationError(
                     "the log does not know that number: no key was looked up that is this person's. Name the keys"
                     " instead, person_id:7, or let a plugin look them up (docs/plugins.md)"
                 )
-            named |= found
+            named |= keys
         return sorted(self.knowledge.keys_of(named))
 
     # -- selecting ----------------------------------------------------------------------------------------------------

@@ -38,6 +38,18 @@ class Event(DecisionRecord, frozen=True, kw_only=True):
     chain: str
     seq: int
     rows: int | None = None
+    identified: tuple[str, ...] = ()
+    """The patients by identifier, as :attr:`people`; empty where nothing was looked up."""
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The patients, each once: by the identifier where the log knows whose a key is, by the key elsewhere."""
+        return self.identified or self.patients
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that the patients are called by: keys and identifiers."""
+        return (*self.patients, *self.people)
 
     @property
     def is_denied_write(self) -> bool:

@@ -36,7 +36,7 @@ class Surroundings:
         self._opened: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._writes: Counter[tuple[str, str]] = Counter()
         for event in events:
-            self._opened[_user_day(event)].update(event.patients)
+            self._opened[_user_day(event)].update(event.people)
             self._writes[_user_day(event)] += event.is_denied_write
         days = [len(patients) for patients in self._opened.values() if patients]
         people = {user for (user, _), patients in self._opened.items() if patients}
@@ -78,12 +78,12 @@ def _coded(event: Event, *codes: str) -> bool:
 
 
 def _own_record(event: Event, around: Surroundings) -> bool:
-    staff = around.knowledge.staff_among(around.knowledge.keys_of(event.patients))
+    staff = around.knowledge.staff_among(around.knowledge.keys_of(event.names))
     return event.subject in staff or _coded(event, "RG-L02")
 
 
 def _same_name_or_address(event: Event, around: Surroundings) -> bool:
-    facts, keys = around.knowledge.facts, around.knowledge.keys_of(event.patients)
+    facts, keys = around.knowledge.facts, around.knowledge.keys_of(event.names)
     surname = around.knowledge.name_of(event.subject).rpartition(" ")[2].casefold()
     address = (facts.staff_addresses or {}).get(event.subject, "").casefold()
     surnames = {name.casefold() for key in keys if (name := (facts.surnames or {}).get(key))}
@@ -93,7 +93,7 @@ def _same_name_or_address(event: Event, around: Surroundings) -> bool:
 
 def _colleague(event: Event, around: Surroundings) -> bool:
     knowledge = around.knowledge
-    staff = knowledge.staff_among(knowledge.keys_of(event.patients)) - {event.subject}
+    staff = knowledge.staff_among(knowledge.keys_of(event.names)) - {event.subject}
     return any(knowledge.members[user].care_unit == event.care_unit for user in staff)
 
 
@@ -102,7 +102,7 @@ def _no_relation(event: Event, around: Surroundings) -> bool:
         return True
     on = in_sweden(event.time).date()
     return event.purpose in {"TREAT", "ETREAT"} and any(
-        around.knowledge.is_unrelated(patient, event.subject, on) for patient in event.patients
+        around.knowledge.is_unrelated(patient, event.subject, on) for patient in event.names
     )
 
 
@@ -125,13 +125,13 @@ def _outside_hours(event: Event, around: Surroundings) -> bool:
 
 
 def _protected(event: Event, around: Surroundings) -> bool:
-    return not around.knowledge.keys_of(event.patients).isdisjoint(around.knowledge.facts.protected or ())
+    return not around.knowledge.keys_of(event.names).isdisjoint(around.knowledge.facts.protected or ())
 
 
 def _other_unit(event: Event, around: Surroundings) -> bool:
     if _coded(event, "RG-U01", "RG-U02"):
         return True
-    own, theirs = around.knowledge.provider_of(event.care_unit), around.knowledge.providers_of(event.patients)
+    own, theirs = around.knowledge.provider_of(event.care_unit), around.knowledge.providers_of(event.names)
     return bool(own) and bool(theirs) and own not in theirs
 
 
@@ -162,7 +162,7 @@ def _npo(event: Event, _around: Surroundings) -> bool:
 
 
 def _complaint(event: Event, around: Surroundings) -> bool:
-    return not around.knowledge.keys_of(event.patients).isdisjoint(around.knowledge.facts.complaints or ())
+    return not around.knowledge.keys_of(event.names).isdisjoint(around.knowledge.facts.complaints or ())
 
 
 FLAGS: Final[dict[str, Flag]] = {

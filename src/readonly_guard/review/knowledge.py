@@ -7,7 +7,8 @@ flag whose facts are missing is not decided, which the selection and the protoco
      "staff_addresses": {"alind": "Storgatan 1"}, "absences": {"alind": [["2026-10-01", "2026-10-15"]]},
      "complaints": ["person_id:9"]}
 
-Dates are Swedish civil dates; an absence includes its first day and not its last.
+Patients are named by key, or by identifier where the log knows whose a key is. Dates are Swedish civil dates; an
+absence includes its first day and not its last.
 """
 
 from __future__ import annotations

@@ -16,11 +16,13 @@ from typing import Any, Final, Self
 import duckdb
 import msgspec
 
-from readonly_guard.audit import Anchor, Head, Verification
+from readonly_guard.audit import Anchor, Head, Identities, Verification
+from readonly_guard.audit.chains import PATIENTS
+from readonly_guard.domain import IdentificationRecord
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.moments import rfc3339
 from readonly_guard.review.event import COLUMNS, Event
-from readonly_guard.review.intake import SCHEMA, take
+from readonly_guard.review.intake import SCHEMA, TABLES, take, take_identifications
 from readonly_guard.review.periods import Period
 
 __all__ = ["Store"]
@@ -43,6 +45,7 @@ class Store:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._identities: Identities | None = None
 
     @classmethod
     @contextmanager
@@ -80,6 +83,10 @@ class Store:
         Raises:
             BrokenLog: the files no longer hold what was verified.
         """
+        if verified.chain == PATIENTS:
+            take_identifications(self._connection, journal, verified)
+            self._identities = None
+            return 0
         known = {item.chain: item.head.seq for item in self.heads()}.get(verified.chain, 0)
         return take(self._connection, journal, verified, known)
 
@@ -111,10 +118,16 @@ class Store:
         return {event.decision_id: event for event in found}
 
     def of_patient(self, patients: Sequence[str], since: str, until: str) -> list[Event]:
-        """What was asked for of a patient, by any of these keys, by time."""
+        """What was asked for of a patient, by time.
+
+        Args:
+            patients: identifiers or keys; every other key of the same patient is found by them.
+            since: from this moment on.
+            until: before this one.
+        """
         return self._events(
             f"len(list_intersect(patients, ?)) > 0 AND time >= ? AND time < ? AND {_REVIEWABLE}",
-            [list(patients), since, until],
+            [sorted(self.keys_of(patients)), since, until],
         )
 
     def around(self, event: Event, *, minutes: int, limit: int) -> tuple[list[Event], list[Event]]:
@@ -122,7 +135,8 @@ class Store:
 
         Of the event's own unit only: its reviewer does not see other units.
         """
-        named = [item for item in event.patients if not item.startswith("*") and not item.endswith(":?")]
+        certain = [item for item in event.patients if not item.startswith("*") and not item.endswith(":?")]
+        named = sorted(self.keys_of(certain))
         within = f"{_REVIEWABLE} AND decision_id <> ? AND care_unit = ? AND time >= ? AND time <= ?"
         order = f"ORDER BY time, seq LIMIT {limit}"
         near = self._events(
@@ -137,20 +151,43 @@ class Store:
         )
         return near, same
 
+    def keys_of(self, patients: Iterable[str]) -> frozenset[str]:
+        """These patients' names, keys or identifiers, with all keys that the log knows of the same people."""
+        names = frozenset(patients)
+        known = self._known()
+        identifiers = names.union(*(known.of(name) for name in names))
+        return names.union(*(known.keys_of(identifier) for identifier in identifiers))
+
+    def _known(self) -> Identities:
+        if self._identities is None:
+            rows = self._run(
+                "SELECT time, patient, identifiers, source FROM identification ORDER BY time, journal, seq", []
+            ).fetchall()
+            self._identities = Identities(
+                IdentificationRecord(time=time, patient=patient, identifiers=tuple(identifiers), source=source)
+                for time, patient, identifiers, source in rows
+            )
+        return self._identities
+
     def _events(self, where: str, values: list[Any]) -> list[Event]:
         order = "" if "ORDER BY" in where else " ORDER BY time, chain, seq"
+        known = self._known()  # first: a connection holds one result
+        found = self._run(
+            f"SELECT {_SELECTED}, completion.rows FROM event LEFT JOIN completion USING (decision_id)"  # noqa: S608
+            f" WHERE {where}{order}",
+            values,
+        )
+        names = [column[0] for column in found.description or ()]
+        events = (dict(zip(names, row, strict=True)) for row in found.fetchall())
+        return [msgspec.convert(event | {"identified": known.shown(event["patients"])}, Event) for event in events]
+
+    def _run(self, query: str, values: list[Any]) -> duckdb.DuckDBPyConnection:
         try:
-            found = self._connection.execute(
-                f"SELECT {_SELECTED}, completion.rows FROM event LEFT JOIN completion USING (decision_id)"  # noqa: S608
-                f" WHERE {where}{order}",
-                values,
-            )
+            return self._connection.execute(query, values)
         except (duckdb.BinderException, duckdb.CatalogException):
             raise ConfigurationError(
                 "events.duckdb was made by another version; it is made anew by: readonly-guard review import"
             ) from None
-        names = [column[0] for column in found.description or ()]
-        return [msgspec.convert(dict(zip(names, row, strict=True)), Event) for row in found.fetchall()]
 
 
 def _near(time: str, span: timedelta) -> tuple[str, str]:
@@ -162,7 +199,7 @@ def _lay_out(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the tables; those of another version are dropped, and everything is imported anew."""
     connection.execute("CREATE TABLE IF NOT EXISTS layout (digest VARCHAR)")
     if connection.execute("SELECT digest FROM layout").fetchall() != [(_LAYOUT,)]:
-        for table in ("event", "completion", "chain", "hour_head"):
+        for table in TABLES:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         connection.execute("DELETE FROM layout")
         connection.execute("INSERT INTO layout VALUES (?)", [_LAYOUT])

@@ -10,9 +10,9 @@ from readonly_guard.audit import Anchor, KeyRing, Verification, find_chains, ver
 from readonly_guard.audit.chains import CUSTODY, PATIENTS
 from readonly_guard.errors import ConfigurationError
 
-__all__ = ["BESIDE", "BrokenLog", "check_log"]
+__all__ = ["BrokenLog", "check_log"]
 
-BESIDE: Final = frozenset({CUSTODY, PATIENTS})
+_BESIDE: Final = frozenset({CUSTODY, PATIENTS})
 """Chains that hold no decision, of which each journal has its own."""
 
 
@@ -26,7 +26,7 @@ def check_log(
     """Verify every chain of these journals.
 
     Args:
-        journals: the directories of the log; no two of their chains may have one name.
+        journals: the directories of the log; no two of the guards' chains may have one name.
         public_keys: files of the keys that may have signed; those beside the log where none is given.
         anchors: heads that must be held.
 
@@ -41,7 +41,7 @@ def check_log(
         if not journal.exists():
             raise ConfigurationError(f"{journal}: the journal is not there; correct `journals` in review.toml")
         for chain in find_chains(journal):
-            if chain.name not in BESIDE and names.setdefault(chain.name, journal) != journal:
+            if chain.name not in _BESIDE and names.setdefault(chain.name, journal) != journal:
                 raise ConfigurationError(
                     f"{journal} and {names[chain.name]}: both have a chain {chain.name!r}; rename one's directory"
                 )
@@ -52,7 +52,7 @@ def check_log(
             if fault is not None:
                 place = f"{fault.file}, line {fault.line}, record {fault.seq}: " if fault.file else ""
                 raise BrokenLog(f"{journal}: the chain {item.chain!r} is broken: {place}{fault.what}")
-    lost = sorted({item.chain for item in anchors} - names.keys())
+    lost = sorted({item.chain for item in anchors} - {item.chain for items in found.values() for item in items})
     if lost:
         raise BrokenLog(f"the chain {lost[0]!r} was imported before, and is not there: it was removed or renamed")
     return found

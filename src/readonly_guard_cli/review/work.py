@@ -241,7 +241,7 @@ def _tell_chains(chains: Sequence[Verification]) -> None:
 
 def _cells(event: Event, desk: Desk) -> tuple[str, str, str, str]:
     moment = in_sweden(event.time).strftime("%Y-%m-%d %H:%M")
-    return moment, desk.knowledge.name_of(event.subject), ", ".join(event.patients), event.activity
+    return moment, desk.knowledge.name_of(event.subject), ", ".join(event.people), event.activity
 
 
 def _tell_event(case: Case, event: Event, desk: Desk, language: str) -> None:
@@ -250,7 +250,8 @@ def _tell_event(case: Case, event: Event, desk: Desk, language: str) -> None:
         "time": in_sweden(event.time).isoformat(sep=" ", timespec="seconds"),
         "who": f"{desk.knowledge.name_of(event.subject)} ({event.subject}, {event.hsa_id}), "
         f"{desk.knowledge.title_of(event.subject)}, {event.care_unit}",
-        "patient": ", ".join(event.patients),
+        "patient": ", ".join(event.people),
+        "keys": ", ".join(event.patients) if event.people != event.patients else "",
         "action": f"{event.activity}: {', '.join(event.information_sets) or ', '.join(event.relations)}",
         "purpose": desk.knowledge.purpose(event.purpose, language),
         "reason": event.justification or event.print_reason or event.case_reference,
