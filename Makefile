@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test drivers driver-table bench lint opa compiled pure clean
+.PHONY: demo test drivers driver-table bench lint opa kafka compiled pure clean
 
 demo: $(VENV)/.demo  ## the guided run; KEEP=1 leaves the guarded database running
 	@exec $(BIN)/readonly-guard demo $(if $(KEEP),--keep)
@@ -43,6 +43,13 @@ opa: .tools/opa  ## OPA, for the checks and tests that want the real one; needs 
 
 .tools/opa:
 	GOBIN=$(CURDIR)/.tools go install github.com/open-policy-agent/opa@v1.22.2
+
+kafka: .tools/kafka  ## a Kafka broker, for the tests of the sink that carries the log there; needs Java and Maven
+
+.tools/kafka: tests/plugins/kafka/pom.xml
+	mvn --quiet --batch-mode --file $< \
+		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=$(CURDIR)/$@
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -118,8 +118,7 @@ class Feed:
             while delivered := await self._round(is_final=True):
                 count += delivered
         finally:
-            with suppress(Exception):
-                await self._sink.close()
+            await self._give_up()
         if count:
             self._report(FeedEvent(sink=self.name, what="delivered", records=count))
         return count
