@@ -420,7 +420,7 @@ class TestAnchors:
         for name in ("one", "two"):
             with Journal.open(path / name, signing_key=signing_key) as journal:
                 for _ in range(3):
-                    journal.append(completion())
+                    journal.append(completion(decision_id=f"of {name}"))
                     journal.append(completion())
                     journal.sign()
         kept.parent.mkdir()

@@ -423,6 +423,17 @@ class TestForward:
         assert "webhook: ClientConnectorError: " in ended.out
         assert "anchor_file: 0 records" in run("audit", "forward", "--config", config, "--once").out
 
+    def test_what_people_did_with_the_log_is_signed_and_anchored(self, run, config, tmp_path, journal):
+        (tmp_path / "mount").mkdir()
+        run("audit", "keygen", tmp_path / "signing.key")
+        text = config.read_text()
+        config.write_text(text.replace("[journal]\n", "[journal]\nsigning_key = 'signing.key'\n"))
+        run("audit", "show", journal)
+        run("audit", "forward", "--config", config, "--once")
+        said = run("audit", "verify", journal).out
+        assert "signed: up to record 1 at" in said.partition("chain custody")[2]
+        assert b'"chain":"custody"' in (tmp_path / "mount" / "anchors").read_bytes()
+
     def test_no_sink_is_an_error(self, run, config):
         text = config.read_text()
         config.write_text(text[: text.index("[plugins]")])

@@ -1,9 +1,11 @@
 """The write-ahead log: a hash chain of records on disk, group commit, and the check that nobody changed it."""
 
+from readonly_guard.audit.anchors import Anchor, parse_head, read_anchors
 from readonly_guard.audit.chain import GENESIS, Head
 from readonly_guard.audit.chains import Chain, find_chains, journal_bytes, raw_lines, read, read_all
-from readonly_guard.audit.custody import record_custody, record_reading
+from readonly_guard.audit.custody import record_custody, record_reading, sign_custody
 from readonly_guard.audit.feed import Feed, FeedEvent, SinkPosition, feeding, sink_positions
+from readonly_guard.audit.findings import Fault, Progress, Verification
 from readonly_guard.audit.follow import Follower, Position
 from readonly_guard.audit.identification import PatientIdentification
 from readonly_guard.audit.identities import Identities
@@ -13,16 +15,7 @@ from readonly_guard.audit.plugin import CommitWatch, JournalPlugin
 from readonly_guard.audit.recovery import Recovery
 from readonly_guard.audit.retention import LEAST_DAYS, Removal, carry_out, plan_retention
 from readonly_guard.audit.selection import Selection, parse_moment
-from readonly_guard.audit.verify import (
-    Anchor,
-    Fault,
-    Progress,
-    Verification,
-    parse_head,
-    read_anchors,
-    verify,
-    verify_all,
-)
+from readonly_guard.audit.verify import verify, verify_all
 from readonly_guard.domain import Entry
 
 __all__ = [
@@ -64,6 +57,7 @@ __all__ = [
     "read_anchors",
     "record_custody",
     "record_reading",
+    "sign_custody",
     "sink_positions",
     "verify",
     "verify_all",

@@ -20,11 +20,12 @@ from readonly_guard.audit.chains import CUSTODY
 from readonly_guard.audit.journal import Journal
 from readonly_guard.audit.keys import SigningKey
 from readonly_guard.audit.opening import JournalBusy
+from readonly_guard.audit.segments import list_segments
 from readonly_guard.domain import LogRecord, ReadingRecord
 from readonly_guard.errors import ConfigurationError, LogUnavailable
 from readonly_guard.moments import rfc3339, utc_now
 
-__all__ = ["actor", "opened_patiently", "record_custody", "record_reading"]
+__all__ = ["actor", "opened_patiently", "record_custody", "record_reading", "sign_custody"]
 
 _PATIENCE_S: Final = 5.0
 _STEP_S: Final = 0.02
@@ -76,6 +77,17 @@ def record_custody(place: Path, record: LogRecord, *, signing_key: SigningKey | 
     with opened_patiently(place, signing_key=signing_key) as chain:
         chain.append(record)
         chain.commit()
+
+
+def sign_custody(place: Path, signing_key: SigningKey) -> None:
+    """Sign the head of a custody chain, unless it is: those who write it, readers, have no key.
+
+    Raises:
+        ConfigurationError: the chain cannot be opened or written.
+    """
+    if place.is_dir() and list_segments(place):
+        with opened_patiently(place, signing_key=signing_key):
+            pass  # closing signs
 
 
 @contextmanager

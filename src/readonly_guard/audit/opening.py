@@ -69,9 +69,11 @@ def open_directory(path: Path, *, signing_key: SigningKey | None, is_asked_to_re
 
 
 def _make_directory(path: Path) -> None:
-    if not path.exists():
+    try:
         path.mkdir(mode=0o700, parents=True)
-        sync_directory(path.parent)
+    except FileExistsError:  # it was there, or another process was quicker
+        return
+    sync_directory(path.parent)
 
 
 def _take(lock: int, path: Path) -> None:

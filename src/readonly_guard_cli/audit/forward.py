@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,16 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from readonly_guard.audit import Feed, FeedEvent, PatientIdentification, SigningKey, feeding, sink_positions
-from readonly_guard.audit.chains import PATIENTS
+from readonly_guard.audit import (
+    Feed,
+    FeedEvent,
+    PatientIdentification,
+    SigningKey,
+    feeding,
+    sign_custody,
+    sink_positions,
+)
+from readonly_guard.audit.chains import CUSTODY, PATIENTS
 from readonly_guard.errors import ConfigurationError, GuardError
 from readonly_guard.hooks import Hooks, Sink
 from readonly_guard.settings import Settings, load_settings
@@ -35,19 +44,25 @@ def forward(
     was: how far it is stands in the journal's `cursors`. What happens is told on standard error, one JSON object a
     line.
 
+    What people did with the log is signed here, too (chain `custody`, with `journal.signing_key`): readers have no key.
+
     Exit status: 0 told to stop, or all is carried; 1 with `--once`, a sink failed; 2 it could not start.
     """
     with speaking_plainly():
         settings = load_settings(config)
         configure(settings.logging)
         journal = Path(settings.journal.path)
-        found = _sinks(settings, journal)
+        key = None if settings.journal.signing_key is None else SigningKey.load(Path(settings.journal.signing_key))
+        found = _sinks(settings, journal, key)
         if not found:
             raise ConfigurationError(f"{config}: no plugin in plugins.load is a sink; there is nowhere to go")
         with feeding(journal):
             if once:
+                if key is not None:
+                    sign_custody(journal / CUSTODY, key)
                 raise typer.Exit(asyncio.run(_drain([Feed(journal, name, sink) for name, sink in found])))
-            asyncio.run(_run([Feed(journal, name, sink, report=_tell) for name, sink in found]))
+            feeds = [Feed(journal, name, sink, report=_tell) for name, sink in found]
+            asyncio.run(_run(feeds, journal / CUSTODY, key, settings.journal.seal_every_s))
 
 
 def sinks(
@@ -73,13 +88,12 @@ def sinks(
         raise typer.Exit(DENIED)
 
 
-def _sinks(settings: Settings, journal: Path) -> list[tuple[str, Sink]]:
+def _sinks(settings: Settings, journal: Path, key: SigningKey | None) -> list[tuple[str, Sink]]:
     """The plugins' sinks, and where one of them knows patients, the log's own chain of whose keys are whose."""
     hooks = Hooks()
     hooks.load(settings.plugins.load, settings.plugin, Path(settings.folder))
     found = hooks.sinks()
     if registers := hooks.registers():
-        key = None if settings.journal.signing_key is None else SigningKey.load(Path(settings.journal.signing_key))
         found.append((PATIENTS, PatientIdentification(journal, registers, signing_key=key)))
     return found
 
@@ -91,7 +105,7 @@ def _tell(event: FeedEvent) -> None:
         _log.info(f"sink {event.what}", sink=event.sink, records=event.records)
 
 
-async def _run(feeds: list[Feed]) -> None:
+async def _run(feeds: list[Feed], custody: Path, key: SigningKey | None, every_s: float) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -100,6 +114,18 @@ async def _run(feeds: list[Feed]) -> None:
     async with asyncio.TaskGroup() as group:
         for feed in feeds:
             group.create_task(feed.run(stop))
+        if key is not None:
+            group.create_task(_sign_now_and_then(custody, key, every_s, stop))
+
+
+async def _sign_now_and_then(custody: Path, key: SigningKey, every_s: float, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(sign_custody, custody, key)  # it may have to wait for readers
+        except ConfigurationError as error:
+            _log.error("custody not signed", reason=str(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), every_s)
 
 
 async def _drain(feeds: list[Feed]) -> int:

@@ -39,10 +39,10 @@ def verify_command(
         speaking_plainly(),
         Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar,
     ):
-        kept = [] if anchors is None else read_anchors(anchors)
+        keys = KeyRing.load(public_key) if public_key else None
+        kept = [] if anchors is None else read_anchors(anchors, public_keys=keys)
         if expected_head is not None:
             kept.append(Anchor(head=parse_head(expected_head)))
-        keys = KeyRing.load(public_key) if public_key else None
         task = bar.add_task("")
         checks = verify_all(
             path,
@@ -57,7 +57,8 @@ def verify_command(
             console.print(f"chain {visible(found.chain)}", style="bold")
         _tell(found, is_key_known=keys is not None)
     if kept and all(found.ok for found in checks):
-        console.print(f"anchors: all {len(kept):,} are held")
+        newest = max(anchor.time for anchor in kept)
+        console.print(f"anchors: all {len(kept):,} are held" + (f", the last of {newest}" if newest else ""))
     if not all(found.ok for found in checks):
         console.print("keep the directory as it is and call whoever owns the log")
         raise typer.Exit(DENIED)
@@ -86,4 +87,5 @@ def _tell(found: Verification, *, is_key_known: bool) -> None:
     moment = visible(found.signed_at)
     console.print(f"signed: up to record {found.signed.seq:,} at {moment} with {keys}{trust}", soft_wrap=True)
     if behind:
-        console.print(f"not signed yet: the last {behind:,} records")
+        since = f", since {visible(found.unsigned_since)}" if found.unsigned_since else ""
+        console.print(f"not signed yet: the last {behind:,} records{since}")
