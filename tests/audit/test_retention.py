@@ -76,6 +76,35 @@ def test_it_goes_on_from_year_to_year(log, signing_key, clock):
         assert journal.head.seq == 48
 
 
+def test_whose_keys_are_whose_is_kept_a_year_longer(log, signing_key, clock, completion):
+    """A key's owner was recorded up to a year before the decisions that name it."""
+    then = clock.now
+    clock.now -= timedelta(days=12 * 365)
+    with Journal.open(log / "patients", signing_key=signing_key, segment_age_s=360 * 86_400, clock=clock) as chain:
+        for year in range(12):
+            chain.append(completion(year, time=rfc3339(clock())))
+            chain.commit()
+            clock.pass_by(days=365)
+    assert clock.now == then
+
+    assert [removal.chain.name for removal in retain(log, signing_key, clock)] == ["one"]
+    clock.pass_by(days=366)
+    assert [removal.chain.name for removal in retain(log, signing_key, clock)] == ["one", "patients"]
+    assert all(checked.ok for checked in verify_all(log))
+
+
+def test_a_guard_that_writes_and_a_reader_that_reads_are_not_in_the_way(log, signing_key, clock, completion):
+    with Journal.open(log / "one", signing_key=signing_key, clock=clock) as journal:
+        reading = read_all(log)
+        first = next(reading)
+        retain(log, signing_key, clock)
+        journal.append(completion(1, time=rfc3339(clock())))
+        journal.commit()
+        assert first.seq == 1
+        assert len(list(reading)) >= 44, "what was open is read to its end"
+    assert all(checked.ok for checked in verify_all(log))
+
+
 def test_nothing_is_removed_before_its_time(log, signing_key, clock):
     clock.now -= timedelta(days=800)
     assert plan_retention(log, keep_days=DECADE, clock=clock) == []

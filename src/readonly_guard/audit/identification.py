@@ -31,6 +31,7 @@ RECORD_AGAIN: Final = timedelta(days=366)
 """How old a record may be when the same is found again: retention counts on there being one this close before each
 decision."""
 
+_SEGMENT_AGE_S: Final = 30 * 86_400.0  # retention removes whole segments
 _REMEMBERED: Final = 1_000_000
 _LONGEST_IDENTIFIER: Final = 64
 
@@ -99,7 +100,9 @@ class PatientIdentification:
 
     def _opened(self) -> Journal:
         if self._chain is None:
-            self._chain = Journal.open(self._place, signing_key=self._key)
+            self._chain = Journal.open(
+                self._place, signing_key=self._key, segment_age_s=_SEGMENT_AGE_S, clock=self._clock
+            )
             for entry in read(self._place) if list_segments(self._place) else ():
                 record = entry.record
                 if isinstance(record, IdentificationRecord):
