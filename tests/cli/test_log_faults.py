@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -70,6 +72,61 @@ def test_a_full_disk_denies_everything_until_it_is_freed(small_disk, start_proxy
         if isinstance(entry.record, DecisionRecord) and not entry.record.codes
     ]
     assert len(allowed) == figures["decisions"]["allow"][""]
+
+
+@contextmanager
+def files_do_not_grow(disk, proxy):
+    """The kernel lets no file of the proxy grow: a quota, by other means."""
+    size = max(item.stat().st_size for item in (disk / "journal").glob("journal-*.jsonl"))
+    before = resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))
+    yield
+    resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def somebody_elses_log_rotation(disk, _proxy):
+    """The log is moved away, and is put back."""
+    segment = max((disk / "journal").glob("journal-*.jsonl"))
+    segment.rename(segment.with_suffix(".1"))
+    yield
+    segment.with_suffix(".1").rename(segment)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (files_do_not_grow, "File too large"),
+        (somebody_elses_log_rotation, "is gone"),
+    ],
+)
+def test_while_the_log_cannot_be_written_nothing_reaches_the_server(
+    fault, reason, small_disk, start_proxy, guard_toml, writable_millennium
+):
+    millennium = writable_millennium
+    with psycopg.connect(millennium.admin_dsn, autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {millennium.name} SET log_statement = 'all'")
+    proxy = start_proxy(
+        guard_toml(
+            upstream=f'host = "127.0.0.1"\nport = {millennium.server.port}', journal=f'path = "{small_disk}/journal"'
+        )
+    )
+    with psycopg.connect(
+        millennium.dsn("alind", port=proxy.port), options="-c readonly_guard.purpose=TREAT", autocommit=True
+    ) as connection:
+        connection.execute("SELECT 1 FROM person WHERE person_id = 1111111")
+        with fault(small_disk, proxy):
+            for _ in range(3):
+                with pytest.raises(psycopg.OperationalError, match=f"(?s)RG-SYS-002.*{reason}|{reason}.*RG-SYS-002"):
+                    connection.execute("SELECT 1 FROM person WHERE person_id = 2222222")
+        connection.execute("SELECT 1 FROM person WHERE person_id = 3333333")
+    assert proxy.stop() == 0
+    given = millennium.server.log()
+    assert "1111111" in given
+    assert "2222222" not in given
+    assert "3333333" in given
+    assert verify(small_disk / "journal").ok
+    verdicts = [entry.record for entry in read(small_disk / "journal") if isinstance(entry.record, DecisionRecord)]
+    assert {record.verdict for record in verdicts} == {"allow"}
 
 
 def test_a_clock_that_jumps_breaks_no_chain_and_loosens_no_decision(tmp_path):
