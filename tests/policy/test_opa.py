@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
-from readonly_guard.domain import AccessRequest
+from readonly_guard.domain import AccessRequest, Answer
 from readonly_guard.errors import ConfigurationError, PolicyUnavailable
 from readonly_guard.policy import OpaServer
 
@@ -201,3 +203,90 @@ async def test_a_real_server_answers_a_malformed_question_with_a_denial(
     async with OpaServer(opa.url, deadline_s=5) as server:
         answer = await server.decide(request_of(context={"time": "2025-02-30T00:00:00Z"}))
     assert [reason.code for reason in answer.deny] == ["RG-SYS-001"]
+
+
+@contextlib.asynccontextmanager
+async def asking(
+    opa_binary: str, policies_dir: Path, url: str, *arguments: str, **options: Any
+) -> AsyncIterator[OpaServer]:
+    """A real server at an address of any kind, once it answers."""
+    address = url if url.startswith("unix:") else url.partition("//")[2]
+    command = [opa_binary, "run", "--server", "--addr", address, "--log-level", "error", *arguments, "-b", policies_dir]
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
+    try:
+        async with OpaServer(url, deadline_s=5, **options) as server:
+            yield server
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def answer_of(server: OpaServer, request: AccessRequest) -> Answer:
+    """Its answer; it may be starting still."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await server.decide(request)
+            except PolicyUnavailable as error:
+                assert "Connector" in str(error), error
+                await asyncio.sleep(0.05)
+
+
+async def test_a_real_server_behind_a_unix_socket(
+    opa_binary: str, policies_dir: Path, tmp_path: Path, request_of: Callable[..., AccessRequest]
+) -> None:
+    async with asking(opa_binary, policies_dir, f"unix://{tmp_path}/opa.sock") as server:
+        answer = await answer_of(server, request_of())
+    assert [reason.code for reason in answer.deny] == ["RG-R01"]
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an authority of one's own and what it has issued: for OPA and for the guard."""
+    folder = tmp_path_factory.mktemp("authority")
+    own = trustme.CA()
+    own.cert_pem.write_to_path(folder / "ca.pem")
+    for name in ("127.0.0.1", "guard.example"):
+        issued = own.issue_cert(name)
+        issued.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
+        issued.private_key_pem.write_to_path(folder / f"{name}.key")
+    return folder
+
+
+async def test_a_real_server_that_wants_a_certificate(
+    opa_binary: str, policies_dir: Path, authority: Path, request_of: Callable[..., AccessRequest]
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"https://127.0.0.1:{probe.getsockname()[1]}"
+    arguments = [
+        f"--tls-cert-file={authority}/127.0.0.1.pem",
+        f"--tls-private-key-file={authority}/127.0.0.1.key",
+        f"--tls-ca-cert-file={authority}/ca.pem",
+        "--authentication=tls",
+    ]
+    ca, own = str(authority / "ca.pem"), (f"{authority}/guard.example.pem", f"{authority}/guard.example.key")
+    async with asking(opa_binary, policies_dir, url, *arguments, ca=ca, certificate=own) as server:
+        answer = await answer_of(server, request_of())
+        assert [reason.code for reason in answer.deny] == ["RG-R01"]
+        for options in ({"certificate": own}, {"ca": ca}):  # nobody vouches for it; the guard shows nothing
+            async with OpaServer(url, deadline_s=5, **options) as other:
+                with pytest.raises(PolicyUnavailable, match="gave no answer"):
+                    await other.decide(request_of())
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "says"),
+    [
+        ("unix://opa.sock", {}, "must be its whole path"),
+        ("unix:///", {}, "must be its whole path"),
+        ("unix:///run/opa.sock", {"ca": "ca.pem"}, "asked over unix; certificates are for https"),
+        ("http://127.0.0.1:8181", {"certificate": "a.pem"}, "asked over http; certificates are for https"),
+        ("https://127.0.0.1", {"ca": "/nowhere"}, "/nowhere: holds no certificates to trust"),
+        ("https://127.0.0.1", {"certificate": "/nowhere"}, "/nowhere: no certificate with its key"),
+        ("https://127.0.0.1", {"certificate": ("/a", "/b")}, "/a, /b: no certificate with its key"),
+    ],
+)
+def test_a_transport_that_cannot_be_is_refused(url: str, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        OpaServer(url, **options)

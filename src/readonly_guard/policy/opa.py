@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -22,7 +23,7 @@ from readonly_guard.policy.breaker import Breaker
 from readonly_guard.policy.port import ENTRYPOINT
 
 if TYPE_CHECKING:
-    from opa_client.opa_async import AsyncOpaClient
+    from readonly_guard.policy.opa_client import Client
 
 __all__ = ["OpaServer"]
 
@@ -33,16 +34,17 @@ class OpaServer:
     """A policy decision point in another process. Use it in one event loop; close it with :meth:`aclose`.
 
     Args:
-        url: ``https://host:port``, or ``http://`` to this machine only: over a network without TLS anyone between
-            could answer.
+        url: ``https://host:port``; ``unix:///path/of/socket``; or ``http://`` to this machine only: over a network
+            without TLS anyone between could answer.
         deadline_s: seconds for one decision, all in all.
         decision_path: which rule is asked, as in OPA's Data API.
         breaker: whether to ask at all; None asks always.
         token: sent as a bearer token.
+        ca: file with the authorities to trust; None for the system's.
         certificate: file of a client certificate with its key, or the two files.
 
     Raises:
-        ConfigurationError: the URL or the deadline cannot be used.
+        ConfigurationError: the URL, the deadline or a certificate cannot be used.
     """
 
     def __init__(
@@ -53,28 +55,30 @@ class OpaServer:
         decision_path: str = ENTRYPOINT.removeprefix("data.").replace(".", "/"),
         breaker: Breaker | None = None,
         token: str | None = None,
+        ca: str | None = None,
         certificate: str | tuple[str, str] | None = None,
     ) -> None:
         if not deadline_s > 0:
             raise ConfigurationError(f"the deadline of the OPA server is {deadline_s}; it must be above 0 seconds")
         # importing the client takes a quarter of a second: only those who use it pay, and not within a deadline
-        from opa_client.opa_async import AsyncOpaClient  # noqa: PLC0415
+        from readonly_guard.policy.opa_client import Client  # noqa: PLC0415
 
         scheme, host, port = _address(url)
+        if scheme != "https" and (ca is not None or certificate is not None):
+            raise ConfigurationError(f"the OPA server is asked over {scheme}; certificates are for https://")
         self._deadline_s = deadline_s
         self._package, self._rule = _rule_at(decision_path)
         self._breaker = breaker
         self._revision = _NO_BUNDLE
-        self._client: AsyncOpaClient | None = None
+        self._client: Client | None = None
         self._new_client = partial(
-            AsyncOpaClient,
-            host=host,
+            Client,
+            host="localhost" if scheme == "unix" else host,
             port=port,
-            ssl=scheme == "https",
-            cert=certificate,
+            socket=host if scheme == "unix" else None,
+            tls=_tls(ca, certificate) if scheme == "https" else None,
             token=token,
-            retries=0,  # a late answer is no answer; asking again only makes it later
-            timeout=deadline_s,
+            timeout_s=deadline_s,
         )
 
     async def __aenter__(self) -> Self:
@@ -137,7 +141,7 @@ class OpaServer:
         self._revision = _revision_in(reply)
         return decode_answer(reply.get("result"), revision=self._revision)
 
-    async def _connected(self) -> AsyncOpaClient:
+    async def _connected(self) -> Client:
         if self._client is None:
             client = self._new_client()
             await client.__aenter__()
@@ -146,11 +150,16 @@ class OpaServer:
 
 
 def _address(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port; of a unix socket its path for the host."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise ConfigurationError("the OPA server's URL cannot be read; write https://host:port") from None
+    if parts.scheme == "unix":
+        if parts.netloc or not parts.path.strip("/") or parts.query or parts.fragment:
+            raise ConfigurationError("the OPA server's socket must be its whole path: unix:///run/opa/opa.sock")
+        return parts.scheme, parts.path, 80
     host = parts.hostname or ""
     if parts.scheme not in {"http", "https"} or not host or parts.username is not None:
         raise ConfigurationError("the OPA server's URL must be https://host:port, without a user name")
@@ -159,6 +168,20 @@ def _address(url: str) -> tuple[str, str, int]:
     if parts.scheme == "http" and not _is_this_machine(host):
         raise ConfigurationError(f"the OPA server at {host} must be asked over https; http is for this machine only")
     return parts.scheme, f"[{host}]" if ":" in host else host, port or (443 if parts.scheme == "https" else 8181)
+
+
+def _tls(ca: str | None, certificate: str | tuple[str, str] | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"{ca}: holds no certificates to trust: {error}") from None
+    if certificate is not None:
+        files = (certificate,) if isinstance(certificate, str) else certificate
+        try:
+            context.load_cert_chain(*files)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(f"{', '.join(files)}: no certificate with its key: {error}") from None
+    return context
 
 
 def _rule_at(path: str) -> tuple[str, str]:

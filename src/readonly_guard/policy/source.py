@@ -55,6 +55,7 @@ def _server(settings: OpaSettings) -> OpaServer:
         decision_path=settings.decision_path,
         breaker=Breaker(settings.failures, settings.rest_s),
         token=None if settings.token_file is None else _token(settings.token_file),
+        ca=settings.ca,
         certificate=certificate,
     )
 

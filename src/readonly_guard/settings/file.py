@@ -44,12 +44,14 @@ class OpaSettings(Section, frozen=True, kw_only=True):
     """An OPA server that decides. It has its own policies and data: ``source`` and ``data`` are not read then.
 
     ``timeout_s`` is for a whole decision, nothing is asked twice. After ``failures`` in a row every decision is denied
-    at once for ``rest_s`` seconds, then one is tried. The authorities that TLS trusts are the system's (OpenSSL's
-    ``SSL_CERT_FILE``).
+    at once for ``rest_s`` seconds, then one is tried.
     """
 
     url: str
+    """``https://host:port``, ``unix:///path/of/socket``, or ``http://`` to this machine."""
     token_file: str | None = None
+    ca: str | None = None
+    """The authorities to trust, PEM; without it those of the system."""
     certificate: str | None = None
     """The guard's own, in PEM, for a server that asks for one; ``key`` where it is not in the same file."""
     key: str | None = None

@@ -97,7 +97,7 @@ def load_settings(path: Path) -> Settings:
     )
 
 
-_OPA_FILES: Final = ("token_file", "certificate", "key")
+_OPA_FILES: Final = ("token_file", "ca", "certificate", "key")
 
 
 _AnySection = TypeVar("_AnySection", bound=Section)
