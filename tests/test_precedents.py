@@ -307,14 +307,61 @@ async def test_a_plugin_that_fails_while_recording_denies():
             if self.fails:
                 raise ValueError("secret")
 
-    plugin = Broken()
-    guard = make(plugin)
+    plugin, recorder = Broken(), Recorder()
+    guard = make(recorder, plugin)
     await guard.decide(asked(READ))
     assert (await soon(guard, asked(READ))).allowed
     plugin.fails = True
-    decision = await soon(guard, asked(READ))
+    other = READ.replace("7", "8")
+    decision = await soon(guard, asked(other))
     assert decision.codes == ("RG-SYS-003",)
     assert "secret" not in repr(decision)
+    allowed, denied = recorder.seen[-2:]
+    assert (denied.verdict, denied.codes, denied.activity) == ("deny", ("RG-SYS-003",), "Nekad läsning")
+    assert (denied.decision_id, denied.time, denied.patients) == (decision.decision_id, allowed.time, ("person_id:8",))
+
+
+class Recorder:
+    def __init__(self):
+        self.seen = []
+
+    @hookimpl
+    def decision_made(self, record):
+        self.seen.append(record)
+
+
+class About(Engine):
+    """Knows something of one patient, has no answer about another, and sees every question."""
+
+    def __init__(self):
+        super().__init__()
+        self.questions = []
+
+    def decide_now(self, request):
+        self.questions.append(request)
+        patients = request.context["patients"]
+        if "person_id:13" in patients:
+            return Answer(allow=False, deny=(Reason(code="X-13", rule="about", sv="nej", en="no"),))
+        if "person_id:14" in patients:
+            raise PolicyUnavailable("no answer")
+        if "person_id:15" in patients:
+            return Answer(allow=True, warn=(Reason(code="X-15", rule="about", sv="obs", en="mind"),))
+        return super().decide_now(request)
+
+
+async def test_about_other_patients_the_policies_are_asked_and_their_answer_counts():
+    engine = About()
+    guard = make(pdp=engine)
+    await guard.decide(asked(READ))
+    expected = {7: (), 8: (), 13: ("X-13",), 14: ("RG-SYS-001",), 9: (), 15: ()}
+    for number, codes in [*expected.items(), (7, ())]:
+        decision = await soon(guard, asked(READ.replace("7", str(number))))
+        assert decision.codes == codes
+        assert [warning.code for warning in decision.warnings] == (["X-15"] if number == 15 else [])
+    about = [one for question in engine.questions for one in question.context["patients"]]
+    assert set(about) == {f"person_id:{number}" for number in expected}
+    assert len({question.request_id for question in engine.questions}) == len(engine.questions)
+    assert len({tuple(question.context) for question in engine.questions}) == 1
 
 
 async def test_precedents_are_bounded():

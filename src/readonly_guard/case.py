@@ -22,11 +22,12 @@ from readonly_guard.domain import (
     Resource,
     StatementRequest,
     Subject,
+    Verdict,
     listed_patients,
 )
 from readonly_guard.sql import is_system_relation
 
-__all__ = ["Case", "question_of"]
+__all__ = ["Case", "question_of", "record_of_denial"]
 
 _ACTIVITY: Final = {
     "read": "Läsa",
@@ -99,7 +100,7 @@ class Case:
         declared, session = self.declared, self.request.session
         activity = answer.activity_type or _ACTIVITY[decision.action]
         if not decision.allowed:
-            activity = _DENIED_ACTIVITY.get(activity, f"Nekad: {activity}")
+            activity = _denied(activity)
         return DecisionRecord(
             decision_id=decision.decision_id,
             time=self.time,
@@ -137,6 +138,23 @@ class Case:
             authentication=_text_or_none(self.request.subject.properties.get("authentication")),
             assurance_level=_level_or_none(self.request.subject.properties.get("assurance_level")),
         )
+
+
+def record_of_denial(written: DecisionRecord, denial: Decision) -> DecisionRecord:
+    """The record of what was to be decided otherwise, as the denial that it became."""
+    was_allowed = written.verdict == Verdict.ALLOW.value
+    return msgspec.structs.replace(
+        written,
+        activity=_denied(written.activity) if was_allowed else written.activity,
+        verdict=denial.verdict.value,
+        codes=denial.codes,
+        warnings=(),
+        obligations=(),
+    )
+
+
+def _denied(activity: str) -> str:
+    return _DENIED_ACTIVITY.get(activity, f"Nekad: {activity}")
 
 
 def question_of(record: DecisionRecord) -> AccessRequest:

@@ -5,7 +5,7 @@ A denial from anyone is a denial; what nobody allowed is denied; what is not on 
 
 from __future__ import annotations
 
-from readonly_guard.case import Case
+from readonly_guard.case import Case, record_of_denial
 from readonly_guard.domain import Answer, Decision, DecisionRecord, Verdict, core_reason
 from readonly_guard.errors import DecisionUnavailable, PolicyUnavailable
 from readonly_guard.hooks import Hooks, Receipt
@@ -42,14 +42,14 @@ def conclude(case: Case, answer: Answer, modes: Modes, hooks: Hooks) -> Decision
     )
 
 
-def record(decision: Decision, written: DecisionRecord, case: Case, answer: Answer, hooks: Hooks) -> Outcome:
+def record(decision: Decision, written: DecisionRecord, hooks: Hooks) -> Outcome:
     """Hand the decision's record to all plugins; where one of them fails, it is a denial, and recorded as that."""
     try:
         return decision, hooks.decided(written)
     except DecisionUnavailable as error:
         denial = unrecorded(decision, error)
     try:  # a plugin failed behind the journal: the log gets the denial under the same id, and the last word counts
-        return denial, hooks.decided(case.record(denial, answer))
+        return denial, hooks.decided(record_of_denial(written, denial))
     except DecisionUnavailable:
         return denial, []
 

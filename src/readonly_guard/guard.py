@@ -308,7 +308,7 @@ class Guard:
         except DecisionUnavailable as error:
             answer = no_answer(error)
         decision = conclude(case, answer, self._modes, self._hooks)
-        decision, receipts = record(decision, case.record(decision, answer), case, answer, self._hooks)
+        decision, receipts = record(decision, case.record(decision, answer), self._hooks)
         try:
             for receipt in receipts:
                 receipt.wait()
@@ -345,21 +345,35 @@ class Guard:
         known = self._analyzer.recall(request.text)
         if known is None or known.patients.is_elsewhere or self._hooks.bring_facts:
             return False
-        now = self._stamp()
-        precedent = self._precedents.find(request, known, now)
-        if precedent is None:
-            if not hasattr(self._pdp, "decide_now"):
-                return False
-            decision, receipts = self._decide_now(request, known, now)
-        else:
-            decision = precedent.repeated(self._new_id(), known)
-            written = precedent.recorded(decision.decision_id, now)
-            decision, receipts = record(decision, written, precedent.case, precedent.answer, self._hooks)
-        self._tell(decision, receipts, then)
+        if not hasattr(self._pdp, "decide_now"):
+            return False
+        now, pdp = self._stamp(), cast("SyncPolicyDecisionPoint", self._pdp)
+        outcome = self._repeat(request, known, now, pdp) or self._decide_now(request, known, now, pdp)
+        self._tell(*outcome, then)
         return True
 
-    def _decide_now(self, request: StatementRequest, known: Analysis, now: str) -> Outcome:
-        pdp = cast("SyncPolicyDecisionPoint", self._pdp)
+    def _repeat(
+        self, request: StatementRequest, known: Analysis, now: str, pdp: SyncPolicyDecisionPoint
+    ) -> Outcome | None:
+        """Decide as before; None where there is no precedent, or the policies do not answer the same."""
+        precedent = self._precedents.find(request, known, now)
+        if precedent is None:
+            return None
+        decision_id, patients = self._new_id(), precedent.patients(request, known)
+        if patients != precedent.case.patients:
+            try:
+                answer = pdp.decide_now(precedent.question(decision_id, now, patients))
+            except DecisionUnavailable:
+                return None
+            if answer != precedent.answer:
+                return None
+        written = precedent.recorded(decision_id, now, patients)
+        decision = precedent.repeated(decision_id, known)
+        return record(decision, written, self._hooks)
+
+    def _decide_now(
+        self, request: StatementRequest, known: Analysis, now: str, pdp: SyncPolicyDecisionPoint
+    ) -> Outcome:
         case = Case(request, self._settled(known, request), self._new_id(), now)
         try:
             answer = pdp.decide_now(case.question)
@@ -369,7 +383,7 @@ class Guard:
         written = case.record(decision, answer)
         if not self._hooks.review_statements:
             self._precedents.keep(case, known, answer, decision, written)
-        return record(decision, written, case, answer, self._hooks)
+        return record(decision, written, self._hooks)
 
     def _tell(self, decision: Decision, receipts: list[Receipt], then: Callable[[Decision], None]) -> None:
         """Call ``then`` with the decision once all receipts are in, or with its denial."""
@@ -452,7 +466,7 @@ class Guard:
         except DecisionUnavailable as error:
             answer = no_answer(error)
         decision = conclude(case, answer, self._modes, self._hooks)
-        decision, receipts = record(decision, case.record(decision, answer), case, answer, self._hooks)
+        decision, receipts = record(decision, case.record(decision, answer), self._hooks)
         try:
             return await _durable(decision, receipts)
         except asyncio.CancelledError:  # the log has the decision all the same, and nobody to act on it

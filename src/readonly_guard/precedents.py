@@ -1,9 +1,9 @@
 """Precedents: what was allowed is allowed again at once, where everything that it rested on is still the same.
 
 A decision rests on the text's reading, on who asks from where with what declared, on the patients, on policies, data
-and catalog, and on the time. A precedent holds for the very same values of the first three, between the moment of its
-question and the moment its answer expires; whoever changes policies, catalog or modes forgets all precedents. Denials
-are none: each is decided anew.
+and catalog, and on the time. A precedent holds for the very same values of the first two, between the moment of its
+question and the moment its answer expires; about other patients the policies are asked, and it holds if they answer the
+same. Whoever changes policies, catalog or modes forgets all precedents. Denials are none: each is decided anew.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from typing import NamedTuple
 import msgspec
 
 from readonly_guard.case import Case
-from readonly_guard.domain import Analysis, Answer, Decision, DecisionRecord, StatementRequest, listed_patients
+from readonly_guard.domain import (
+    AccessRequest,
+    Analysis,
+    Answer,
+    Decision,
+    DecisionRecord,
+    StatementRequest,
+    listed_patients,
+)
 from readonly_guard.moments import rfc3339
 
 __all__ = ["Precedent", "Precedents"]
@@ -41,9 +49,20 @@ class Precedent(NamedTuple):
         analysis = msgspec.structs.replace(self.decision.analysis, patients=known.patients)
         return msgspec.structs.replace(self.decision, decision_id=decision_id, analysis=analysis)
 
-    def recorded(self, decision_id: str, time: str) -> DecisionRecord:
-        """Its record, made at this time."""
-        return msgspec.structs.replace(self.record, decision_id=decision_id, time=time)
+    def patients(self, request: StatementRequest, known: Analysis) -> tuple[str, ...]:
+        """Whom a text that is read alike is about, with the request's parameters."""
+        if known.patients is self.known.patients and not known.patients.parameters:
+            return self.case.patients
+        return listed_patients(known.patients, request.parameters)
+
+    def question(self, decision_id: str, time: str, patients: tuple[str, ...]) -> AccessRequest:
+        """The question that was answered, asked about these patients at this time."""
+        context = {**self.case.question.context, "time": time, "patients": patients}
+        return msgspec.structs.replace(self.case.question, request_id=decision_id, context=context)
+
+    def recorded(self, decision_id: str, time: str, patients: tuple[str, ...]) -> DecisionRecord:
+        """Its record, about these patients at this time."""
+        return msgspec.structs.replace(self.record, decision_id=decision_id, time=time, patients=patients)
 
 
 class Precedents:
@@ -68,10 +87,6 @@ class Precedents:
         key = _key(request, known)
         found = self._kept.get(key)
         if found is None or not found.since <= now < found.until:
-            return None
-        scope = known.patients
-        are_given = scope is found.known.patients and not scope.parameters
-        if not are_given and listed_patients(scope, request.parameters) != found.case.patients:
             return None
         self._kept.move_to_end(key)
         return found

@@ -6,11 +6,12 @@ import pytest
 
 from readonly_guard.domain import Analysis, PatientPlace, PatientScope
 from readonly_guard.sql import Analyzer
+from readonly_guard.sql.analysis import weight
 from readonly_guard.sql.memory import Memory
 
 
 def test_the_longest_unused_goes_first():
-    memory = Memory(10)
+    memory = Memory(10, weight)
     first, second = Analysis(normalised="1"), Analysis(normalised="2")
     memory.put("aaaa", first)
     memory.put("bbbb", second)
@@ -22,13 +23,13 @@ def test_the_longest_unused_goes_first():
 
 
 def test_a_text_larger_than_the_memory_is_not_kept():
-    memory = Memory(3)
+    memory = Memory(3, weight)
     memory.put("aaaa", Analysis())
     assert (len(memory), memory.characters) == (0, 0)
 
 
 def test_a_list_of_patients_counts_for_what_it_takes():
-    memory = Memory(100)
+    memory = Memory(100, weight)
     places = tuple(PatientPlace(column="person_id", token=token) for token in range(4))
     memory.put("aaaa", Analysis(patients=PatientScope(places=places)))
     assert memory.characters > 20

@@ -3,9 +3,10 @@
 The order follows what each step may rely on: bounds first (nothing recursive sees an unbounded text), then
 PostgreSQL's grammar (it says what would run, so a write is named by its code), then sqlglot on the canonical text.
 
-What was read is remembered twice: by text, and by shape, the text without its literals, because clients of the simple
+What was read is remembered by text, and by shape, the text without its literals, because clients of the simple
 protocol write their values into the statement. A shape stands for a text only where literals cannot matter: for queries
 that change no setting. Elsewhere they do (COPY t TO '' is not COPY t TO 'file'), and a denial has a place in the text.
+An outline stands for a shape, and spares the scanner.
 Whom a text reads about is always its own: the reading says where the values stand, not what they are.
 """
 
@@ -20,9 +21,11 @@ from readonly_guard.domain import Analysis, Effect, Lineage, Reading, Reason, Se
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import Catalog
 from readonly_guard.sql.canonical import canonical_text, log_text
+from readonly_guard.sql.exemplar import Exemplar, exemplar_of
 from readonly_guard.sql.libpg_query import LibPgQueryError, parse
 from readonly_guard.sql.lineage import lineage
 from readonly_guard.sql.memory import Memory
+from readonly_guard.sql.outline import outline_of
 from readonly_guard.sql.patients import telling_shape, trace_patients, with_own_values
 from readonly_guard.sql.postgres_key import read_statement
 from readonly_guard.sql.postgres_tree import PostgresReading
@@ -36,6 +39,10 @@ FAILED: Final = "a reading failed"
 """What a denial is about when the guard itself is at fault; tests look for it."""
 
 _DEFAULT_PATH: Final = SearchPath()
+_MOST_BYTES: Final = 4
+"""Of a character in UTF-8."""
+_PLACE: Final = 16
+"""What a place of a patient's value takes in an analysis, in characters of text."""
 _OF_SECOND_KEY: Final = frozenset({"RG-T01", "RG-T03"})
 _MOST_SETTLED: Final = 50_000
 
@@ -87,8 +94,9 @@ class Analyzer:
         self._resolver: Resolver = resolver or BuiltinResolver(self._rules)
         self._settled: dict[tuple[int, SearchPath], tuple[Analysis, Analysis]] = {}
         self._bounds = bounds or Bounds()
-        self._by_text = Memory(_MEMORY_CHARACTERS)
-        self._by_shape = Memory(_MEMORY_CHARACTERS)
+        self._by_text = Memory(_MEMORY_CHARACTERS, weight)
+        self._by_shape = Memory(_MEMORY_CHARACTERS, weight)
+        self._by_outline = Memory(_MEMORY_CHARACTERS, Exemplar.weight)
         self._scanned: tuple[str | None, Scanned | Reason] = (None, core_reason("RG-T02"))
 
     @property
@@ -153,17 +161,22 @@ class Analyzer:
     def recall(self, text: str) -> Analysis | None:
         """What is known without parsing: the text, or one of its shape, was read before, or it is out of bounds.
 
-        Only PostgreSQL's scanner runs, which neither recurses nor takes longer than the text is long.
+        At most PostgreSQL's scanner runs, which neither recurses nor takes longer than the text is long.
         """
         known = self._by_text.get(text)
         if known is not None:
             return known
+        outline = outline_of(text) if len(text) * _MOST_BYTES <= self._bounds.statement_bytes else None
+        if outline is not None and (exemplar := self._by_outline.get(outline.key)) is not None:
+            return exemplar.of(outline.literals)
         scanned = self._scan(text)
         if isinstance(scanned, Reason):
             return Analysis(reasons=(scanned,))
         known = self._by_shape.get(scanned.shape)
         if known is not None and known.telling_tokens:
             known = self._by_shape.get(telling_shape(scanned, known.telling_tokens))
+        elif known is not None and outline is not None and (exemplar := exemplar_of(known, scanned, outline)):
+            self._by_outline.put(outline.key, exemplar)
         return known if known is None or not known.patients.places else with_own_values(known, scanned)
 
     def read(self, text: str) -> Analysis:
@@ -237,6 +250,10 @@ class Analyzer:
             holds_for_shape=not reasons and trace.holds_for_shape and all(one.holds_for_shape for one in first),
             fingerprint=hashlib.blake2b(normalised.encode(), digest_size=8).hexdigest(),
         )
+
+
+def weight(analysis: Analysis) -> int:
+    return _PLACE * len(analysis.patients.places)
 
 
 def _in_characters(reason: Reason, text: bytes) -> Reason:

@@ -3,49 +3,45 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
-
-from readonly_guard.domain import Analysis
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 __all__ = ["Memory"]
 
-
-_PLACE: Final = 16
-"""What a place of a patient's value takes in an analysis, in characters of text."""
+_Kept = TypeVar("_Kept")
 
 
-class Memory:
-    """Analyses by text.
+class Memory(Generic[_Kept]):
+    """What is known by text.
 
     Args:
         characters: how much text may be kept; some 200 characters are an ordinary statement.
+        weight: what is kept beside a text, in characters of text.
     """
 
-    def __init__(self, characters: int) -> None:
+    def __init__(self, characters: int, weight: Callable[[_Kept], int]) -> None:
         self._limit = characters
-        self._kept: OrderedDict[str, Analysis] = OrderedDict()
+        self._weight = weight
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self.characters = 0
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, text: str) -> Analysis | None:
+    def get(self, text: str) -> _Kept | None:
         """What is remembered of a text."""
         known = self._kept.get(text)
         if known is not None:
             self._kept.move_to_end(text)
         return known
 
-    def put(self, text: str, analysis: Analysis) -> None:
+    def put(self, text: str, known: _Kept) -> None:
         """Remember; a text larger than the whole memory is not kept."""
-        weight = _weight(text, analysis)
+        weight = len(text) + self._weight(known)
         if weight > self._limit or text in self._kept:
             return
-        self._kept[text] = analysis
+        self._kept[text] = known
         self.characters += weight
         while self.characters > self._limit:
-            self.characters -= _weight(*self._kept.popitem(last=False))
-
-
-def _weight(text: str, analysis: Analysis) -> int:
-    return len(text) + _PLACE * len(analysis.patients.places)
+            dropped, its = self._kept.popitem(last=False)
+            self.characters -= len(dropped) + self._weight(its)
