@@ -4,6 +4,8 @@
     python -m benchmarks.wire.document --only tls growth   # these again
     python -m benchmarks.wire.document --render            # tables and pictures from the kept figures
 
+Other options are those of `python -m benchmarks.wire` and go to every chapter (`--rounds 2`, `--quick`).
+
 Tables stand between `<!-- measured: CHAPTER -->` and `<!-- end -->`. What is measured in each chapter is below.
 """
 
@@ -55,14 +57,15 @@ def main() -> int:
     )
     parser.add_argument("--only", nargs="+", choices=list(CHAPTERS), default=list(CHAPTERS), metavar="CHAPTER")
     parser.add_argument("--render", action="store_true", help="measure nothing")
-    parser.add_argument("--quick", action="store_true", help="as of `python -m benchmarks.wire`")
     parser.add_argument("--docs", type=Path, default=_DOCS, help="the folder of performance.md")
-    chosen = parser.parse_args()
+    chosen, further = parser.parse_known_args()
+    for chapter in chosen.only:
+        parse([*CHAPTERS[chapter].split(), *further])  # what is wrong is said before anything is measured
     try:
         figures = read_figures(chosen.docs)
         for chapter in [] if chosen.render else chosen.only:
             print(f"== {chapter}", file=sys.stderr, flush=True)
-            figures[chapter] = run(parse(CHAPTERS[chapter].split() + ["--quick"] * chosen.quick))
+            figures[chapter] = run(parse([*CHAPTERS[chapter].split(), *further]))
             _write_figures(chosen.docs, figures)
             render(chosen.docs, figures)
         render(chosen.docs, figures)

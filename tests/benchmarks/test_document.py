@@ -91,3 +91,10 @@ def test_it_renders_as_a_command(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "performance.md").read_text() == "<!-- measured: machine -->\nNot measured yet.\n<!-- end -->\n"
+
+
+def test_an_option_that_there_is_none_of_is_said_before_anything_is_measured(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.wire.document", "--fast", "--docs", str(tmp_path)]
+    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "unrecognized arguments: --fast" in done.stderr
