@@ -78,14 +78,9 @@ class AuditKafka:
             raise ConfigurationError("[plugin.audit_kafka] servers: write host:port, broker.internal:9092")
         self._settings = settings
         is_encrypted = settings.ca is not None or not all(map(is_this_machine, hosts))
-        self._tls: ssl.SSLContext | None = tls_context(settings.ca, "audit_kafka") if is_encrypted else None
-        if self._tls is not None and settings.certificate is not None:
-            try:
-                self._tls.load_cert_chain(settings.certificate, settings.key)
-            except (OSError, ssl.SSLError) as error:
-                raise ConfigurationError(
-                    f"[plugin.audit_kafka] certificate: {settings.certificate}: {error}"
-                ) from error
+        self._tls: ssl.SSLContext | None = None
+        if is_encrypted:
+            self._tls = tls_context(settings.ca, "audit_kafka", certificate=settings.certificate, key=settings.key)
         self._producers: dict[str, AIOKafkaProducer] = {}
         self._last: dict[str, _Last] = {}
 

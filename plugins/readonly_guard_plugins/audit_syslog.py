@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -57,14 +56,7 @@ class AuditSyslog:
         if not settings.app_name.isascii() or not settings.app_name.isprintable() or " " in settings.app_name:
             raise ConfigurationError("[plugin.audit_syslog] app_name: printable ASCII without space (RFC 5424, 6.2.5)")
         self._settings = settings
-        self._tls = tls_context(settings.ca, "audit_syslog")
-        if settings.certificate is not None:
-            try:
-                self._tls.load_cert_chain(settings.certificate, settings.key)
-            except (OSError, ssl.SSLError) as error:
-                raise ConfigurationError(
-                    f"[plugin.audit_syslog] certificate: {settings.certificate}: {error}"
-                ) from error
+        self._tls = tls_context(settings.ca, "audit_syslog", certificate=settings.certificate, key=settings.key)
         self._host = platform.node() or "-"
 
     @hookimpl

@@ -30,16 +30,30 @@ def checked_url(url: str, plugin: str) -> str:
     raise ConfigurationError(f"[plugin.{plugin}] url: {url!r}; write https://…, or http:// to this machine only")
 
 
-def tls_context(ca: Path | None, plugin: str) -> ssl.SSLContext:
-    """What certificates are checked with.
+def tls_context(
+    ca: Path | None, plugin: str, *, certificate: Path | None = None, key: Path | None = None
+) -> ssl.SSLContext:
+    """What certificates are checked with, and this client's own for servers that ask for one.
+
+    Args:
+        ca: whom to trust; None for the system's authorities.
+        plugin: its name, for errors.
+        certificate: this client's, PEM.
+        key: its private key, where it is not in the same file.
 
     Raises:
-        ConfigurationError: the file holds none.
+        ConfigurationError: a file holds none.
     """
     try:
-        return ssl.create_default_context(cafile=None if ca is None else str(ca))
+        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(f"[plugin.{plugin}] ca: {ca}: {error.strerror or error}") from error
+    if certificate is not None:
+        try:
+            context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(f"[plugin.{plugin}] certificate: {certificate}: {error}") from error
+    return context
 
 
 def is_this_machine(host: str) -> bool:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from readonly_guard import Guard
+from readonly_guard.audit import read
 
 
 def _write(folder, name, text):
@@ -263,6 +264,24 @@ def test_replay_shows_what_would_change(run, journal, tmp_path):
     again = run("policy", "replay", "--journal", journal[0], "--processes", "1", "--changes", tmp_path / "c")
     assert again.status == 2
     assert "File exists; name a file that is not there" in again.err
+
+
+def test_whoever_reads_the_log_for_the_policies_is_recorded_too(run, journal, roster, tmp_path):
+    path, (denied, *_) = journal
+    run("policy", "explain", denied.decision_id, "--journal", path, "--data", roster)
+    run("policy", "replay", "--journal", path, "--data", roster, "--processes", "1", "--changes", tmp_path / "changes")
+    assert [(entry.record.command, entry.record.selection) for entry in read(path / "custody")] == [
+        ("policy explain", (f"decision={denied.decision_id}",)),
+        ("policy replay", ("changes=changes",)),
+    ]
+
+
+def test_a_log_that_cannot_be_written_is_not_read_for_the_policies_unrecorded(run, journal, roster, tmp_path):
+    path, (denied, *_) = journal
+    (path / "custody").write_text("")
+    command = ("policy", "explain", denied.decision_id, "--journal", path, "--data", roster)
+    assert "reading the log is itself logged" in run(*command).err
+    assert run(*command, "--reading-log", tmp_path / "readings").status == 0
 
 
 def test_replay_without_a_journal(run, tmp_path):

@@ -47,7 +47,7 @@ class ReadingRecord(msgspec.Struct, frozen=True, kw_only=True, tag="reading", ta
     """Somebody read the log: patientdatalagen 4 kap. 3 § wants checks of access to be documented themselves.
 
     Written before anything is shown. ``actor`` is the user of the operating system, ``command`` what was called
-    (``show``, ``tail``, ``export``), ``selection`` what was asked for, as ``name=value``, ``host`` where.
+    (``show``, ``policy explain``), ``selection`` what was asked for, as ``name=value``, ``host`` where.
     """
 
     time: str

@@ -13,7 +13,7 @@ import typer
 from readonly_guard.audit import Identities, Selection, find_chains, parse_moment, record_reading
 from readonly_guard_cli.output import speaking_plainly
 
-__all__ = ["Asked", "reading"]
+__all__ = ["READING_LOG", "Asked", "reading"]
 
 _JOURNAL: Final = Annotated[Path, typer.Argument(help="The journal's directory.")]
 _FILTERS: Final[dict[str, Any]] = {
@@ -29,9 +29,10 @@ _FILTERS: Final[dict[str, Any]] = {
     "until": Annotated[str | None, typer.Option(help="Before this moment.")],
     "denied": Annotated[bool, typer.Option("--denied", help="Only denials.")],
 }
-_READING_LOG: Final = Annotated[
+READING_LOG = Annotated[
     Path | None, typer.Option(help="Keep the record of this reading here, where the journal cannot be written.")
 ]
+"""Of every command that shows what is in the log."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +92,7 @@ def reading(*, without: tuple[str, ...] = ()) -> Callable[[Callable[..., None]],
                     inspect.Parameter(name, by_keyword, annotation=kind, default=False if name == "denied" else None)
                     for name, kind in filters.items()
                 ),
-                inspect.Parameter("reading_log", by_keyword, annotation=_READING_LOG, default=None),
+                inspect.Parameter("reading_log", by_keyword, annotation=READING_LOG, default=None),
             ]
         )
         # what typer makes the options of

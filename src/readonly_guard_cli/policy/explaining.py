@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from readonly_guard.audit import read_all
+from readonly_guard.audit import find_chains, read_all, record_reading
 from readonly_guard.case import question_of
 from readonly_guard.codes import CORE_CODES
 from readonly_guard.domain import DecisionRecord
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.policy import Annotation, EmbeddedEngine, PolicySet, annotations_of
+from readonly_guard_cli.audit.options import READING_LOG
 from readonly_guard_cli.output import console, speaking_plainly, visible
 from readonly_guard_cli.policy.options import DATA, POLICIES, load
 
@@ -25,13 +26,18 @@ def explain(
     journal: Annotated[Path, typer.Option(help="The journal's directory.")],
     policies: POLICIES = None,
     data: DATA = None,
+    reading_log: READING_LOG = None,
 ) -> None:
     """Say why a decision was made: who asked for what, each code with its rule, and what would be decided now.
+
+    That somebody read the log is recorded first, in the chain `custody` of the journal.
 
     Exit status: 0 explained, 2 there is no such decision, no journal, or the policies do not load.
     """
     with speaking_plainly():
         rules = load(policies, data)
+        find_chains(journal)
+        record_reading(journal, command="policy explain", selection={"decision": decision_id}, kept_in=reading_log)
         record = _find(journal, decision_id)
         answer = EmbeddedEngine(rules).decide_now(question_of(record))
     _tell_what(record)

@@ -13,9 +13,10 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from readonly_guard.audit import journal_bytes
+from readonly_guard.audit import journal_bytes, record_reading
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.replay import Change, Replay, replay
+from readonly_guard_cli.audit.options import READING_LOG
 from readonly_guard_cli.output import DENIED, console, speaking_plainly, stderr, visible
 from readonly_guard_cli.policy.options import DATA, POLICIES, load
 
@@ -33,19 +34,23 @@ def replay_command(
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="How many processes decide.")] = os.cpu_count() or 1,
     top: Annotated[int, typer.Option(min=1, help="How many groups to show.")] = 30,
+    reading_log: READING_LOG = None,
 ) -> None:
     """Decide every recorded decision anew, under other policies or other data, and show what would change.
 
     Grouped by what happens, codes, purpose and user, the largest first. The log is read and not checked: see `audit
     verify`. Facts that an information point had looked up are not in the log: give them as
-    `--data`.
+    `--data`. That somebody read the log is recorded first, in the chain `custody` of the journal.
 
     Exit status: 0 nothing would change, 1 something would, 2 the log or the policies cannot be read.
     """
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with speaking_plainly(), Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
         rules = load(policies, data)
-        task = bar.add_task("reading the log", total=journal_bytes(journal))
+        total = journal_bytes(journal)
+        selection = {} if changes is None else {"changes": changes.name}
+        record_reading(journal, command="policy replay", selection=selection, kept_in=reading_log)
+        task = bar.add_task("reading the log", total=total)
         with _written_to(changes) as changed:
             found = replay(
                 journal,
