@@ -16,6 +16,25 @@ from readonly_guard.domain import CompletionRecord, DecisionRecord
 CHILDREN = Path(__file__).parent / "children"
 
 
+class Disk:
+    """A sync that counts, and fails or is interrupted when told to."""
+
+    def __init__(self):
+        self.calls = 0
+        self.failures = []
+
+    def __call__(self, descriptor):
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        os.fdatasync(descriptor)
+
+
+def segments(path):
+    """The names of a journal's segments."""
+    return sorted(item.name for item in path.glob("*.jsonl"))
+
+
 @pytest.fixture
 def decision() -> Callable[..., DecisionRecord]:
     """Makes decision records; the number tells one from the other."""

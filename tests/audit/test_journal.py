@@ -1,35 +1,15 @@
 import errno
 import os
 import shutil
-import stat
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from readonly_guard.audit import Journal, read, verify
 from readonly_guard.audit.chain import MAX_LINE_BYTES
-from readonly_guard.domain import SealRecord
-from readonly_guard.errors import ConfigurationError, LogUnavailable
+from readonly_guard.errors import LogUnavailable
 from readonly_guard.moments import rfc3339
 
-
-class Disk:
-    """A sync that counts, and fails or is interrupted when told to."""
-
-    def __init__(self):
-        self.calls = 0
-        self.failures = []
-
-    def __call__(self, descriptor):
-        self.calls += 1
-        if self.failures:
-            raise self.failures.pop(0)
-        os.fdatasync(descriptor)
-
-
-def segments(path):
-    return sorted(item.name for item in path.glob("*.jsonl"))
+from .conftest import Disk, segments
 
 
 def numbers(path):
@@ -76,16 +56,6 @@ def test_buffered_writes_without_sync(tmp_path, completion):
 
         assert numbers(tmp_path) == ["d-1"]
     assert disk.calls == 0
-
-
-def test_directory_and_files_are_for_the_owner_only(tmp_path, completion):
-    with Journal.open(tmp_path / "a" / "log"):
-        pass
-    directory = tmp_path / "a" / "log"
-
-    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(item.stat().st_mode) for item in directory.iterdir()} == {0o600}
-    assert segments(directory) == ["journal-00000000000000000001.jsonl"]
 
 
 def test_the_chain_goes_on_after_reopening(tmp_path, completion):
@@ -350,23 +320,6 @@ def test_a_close_that_cannot_commit_says_so_and_lets_go(tmp_path, completion):
         assert again.recovery.head.seq == 0
 
 
-def test_two_processes_never_write_one_journal(tmp_path, child):
-    holder = child("holder.py", tmp_path)
-    assert holder.stdout.readline() == "open\n"
-
-    with pytest.raises(ConfigurationError, match="another guard; stop that one"):
-        Journal.open(tmp_path)
-
-    holder.kill()
-    holder.wait()
-    Journal.open(tmp_path).close()
-
-
-def test_one_process_does_not_open_it_twice_either(tmp_path):
-    with Journal.open(tmp_path), pytest.raises(ConfigurationError, match="another guard"):
-        Journal.open(tmp_path)
-
-
 def test_a_forked_process_does_not_write_its_parents_journal(tmp_path, child):
     output, _ = child("forked.py", tmp_path).communicate(timeout=60)
 
@@ -376,51 +329,6 @@ def test_a_forked_process_does_not_write_its_parents_journal(tmp_path, child):
         "owner: 1",
     ]
     assert verify(tmp_path).ok
-
-
-def test_a_path_that_is_a_file_is_named(tmp_path):
-    (tmp_path / "log").write_text("")
-
-    with pytest.raises(ConfigurationError, match=r"journal\.path: .*/log cannot be written \(Not a directory\)"):
-        Journal.open(tmp_path / "log")
-
-
-def test_a_segment_that_is_a_link_is_not_followed(tmp_path, completion):
-    with Journal.open(tmp_path / "log") as journal:
-        journal.append(completion())
-    segment = next((tmp_path / "log").glob("*.jsonl"))
-    segment.rename(tmp_path / "elsewhere")
-    segment.symlink_to(tmp_path / "elsewhere")
-
-    with pytest.raises(ConfigurationError, match="symbolic links"):
-        Journal.open(tmp_path / "log")
-
-
-def test_a_directory_without_permission_to_write_is_named(child):
-    with tempfile.TemporaryDirectory() as name:  # not tmp_path: other users may not even enter that
-        Path(name).chmod(0o555)
-        output, _ = child("unprivileged.py", name).communicate(timeout=60)
-        Path(name).chmod(0o700)
-
-    assert (
-        output
-        == f"journal.path: {name} cannot be written (Permission denied); name a directory that this user may write"
-    )
-
-
-def test_opening_lets_go_of_everything_when_it_fails(tmp_path, completion):
-    with Journal.open(tmp_path) as journal:
-        journal.append(completion(1))
-        journal.append(completion(2))
-    segment = next(tmp_path.glob("*.jsonl"))
-    segment.write_bytes(segment.read_bytes().replace(b"d-1", b"d-9"))
-    before = sum(1 for _ in Path("/dev/fd").iterdir())
-
-    for _ in range(3):
-        with pytest.raises(ConfigurationError, match="audit verify"):
-            Journal.open(tmp_path)
-
-    assert sum(1 for _ in Path("/dev/fd").iterdir()) == before
 
 
 def test_a_check_writes_no_record_and_leaves_no_file(tmp_path, completion):
@@ -451,103 +359,6 @@ def test_a_check_finds_what_the_next_commit_would_meet(tmp_path):
         journal.check()
 
 
-def seals(path):
-    return [(entry.seq, entry.record.head_seq) for entry in read(path) if isinstance(entry.record, SealRecord)]
-
-
-def test_a_closed_journal_ends_with_a_signed_head_and_its_key_is_beside_it(tmp_path, completion, signing_key):
-    path = tmp_path / "log"
-    with Journal.open(path, signing_key=signing_key) as journal:
-        journal.append(completion(1))
-        journal.append(completion(2))
-    with Journal.open(path, signing_key=signing_key):
-        pass  # nothing was added, so nothing is signed again
-
-    checked = verify(path)
-    assert seals(path) == [(3, 2)]
-    assert (checked.ok, checked.seals, checked.signed.seq, checked.key_ids) == (True, 1, 2, (signing_key.key_id,))
-    assert (path / f"{signing_key.key_id}.pub").read_bytes() == signing_key.public_text()
-    last = list(read(path))[-1].record
-    assert last.chain == "log"
-
-
-def test_the_head_is_signed_now_and_then_with_the_commit_that_is_due(tmp_path, completion, signing_key, clock):
-    disk = Disk()
-    with Journal.open(tmp_path, signing_key=signing_key, seal_every_s=60, clock=clock, sync=disk) as journal:
-        for number in range(1, 5):
-            journal.append(completion(number))
-            journal.commit()
-            clock.pass_by(seconds=25)
-
-        assert disk.calls == 4, "a signature rides along"
-    assert seals(tmp_path) == [(5, 4)]
-
-
-def test_nothing_is_signed_without_a_key(tmp_path, completion, clock):
-    with Journal.open(tmp_path, clock=clock, seal_every_s=1) as journal:
-        journal.append(completion(1))
-        clock.pass_by(seconds=60)
-        journal.commit()
-        journal.sign()
-        assert journal.is_signed
-
-    assert seals(tmp_path) == []
-
-
-def test_every_closed_segment_ends_with_a_signed_head(tmp_path, completion, signing_key):
-    with Journal.open(tmp_path, segment_bytes=2_000, signing_key=signing_key) as journal:
-        for number in range(1, 31):
-            for part in range(number % 3 + 1):
-                journal.append(completion(number * 10 + part))
-            journal.commit()
-        journal.append(completion(999))
-    checked = verify(tmp_path)
-    decided = [entry.record.decision_id for entry in read(tmp_path) if not isinstance(entry.record, SealRecord)]
-
-    assert checked.ok
-    assert checked.segments == checked.seals > 5
-    assert decided == [f"d-{number * 10 + part}" for number in range(1, 31) for part in range(number % 3 + 1)] + [
-        "d-999"
-    ]
-    for name in segments(tmp_path):
-        assert b'"type":"seal"' in (tmp_path / name).read_bytes().splitlines()[-1]
-
-
-def test_a_rotation_that_failed_does_not_sign_twice(tmp_path, completion, signing_key):
-    journal = Journal.open(tmp_path, segment_bytes=500, signing_key=signing_key)
-    journal.append(completion(1))
-    journal.commit()
-    following = tmp_path / "journal-00000000000000000003.jsonl"
-    following.mkdir()
-    for number in (2, 3):
-        journal.append(completion(number))
-        with pytest.raises(LogUnavailable):
-            journal.commit()
-    following.rmdir()
-    journal.append(completion(4))
-    journal.close()
-
-    assert seals(tmp_path) == [(2, 1), (4, 3)]
-    assert verify(tmp_path).ok
-
-
-def test_a_signature_that_cannot_be_written_is_not_there(tmp_path, completion, signing_key):
-    disk = Disk()
-    journal = Journal.open(tmp_path, signing_key=signing_key, sync=disk)
-    journal.append(completion(1))
-    journal.commit()
-    disk.failures.append(OSError(errno.EIO, "Input/output error"))
-    with pytest.raises(LogUnavailable):
-        journal.sign()
-
-    assert not journal.is_signed
-    assert seals(tmp_path) == []
-    journal.sign()
-    assert journal.is_signed
-    journal.close()
-    assert seals(tmp_path) == [(2, 1)]
-
-
 def test_an_old_segment_is_closed_with_the_next_commit(tmp_path, completion, clock):
     def commit(journal, number):
         journal.append(completion(number, time=rfc3339(clock())))
@@ -566,9 +377,3 @@ def test_an_old_segment_is_closed_with_the_next_commit(tmp_path, completion, clo
         commit(journal, 5)
 
     assert segments(tmp_path) == [f"journal-{first:020d}.jsonl" for first in (1, 3, 5)]
-
-
-def test_what_must_exist_is_not_begun(tmp_path):
-    with pytest.raises(ConfigurationError, match="holds no journal"):
-        Journal.open(tmp_path, must_exist=True)
-    assert list(tmp_path.iterdir()) == []
