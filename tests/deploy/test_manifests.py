@@ -69,12 +69,13 @@ class TestKubernetes:
 class TestSystemd:
     UNIT = DEPLOY / "systemd" / "readonly-guard.service"
 
-    @pytest.fixture
-    def unit(self, tmp_path) -> Path:
+    @pytest.fixture(params=["readonly-guard", "readonly-guard-forward"])
+    def unit(self, tmp_path, request) -> Path:
         if shutil.which("systemd-analyze") is None:
             pytest.skip("needs systemd-analyze (Debian: systemd)")
-        text = self.UNIT.read_text(encoding="utf-8").replace("/opt/readonly-guard/bin/readonly-guard", "/bin/true")
-        path = tmp_path / self.UNIT.name
+        source = DEPLOY / "systemd" / f"{request.param}.service"
+        text = source.read_text(encoding="utf-8").replace("/opt/readonly-guard/bin/readonly-guard", "/bin/true")
+        path = tmp_path / source.name
         path.write_text(re.sub(r"^Documentation=.*\n", "", text, flags=re.MULTILINE), encoding="utf-8")
         return path
 
