@@ -20,21 +20,18 @@ rows has no relations, and no blocks: the queries are taken to know every patien
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import date
-from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-import msgspec
 
 from readonly_guard.domain import AccessRequest
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.hooks import hookimpl
-from readonly_guard_plugins.https import is_this_machine, tls_context
+from readonly_guard_plugins.postgres import PostgresPlace, PostgresSettings
 
 __all__ = ["FactsPostgres", "FactsSettings"]
 
@@ -42,20 +39,12 @@ _REMEMBERED: Final = 200_000  # answers; a patient's relations are some hundred 
 _OPENS: Final = frozenset({"read", "search", "print"})
 
 
-class FactsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[plugin.facts_postgres]`` in guard.toml. A ``host`` that starts with ``/`` is the directory of a unix socket.
+class FactsSettings(PostgresSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[plugin.facts_postgres]`` in guard.toml."""
 
-    To another machine TLS is spoken and the server's certificate verified, by ``ca`` or the system's authorities.
-    """
-
-    host: str
-    database: str
-    user: str
-    port: int = 5432
-    password: Path | None = None
-    ca: Path | None = None
-    connections: int = 4
     timeout_s: float = 0.5
+    """For connecting, and for each query: a decision waits for it."""
+    connections: int = 4
     cache_s: float = 30.0
     user_query: str | None = None
     unit_query: str | None = None
@@ -82,8 +71,7 @@ class FactsPostgres:
         self._clock = clock
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
-        is_near = settings.host.startswith("/") or is_this_machine(settings.host)
-        self._tls: ssl.SSLContext | bool = False if is_near else tls_context(settings.ca, "facts_postgres")
+        self._place = PostgresPlace(settings, "facts_postgres", "facts", default_transaction_read_only="on")
         self._kept: OrderedDict[tuple[str, str], tuple[float, Any]] = OrderedDict()
 
     @hookimpl
@@ -137,20 +125,7 @@ class FactsPostgres:
     async def _connected(self) -> asyncpg.Pool:
         async with self._opening:
             if self._pool is None:
-                settings = self._settings
-                self._pool = await asyncpg.create_pool(
-                    host=settings.host,
-                    port=settings.port,
-                    database=settings.database,
-                    user=settings.user,
-                    password=None if settings.password is None else _password(settings.password),
-                    ssl=self._tls,
-                    min_size=1,
-                    max_size=settings.connections,
-                    timeout=settings.timeout_s,
-                    command_timeout=settings.timeout_s,
-                    server_settings={"default_transaction_read_only": "on", "application_name": "readonly-guard facts"},
-                )
+                self._pool = await self._place.pool(self._settings.connections)
             return self._pool
 
     async def _close(self) -> None:
@@ -184,10 +159,3 @@ def _blocks(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _plain(row: asyncpg.Record) -> dict[str, Any]:
     """A row as JSON has it: dates as text."""
     return {name: value.isoformat()[:10] if isinstance(value, date) else value for name, value in row.items()}
-
-
-def _password(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: the password cannot be read: {error}") from None

@@ -64,18 +64,25 @@ class PostgresPlace:
             asyncpg.PostgresError: the server refused.
             OSError: there is no connection.
         """
+        return await asyncpg.connect(**self._arguments())
+
+    async def pool(self, most: int) -> Any:
+        """A pool of asyncpg, of one connection to so many; raises as :meth:`connect`."""
+        return await asyncpg.create_pool(min_size=1, max_size=most, **self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
         settings = self._settings
-        return await asyncpg.connect(
-            host=settings.host,
-            port=settings.port,
-            database=settings.database,
-            user=settings.user,
-            password=self._password(),
-            ssl=self._tls,
-            timeout=settings.timeout_s,
-            command_timeout=settings.timeout_s,
-            server_settings=self._server_settings,
-        )
+        return {
+            "host": settings.host,
+            "port": settings.port,
+            "database": settings.database,
+            "user": settings.user,
+            "password": self._password(),
+            "ssl": self._tls,
+            "timeout": settings.timeout_s,
+            "command_timeout": settings.timeout_s,
+            "server_settings": self._server_settings,
+        }
 
     def _password(self) -> str | None:
         path = self._settings.password
