@@ -18,6 +18,13 @@ from readonly_guard.audit.export import FORMATS
 
 CANARY = "kanariefågel4711"
 PATIENT = 900001
+NOISY = """
+CREATE FUNCTION millennium.noisy(note text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RAISE NOTICE 'about %', note;
+    RAISE EXCEPTION 'cannot do with %', note USING DETAIL = note, HINT = note;
+END $$
+"""
 
 
 @pytest.fixture
@@ -62,8 +69,9 @@ def broken_plugin(tmp_path):
 
 async def send_it_every_way(dsn):
     """Every place of the protocol where a value can stand; the errors that came back."""
-    told = []
+    told, notices = [], []
     connection = await asyncpg.connect(dsn, server_settings={"readonly_guard.purpose": "TREAT"})
+    connection.add_log_listener(lambda _connection, message: notices.append(str(message)))
 
     async def run(sql, *values):
         try:
@@ -77,6 +85,7 @@ async def send_it_every_way(dsn):
         for sql in (
             f"SELECT '{CANARY}', $${CANARY}$$, E'{CANARY}', U&'{CANARY}' -- {CANARY}",
             f"SELECT /* {CANARY} */ name_last FROM millennium.person WHERE person_id = {PATIENT} AND name_last = '{CANARY}'",
+            f"SELECT millennium.noisy('{CANARY}')",  # a notice, and then an error with DETAIL and HINT
             f"SELECT '{CANARY}'::int",  # the server's own error repeats the value
             f"SELECT date '{CANARY}'",
             f"SELECT '{{\"a\": {CANARY}}}'::json",  # … in DETAIL and CONTEXT
@@ -110,7 +119,7 @@ async def send_it_every_way(dsn):
         await run("DELETE FROM millennium.person WHERE name_last = $1", CANARY)
     finally:
         await connection.close()
-    return told
+    return told, notices
 
 
 def printed_and_failed(dsn):
@@ -139,17 +148,22 @@ def process_tree(pid):
 
 @pytest.mark.slow
 def test_no_value_is_anywhere_but_on_the_wire(
-    millennium, guard_toml, start_proxy, program, collector, broken_plugin, tmp_path
+    writable_millennium, guard_toml, start_proxy, program, collector, broken_plugin, tmp_path
 ):
+    millennium = writable_millennium
+    with psycopg.connect(millennium.admin_dsn, autocommit=True) as admin:
+        admin.execute(NOISY)
     port, bodies = collector
     config = guard_toml(
+        upstream=f'host = "127.0.0.1"\nport = {millennium.server.port}',
+        catalog=f'dsn = "{millennium.guard_dsn}"',
         admin='socket = "admin.sock"',
         logging='level = "debug"',
         plugins='load = ["webhook", "spilling"]',
         **{"plugin.webhook": f'url = "http://127.0.0.1:{port}/"'},
     )
     proxy = start_proxy(config, PYTHONPATH=str(broken_plugin))
-    told = asyncio.run(send_it_every_way(millennium.dsn("alind", port=proxy.port)))
+    told, notices = asyncio.run(send_it_every_way(millennium.dsn("alind", port=proxy.port)))
     printed_and_failed(millennium.dsn("alind", port=proxy.port))
     titles = "".join(
         (Path(f"/proc/{pid}") / name).read_bytes().decode(errors="replace")
@@ -187,6 +201,7 @@ def test_no_value_is_anywhere_but_on_the_wire(
     assert [text for text in ours if CANARY in text] == [], "no message of the guard repeats a value"
     assert any(CANARY in text for text in told), "the server's own errors reach the client as they are"
     assert "RG-SYS-003" in "".join(ours)
+    assert any(CANARY in notice for notice in notices), "so do its notices"
 
 
 def scraped(socket_path):
