@@ -7,7 +7,7 @@ import contextlib
 import gc
 import importlib
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final, Protocol
 
@@ -39,7 +39,7 @@ _log = structlog.get_logger(__name__)
 _KNOCKER: Final = "readonly_guard"
 """Who knocks at the server where the guard has no account there: nobody who needs to exist."""
 
-Reload = Callable[[], Settings]
+Reload = Callable[[], Awaitable[Settings]]
 """Loads everything again, puts policies and certificates in force, and gives the settings; or changes nothing.
 
 Raises:
@@ -227,24 +227,39 @@ async def _reloading(
         yield
         return
 
-    def heed() -> None:
-        notifier.reloading()
-        try:
-            fresh = reload()
-        except ConfigurationError as error:
-            listener.meters.reloads.add("refused")
-            _log.error("reload refused", reason=str(error))
-        else:
-            listener.meters.reloads.add("done")
-            _adopt(listener, fresh)
-        notifier.ready(serving)
+    asked = asyncio.Event()
+
+    async def heed() -> None:
+        while True:
+            await asked.wait()
+            asked.clear()  # who asks from now on wants what is written by then, and so another reload
+            notifier.reloading()
+            await _reload(listener, reload)
+            notifier.ready(serving)
 
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, heed)
+    heeding = loop.create_task(heed())
+    loop.add_signal_handler(signal.SIGHUP, asked.set)
     try:
         yield
     finally:
         loop.add_signal_handler(signal.SIGHUP, _log.info, "no reload: the guard is shutting down")
+        heeding.cancel()
+        await asyncio.gather(heeding, return_exceptions=True)
+
+
+async def _reload(listener: Listener, reload: Reload) -> None:
+    try:
+        fresh = await reload()
+    except ConfigurationError as error:
+        listener.meters.reloads.add("refused")
+        _log.error("reload refused", reason=str(error))
+    except Exception as error:  # noqa: BLE001  a defect of ours may not end the heeding of all reloads to come
+        listener.meters.reloads.add("refused")
+        _log.error("reload refused", reason=f"it failed: {type(error).__name__}")
+    else:
+        listener.meters.reloads.add("done")
+        _adopt(listener, fresh)
 
 
 def _adopt(listener: Listener, fresh: Settings) -> None:

@@ -229,12 +229,17 @@ class Guard:
         self._precedents.forget()
         self._analyzer.resolve_with(resolver or self._without_catalog)
 
-    def replace_policies(self, pdp: PolicyDecisionPoint, settings: PolicySettings | None = None) -> None:
-        """Decide with another policy decision point from the next decision on, in the settings' modes (reload)."""
+    def replace_policies(self, pdp: PolicyDecisionPoint, settings: PolicySettings | None = None) -> PolicyDecisionPoint:
+        """Decide with another policy decision point from the next decision on, in the settings' modes (reload).
+
+        Returns:
+            The former, which decisions that are under way still ask.
+        """
         self._precedents.forget()
-        self._pdp = pdp
+        former, self._pdp = self._pdp, pdp
         if settings is not None:
             self._modes = Modes(settings)
+        return former
 
     def watch_log(self, watch: CommitWatch) -> None:
         """Tell ``watch`` of every commit of the log from now on; of none where this guard did not open one."""

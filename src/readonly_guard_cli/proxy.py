@@ -15,7 +15,7 @@ import structlog
 import typer
 
 from readonly_guard import Guard
-from readonly_guard.policy import decision_point, state_of
+from readonly_guard.policy import OpaServer, decision_point_apart, state_of
 from readonly_guard.settings import Settings, WorkerSettings, load_settings
 from readonly_guard.sql import judge_startup
 from readonly_guard_cli.operational_log import configure
@@ -101,12 +101,14 @@ def serve_alone(
         _log.warning("the log had a torn tail, which was set aside", file=guard.recovery.torn_file)
     _log.info("policies loaded", revision=guard.policy_revision)
 
-    def reload() -> Settings:
+    async def reload() -> Settings:
         fresh = adapt(load_settings(config))
-        pdp = decision_point(fresh.policy, tried=True)
+        pdp = await decision_point_apart(fresh.policy)
         credentials.renew(fresh)
-        guard.replace_policies(pdp, fresh.policy)
+        former = guard.replace_policies(pdp, fresh.policy)
         _log.info("policies loaded", revision=guard.policy_revision)
+        if isinstance(former, OpaServer):
+            await former.retire()
         return fresh
 
     stop = threading.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -128,6 +129,19 @@ class TestTheServer:
             assert len(connection.execute(_READ).fetchall()) == 1
 
 
+def preparing(proxy) -> int:
+    """The process that prepares policies for a reload, as soon as there is one."""
+    children = Path(f"/proc/{proxy.process.pid}/task/{proxy.process.pid}/children")
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for pid in map(int, children.read_text(encoding="ascii").split()):
+            with contextlib.suppress(OSError):
+                if b"readonly_guard.policy.maker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
+        time.sleep(0.001)
+    raise AssertionError("no policies are prepared")
+
+
 class TestReload:
     def test_a_good_change_takes_effect(self, start_proxy, guard_toml, millennium, policy_of, roster):
         proxy = start_proxy(guard_toml(policy=policy_of))
@@ -140,6 +154,30 @@ class TestReload:
             connection.execute(_READ)  # not before it is told to
             proxy.reload()
             assert proxy.wait_for("policies loaded", times=2)["revision"] != before
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="RG-R"):
+                connection.execute(_READ)
+        assert proxy.stop() == 0
+
+    def test_sessions_are_served_while_it_is_prepared_and_one_that_dies_changes_nothing(
+        self, start_proxy, guard_toml, millennium, policy_of, roster
+    ):
+        proxy = start_proxy(guard_toml(policy=policy_of))
+        with _connect(proxy, millennium) as connection:
+            connection.execute(_READ)
+            overlay = json.loads(roster.read_text(encoding="utf-8"))
+            overlay["roster"]["users"]["alind"]["revoked_at"] = "2025-01-01"
+            roster.write_text(json.dumps(overlay), encoding="utf-8")
+            proxy.reload()
+            os.kill(preparing(proxy), signal.SIGKILL)
+            assert "the process that loaded the policies failed" in proxy.wait_for("reload refused")["reason"]
+            connection.execute(_READ)
+            proxy.reload()
+            held = preparing(proxy)
+            os.kill(held, signal.SIGSTOP)
+            for _ in range(100):
+                connection.execute(_READ)  # by what is in force
+            os.kill(held, signal.SIGCONT)
+            proxy.wait_for("reloaded")
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="RG-R"):
                 connection.execute(_READ)
         assert proxy.stop() == 0

@@ -38,7 +38,7 @@ class Guard:
     def read_with(self, reader): print("workers", flush=True)
     async def aclose(self): print("closed", flush=True)
 
-def reload():
+async def reload():
     print("reload", flush=True)
     raise ConfigurationError("policies/x.rego: line 1: not Rego")
 

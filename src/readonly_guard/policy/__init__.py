@@ -5,6 +5,7 @@ from readonly_guard.policy.bundle import PolicySet, load_policies
 from readonly_guard.policy.case_table import CaseTable, Expected, PolicyCase
 from readonly_guard.policy.embedded import EmbeddedEngine
 from readonly_guard.policy.lint import Finding, lint
+from readonly_guard.policy.maker import decision_point_apart
 from readonly_guard.policy.modes import Judged, Modes
 from readonly_guard.policy.opa import OpaServer
 from readonly_guard.policy.port import ENTRYPOINT, PolicyDecisionPoint, SyncPolicyDecisionPoint
@@ -35,6 +36,7 @@ __all__ = [
     "Violation",
     "annotations_of",
     "decision_point",
+    "decision_point_apart",
     "differences",
     "find_violation",
     "lint",

@@ -10,7 +10,7 @@ import hashlib
 import threading
 import weakref
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 import regorus
@@ -27,7 +27,7 @@ from readonly_guard.policy.reads import Syntax
 from readonly_guard.policy.rego_error import explain, place_of
 from readonly_guard.policy.stages import Asks, Stage, Stages, parts_of
 
-__all__ = ["EmbeddedEngine"]
+__all__ = ["EmbeddedEngine", "Prepared"]
 
 _REHEARSED: Final = ("read", "search", "print", "catalog", "session", "write")
 _NO_RULE: Final = "not a valid rule path"  # regorus, of a rule that no module has
@@ -62,6 +62,15 @@ class _Own(threading.local):
 
 
 _own: Final = _Own()
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """An engine as plain values, so that one process can make it and another use it."""
+
+    policies: PolicySet
+    steps: tuple[Step, ...]
+    programs: dict[str, bytes]
+    is_compiled: bool
 
 
 class EmbeddedEngine:
@@ -106,14 +115,26 @@ class EmbeddedEngine:
         """The rules that are evaluated and remembered each by itself; the entrypoint is the last."""
         return tuple(step.rule for step in self._steps)
 
-    def with_data(self, data: dict[str, Any]) -> EmbeddedEngine:
-        """The same rules on other data, without a rehearsal: for trying many."""
-        other = object.__new__(EmbeddedEngine)
-        other._policies = msgspec.structs.replace(self._policies, data=data)
-        other._steps, other._programs = self._steps, self._programs
-        other._is_compiled = self._is_compiled
+    @property
+    def prepared(self) -> Prepared:
+        """What :meth:`of` makes the same engine from, without compiling it."""
+        return Prepared(
+            policies=self._policies, steps=self._steps, programs=self._programs, is_compiled=self._is_compiled
+        )
+
+    @classmethod
+    def of(cls, prepared: Prepared) -> Self:
+        """An engine that was made before, here or in another process; it is not rehearsed again."""
+        other = object.__new__(cls)
+        other._policies, other._steps = prepared.policies, prepared.steps
+        other._programs, other._is_compiled = prepared.programs, prepared.is_compiled
         other._stages = other._fresh()
         return other
+
+    def with_data(self, data: dict[str, Any]) -> EmbeddedEngine:
+        """The same rules on other data, without a rehearsal: for trying many."""
+        policies = msgspec.structs.replace(self._policies, data=data)
+        return EmbeddedEngine.of(msgspec.structs.replace(self.prepared, policies=policies))
 
     @property
     def revision(self) -> str:

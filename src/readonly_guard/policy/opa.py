@@ -95,6 +95,11 @@ class OpaServer:
         if client is not None:
             await client.close_connection()
 
+    async def retire(self) -> None:
+        """Close the connections once every question that is under way has its answer, or none."""
+        await asyncio.sleep(self._deadline_s)
+        await self.aclose()
+
     @property
     def revision(self) -> str:
         """The revision of the bundles that the latest answer came from; ``opa`` before that and without bundles."""
