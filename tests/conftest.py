@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .authority import Authority
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,6 +37,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--require-faketime", action="store_true", help="fail, rather than skip, without libfaketime")
     parser.addoption("--require-chromium", action="store_true", help="fail, rather than skip, without a browser")
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """A certificate authority of the test's own."""
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    return Authority(folder)
 
 
 @pytest.fixture(scope="session")

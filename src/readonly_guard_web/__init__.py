@@ -7,5 +7,6 @@ elsewhere. Who may do what is the desk's to say; here live signing in, forms and
 
 from readonly_guard_web.accounts import Accounts
 from readonly_guard_web.app import make_app
+from readonly_guard_web.cards import CERTIFICATE
 
-__all__ = ["Accounts", "make_app"]
+__all__ = ["CERTIFICATE", "Accounts", "make_app"]

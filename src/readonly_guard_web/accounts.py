@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,8 @@ _LONGEST: Final = 256
 _MEMORY_KIB: Final = 64 * 1024  # RFC 9106 section 4, the second recommended option: t=3, 64 MiB, p=4
 _ITERATIONS: Final = 3
 _LANES: Final = 4
+# two threads that hash at once wait for each other for ever: OpenSSL's lanes share one pool of threads
+_one_at_a_time: Final = threading.Lock()
 
 
 class Accounts:
@@ -60,7 +63,8 @@ class Accounts:
         """Whether it is the user's password; takes as long for a user who has no account."""
         known = self._read().get(user)
         try:
-            Argon2id.verify_phc_encoded(password.encode()[: 4 * _LONGEST], known or self._nobody)
+            with _one_at_a_time:
+                Argon2id.verify_phc_encoded(password.encode()[: 4 * _LONGEST], known or self._nobody)
         except InvalidKey:
             return False
         return known is not None
@@ -90,4 +94,5 @@ def _hash(password: str) -> str:
     kdf = Argon2id(
         salt=secrets.token_bytes(16), length=32, iterations=_ITERATIONS, lanes=_LANES, memory_cost=_MEMORY_KIB
     )
-    return kdf.derive_phc_encoded(password.encode())
+    with _one_at_a_time:
+        return kdf.derive_phc_encoded(password.encode())

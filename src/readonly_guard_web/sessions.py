@@ -25,11 +25,13 @@ class Session:
     Attributes:
         user: who.
         language: ``sv`` or ``en``.
+        card: the fingerprint of the certificate that somebody signed in with; the session is of no use without it.
         notice: what to say on the next page, once.
     """
 
-    def __init__(self, user: str, language: str, now: float) -> None:
+    def __init__(self, user: str, language: str, now: float, card: str = "") -> None:
         self.user = user
+        self.card = card
         self.language = language
         self.notice = ""
         self.begun = self.seen = now
@@ -55,10 +57,10 @@ class Sessions:
         self._clock = clock
         self._open: OrderedDict[str, Session] = OrderedDict()
 
-    def begin(self, user: str, language: str) -> str:
+    def begin(self, user: str, language: str, card: str = "") -> str:
         """Sign somebody in; the answer is the cookie."""
         name = secrets.token_urlsafe()
-        self._open[name] = Session(user, language, self._clock())
+        self._open[name] = Session(user, language, self._clock(), card)
         if len(self._open) > _MOST_SESSIONS:
             self._open.popitem(last=False)
         return name
@@ -107,3 +109,8 @@ class Throttle:
         """Count one try of each."""
         for name in names:
             self._tried[name].append(self._clock())
+
+    def forget(self, *names: str) -> None:
+        """Take back what was counted of these."""
+        for name in names:
+            self._tried.pop(name, None)

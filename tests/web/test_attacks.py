@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from readonly_guard import ConfigurationError
@@ -35,6 +38,15 @@ def test_guessing_is_slowed_down_for_the_right_password_too(visitor, clock):
     assert visitor.sign_in("enyman").status == 429
     clock[0] += 15 * 60 + 1
     assert visitor.sign_in("enyman").status == 303
+
+
+def test_many_guesses_at_once_are_many_guesses(port):
+    def guess(number: int) -> int:
+        return Visitor(port).sign_in("enyman", f"gissning nummer {number:03}").status
+
+    with ThreadPoolExecutor(12) as pool:
+        statuses = Counter(pool.map(guess, range(12)))
+    assert statuses == {403: 5, 429: 7}  # the limit holds also while the first are still being looked at
 
 
 def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(visitor):

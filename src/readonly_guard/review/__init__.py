@@ -26,7 +26,15 @@ from readonly_guard.review.listing import COLUMNS, list_csv, row_of
 from readonly_guard.review.management import Management, MonthFigures, UnitMonth, figures_of
 from readonly_guard.review.papers import Paper, paper_html, paper_pdf
 from readonly_guard.review.periods import SWEDEN, Period, in_sweden
-from readonly_guard.review.plan import LateWritesPlan, ReviewPlan, SampleSettings, Thresholds, UnitPlan, load_plan
+from readonly_guard.review.plan import (
+    LateWritesPlan,
+    ReviewPlan,
+    SampleSettings,
+    SignInPlan,
+    Thresholds,
+    UnitPlan,
+    load_plan,
+)
 from readonly_guard.review.protocol import protocol_html, protocol_json, protocol_paper, protocol_pdf
 from readonly_guard.review.sampling import draw, sample_size, seed_of
 from readonly_guard.review.standing import Actor, Standing
@@ -62,6 +70,7 @@ __all__ = [
     "Period",
     "ReviewPlan",
     "SampleSettings",
+    "SignInPlan",
     "Standing",
     "State",
     "Step",

@@ -15,8 +15,9 @@ from typing import Any, Final
 import msgspec
 
 from readonly_guard.errors import ConfigurationError
+from readonly_guard.settings import CertificateRule
 
-__all__ = ["LateWritesPlan", "ReviewPlan", "SampleSettings", "Thresholds", "UnitPlan", "load_plan"]
+__all__ = ["LateWritesPlan", "ReviewPlan", "SampleSettings", "SignInPlan", "Thresholds", "UnitPlan", "load_plan"]
 
 PLAN: Final = "review.toml"
 
@@ -81,6 +82,19 @@ class LateWritesPlan(_Section, frozen=True, kw_only=True):
     """How many rows are named, the latest first; all are counted."""
 
 
+class SignInPlan(_Section, frozen=True, kw_only=True):
+    """How people sign in to the page: with passwords (`review account`), with certificates, or with either.
+
+    ``client_ca`` are the roots of client certificates and ``client_crl`` their revocation lists, PEM. A rule of
+    ``certificates`` says what of the certificate names the person: an HSA-id of the roster, or a database user.
+    """
+
+    passwords: bool = True
+    client_ca: str | None = None
+    client_crl: str | None = None
+    certificates: tuple[CertificateRule, ...] = (CertificateRule(),)
+
+
 class ReviewPlan(_Section, frozen=True, kw_only=True):
     """The whole file.
 
@@ -101,6 +115,7 @@ class ReviewPlan(_Section, frozen=True, kw_only=True):
     officers: tuple[str, ...] = ()
     signing_key: str | None = None
     late_writes: LateWritesPlan | None = None
+    sign_in: SignInPlan = SignInPlan()
     overdue_days: int = 30
     sample: SampleSettings = SampleSettings()
     thresholds: Thresholds = Thresholds()
@@ -137,6 +152,13 @@ def load_plan(directory: Path) -> ReviewPlan:
     changes |= {
         name: tuple(str(base / item) for item in getattr(plan, name)) for name in ("journals", "data", "public_keys")
     }
+    changes["sign_in"] = msgspec.structs.replace(
+        plan.sign_in,
+        **{
+            name: None if (value := getattr(plan.sign_in, name)) is None else str(base / value)
+            for name in ("client_ca", "client_crl")
+        },
+    )
     return msgspec.structs.replace(plan, **changes)
 
 
@@ -153,5 +175,7 @@ def _check(path: Path, plan: ReviewPlan) -> None:
         raise ConfigurationError(f"{path}: thresholds: work_begins and work_ends are hours, 0 to 24, in this order")
     if plan.sample.minimum < 1 or not 0 <= plan.sample.percent <= 100:  # noqa: PLR2004
         raise ConfigurationError(f"{path}: sample: minimum is at least 1, percent 0 to 100")
+    if not plan.sign_in.passwords and plan.sign_in.client_ca is None:
+        raise ConfigurationError(f"{path}: sign_in: nobody can sign in; give client_ca, or allow passwords")
     if plan.overdue_days < 1:
         raise ConfigurationError(f"{path}: overdue_days: at least 1")

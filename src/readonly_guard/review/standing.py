@@ -39,6 +39,10 @@ class Standing:
         """Whether the plan names the user as one who looks after the log as a whole."""
         return user in self._plan.officers
 
+    def may_sign_in(self, user: str) -> bool:
+        """Whether the user has any business at the page: reviews a unit, or is an officer."""
+        return self.is_officer(user) or bool(self._plan.units_of(user))
+
     def figures_of(self, user: str) -> list[str]:
         """The units whose figures a user may see: all for an officer, otherwise those that they review."""
         return sorted(self._plan.units) if self.is_officer(user) else self._plan.units_of(user)

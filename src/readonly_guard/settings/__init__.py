@@ -6,6 +6,7 @@ itself (``upstream.login.password_env``).
 ``network``, ``database`` and ``file`` are its sections, ``loading`` reads it.
 """
 
+from readonly_guard.settings.certificates import CertificateRules
 from readonly_guard.settings.database import (
     AllowedObjectSettings,
     CatalogSettings,
@@ -29,6 +30,7 @@ from readonly_guard.settings.loading import (
 from readonly_guard.settings.network import (
     AdminSettings,
     AuthenticationSettings,
+    CertificateRule,
     IdentityRuleSettings,
     IdentitySettings,
     LimitSettings,
@@ -47,6 +49,8 @@ __all__ = [
     "AllowedObjectSettings",
     "AuthenticationSettings",
     "CatalogSettings",
+    "CertificateRule",
+    "CertificateRules",
     "IdentityRuleSettings",
     "IdentitySettings",
     "InformationSetSettings",

@@ -13,6 +13,7 @@ from readonly_guard.settings.section import Section
 __all__ = [
     "AdminSettings",
     "AuthenticationSettings",
+    "CertificateRule",
     "IdentityRuleSettings",
     "IdentitySettings",
     "LimitSettings",
@@ -178,8 +179,8 @@ class AuthenticationSettings(Section, frozen=True, kw_only=True):
     """The file of SCRAM verifiers that ``readonly-guard users`` keeps; read again at SIGHUP."""
 
 
-class IdentityRuleSettings(Section, frozen=True, kw_only=True):
-    """What the plugin ``identity_certificate`` takes out of a client certificate; the first rule that fits counts.
+class CertificateRule(Section, frozen=True, kw_only=True):
+    """What is taken out of a client certificate; the first rule that fits counts.
 
     It fits where the issuer is right, the subject has ``field`` exactly once, and its whole value matches ``pattern``.
     """
@@ -188,10 +189,15 @@ class IdentityRuleSettings(Section, frozen=True, kw_only=True):
     """An attribute of the subject by OpenSSL's long name; SITHS has the HSA-id in ``serialNumber``."""
     pattern: str = "SE[0-9]{10}-[0-9A-Z]+"
     """A regular expression; what its first group matches is the value, without a group all of it."""
-    property: str = "hsa_id"
-    """Of the policy's subject, which gets the value."""
     issuer: str | None = None
     """The issuer's ``commonName``, for where authorities differ in how surely they know people."""
+
+
+class IdentityRuleSettings(CertificateRule, frozen=True, kw_only=True):
+    """What the plugin ``identity_certificate`` takes out of a client certificate, and what it is worth."""
+
+    property: str = "hsa_id"
+    """Of the policy's subject, which gets the value."""
     assurance_level: int | None = None
     """What such a certificate is worth to the policy (``assurance_level``); a SITHS card is 3."""
 
