@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test drivers driver-table bench lint opa kafka compiled pure clean
+.PHONY: demo test drivers driver-table bench lint opa axe kafka compiled pure clean
 
 demo: $(VENV)/.demo  ## the guided run; KEEP=1 leaves the guarded database running
 	@exec $(BIN)/readonly-guard demo $(if $(KEEP),--keep)
@@ -50,6 +50,11 @@ kafka: .tools/kafka  ## a Kafka broker, for the tests of the sink that carries t
 	mvn --quiet --batch-mode --file $< \
 		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=$(CURDIR)/$@
 	@touch $@
+
+axe: .tools/node_modules/axe-core/axe.min.js  ## axe-core, for the tests of the review's page; needs Node
+
+.tools/node_modules/axe-core/axe.min.js:
+	npm install --silent --no-save --prefix .tools axe-core@4.14.1
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -17,6 +17,7 @@ from readonly_guard.review import Desk
 from readonly_guard_web.doors import posted, shown, sign_in
 from readonly_guard_web.figures import FigureViews
 from readonly_guard_web.house import House
+from readonly_guard_web.running import RunViews
 from readonly_guard_web.views import Views
 
 __all__ = ["make_app"]
@@ -63,7 +64,7 @@ def make_app(desk: Desk, *, is_secure: bool, clock: Callable[[], float] = time.m
         clock: gives seconds, for sessions and patience.
     """
     house = House(desk, is_secure=is_secure, clock=clock)
-    views, figures = Views(desk), FigureViews(desk)
+    views, figures, runs = Views(desk), FigureViews(desk), RunViews(desk)
     routes = [
         Route("/sign-in", sign_in(house), methods=["GET", "POST"]),
         Route("/sign-out", posted(house, views.leave), methods=["POST"]),
@@ -79,6 +80,8 @@ def make_app(desk: Desk, *, is_secure: bool, clock: Callable[[], float] = time.m
         Route("/management.csv", shown(house, figures.management_csv)),
         Route("/late", shown(house, figures.late)),
         Route("/late", posted(house, figures.look), methods=["POST"]),
+        Route("/log", shown(house, runs.log)),
+        Route("/log", posted(house, runs.run), methods=["POST"]),
         Route("/routine", shown(house, figures.routine)),
         Route("/routine", posted(house, figures.confirm), methods=["POST"]),
         Route("/protocol.pdf/{period}/{unit:path}", shown(house, views.protocol_pdf)),

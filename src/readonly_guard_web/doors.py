@@ -54,7 +54,13 @@ def posted(house: House, view: View) -> Endpoint:
             what = ("Formuläret är redan skickat eller för gammalt. Ladda om sidan och försök igen.",
                     "The form was sent already, or is too old. Load the page again.")  # fmt: skip
             return house.page(
-                "trouble.html", session.language, session, 403, what=what[session.language != "sv"], is_broken=False
+                "trouble.html",
+                session.language,
+                session,
+                403,
+                what=what[session.language != "sv"],
+                is_broken=False,
+                is_busy=False,
             )
         answer = await _answer(house, request, session, view, form)
         if request.url.path == "/sign-out":

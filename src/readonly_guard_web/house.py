@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from readonly_guard.domain import Certificate
 from readonly_guard.errors import GuardError
-from readonly_guard.review import BrokenLog, Desk, NotPossible
+from readonly_guard.review import BrokenLog, Desk, NotPossible, StoreBusy
 from readonly_guard.review.pages import environment
 from readonly_guard_web.accounts import Accounts
 from readonly_guard_web.cards import CERTIFICATE, Cards
@@ -79,6 +79,7 @@ class House:
             session=session,
             notice=notice,
             here=here,
+            is_overseer=session is not None and self.desk.standing.is_officer(session.user),
             is_printed=values.pop("is_printed", False),
             new_form="" if session is None else session.new_form,
             **values,
@@ -87,9 +88,15 @@ class House:
 
     def trouble(self, error: GuardError, session: Session) -> Response:
         """What was not possible, and what can be done."""
-        status = 503 if isinstance(error, BrokenLog) else 409 if isinstance(error, NotPossible) else 500
+        status = 503 if isinstance(error, BrokenLog | StoreBusy) else 409 if isinstance(error, NotPossible) else 500
         return self.page(
-            "trouble.html", session.language, session, status, what=str(error), is_broken=isinstance(error, BrokenLog)
+            "trouble.html",
+            session.language,
+            session,
+            status,
+            what=str(error),
+            is_broken=isinstance(error, BrokenLog),
+            is_busy=isinstance(error, StoreBusy),
         )
 
 

@@ -158,9 +158,10 @@ class Views:
             paper = protocol_paper(signed, KeyRing.beside(desk.ledger.path), page.session.language)
             link = f"/protocol.pdf/{period}/{quote(unit, safe='')}"
             return "paper.html", {"paper": paper, "files": [(link, "PDF")], "is_printed": True}
-        fault, reason = "", ""
+        fault, reason, glance = "", "", None
         try:
-            desk.protocol(history, page.actor, period, unit, desk.verify_log())
+            glance = desk.glance_at_log()
+            desk.protocol(history, page.actor, period, unit, () if glance is None else glance.chains)
         except BrokenLog as broken:
             fault = str(broken)
         except (NotPossible, ConfigurationError) as error:
@@ -168,6 +169,7 @@ class Views:
         return "to_sign.html", {
             "summary": self._summary(page, history, str(period), unit),
             "fault": fault,
+            "glance": glance,
             "reason": reason,
             "outcomes": Counter(case.state for case in history.of(str(period), unit)),
         }

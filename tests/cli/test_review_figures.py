@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from readonly_guard.moments import utc_now
 from readonly_guard.review import Actor, Desk, Period
 from readonly_guard_cli.demo.activity import write_review
 from readonly_guard_cli.demo.reviewed import write_reviewed
@@ -72,3 +73,17 @@ def test_months_that_were_reviewed_are_signed_and_one_is_overdue(run, tmp_path):
     assert sum(" signed " in line for line in said.splitlines()[1:]) == 3
     assert sum(" overdue " in line for line in said.splitlines()[1:]) == 3  # one forgotten, and the last month by now
     assert "whole" in run("audit", "verify", made.directory / "ledger").out
+
+
+def test_a_timer_does_all_of_it_once(run, tmp_path):
+    last = Period.before(utc_now())
+    path = write_review(tmp_path / "review", year=last.year, month=last.month, readings=20)
+    refused = run("review", "run", "--by", "enyman", "--review", path)
+    assert (refused.status, "officers" in refused.err) == (2, True)
+    first = run("review", "run", "--by", "dekman", "--review", path)
+    assert first.status == 1  # units without a reviewer
+    assert "names nobody to review them" in first.out
+    assert first.out.count("events selected") == 2
+    again = run("review", "run", "--by", "dekman", "--review", path)
+    assert "imported: 0 decisions" in again.out
+    assert "events selected" not in again.out

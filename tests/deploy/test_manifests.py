@@ -94,6 +94,27 @@ class TestSystemd:
         )
         assert done.returncode == 0, done.stdout
 
+    def test_the_reviews_units_are_understood_and_hardened(self, tmp_path):
+        if shutil.which("systemd-analyze") is None:
+            pytest.skip("needs systemd-analyze (Debian: systemd)")
+        paths = sorted((DEPLOY / "systemd").glob("readonly-guard-review*"))
+        assert len(paths) == 3
+        copied = []
+        for path in paths:
+            text = path.read_text(encoding="utf-8").replace("/opt/readonly-guard/bin/readonly-guard", "/bin/true")
+            copied.append(tmp_path / path.name)
+            copied[-1].write_text(re.sub(r"^Documentation=.*\n", "", text, flags=re.MULTILINE), encoding="utf-8")
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", *copied], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        for service in (path for path in copied if path.suffix == ".service"):
+            done = subprocess.run(
+                ["systemd-analyze", "security", "--offline=true", "--threshold=20", service],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout
+
     def test_it_waits_longer_than_the_guard_does(self):
         text = self.UNIT.read_text(encoding="utf-8")
         (stop_s,) = re.findall(r"^TimeoutStopSec=(\d+)s$", text, re.MULTILINE)

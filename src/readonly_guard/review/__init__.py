@@ -24,6 +24,7 @@ from readonly_guard.review.late import late_total, look_for_late_writes
 from readonly_guard.review.ledger import Case, History, Ledger
 from readonly_guard.review.listing import COLUMNS, list_csv, row_of
 from readonly_guard.review.management import Management, MonthFigures, UnitMonth, figures_of
+from readonly_guard.review.monthly import Monthly, run_month
 from readonly_guard.review.papers import Paper, paper_html, paper_pdf
 from readonly_guard.review.periods import SWEDEN, Period, in_sweden
 from readonly_guard.review.plan import (
@@ -39,7 +40,7 @@ from readonly_guard.review.protocol import protocol_html, protocol_json, protoco
 from readonly_guard.review.sampling import draw, sample_size, seed_of
 from readonly_guard.review.standing import Actor, Standing
 from readonly_guard.review.states import CONCLUDED, TRANSITIONS, NotPossible, State, Step, next_state
-from readonly_guard.review.store import Store
+from readonly_guard.review.store import Store, StoreBusy
 from readonly_guard.review.wholeness import BrokenLog, check_log
 from readonly_guard.review.words import explain_code, word
 
@@ -65,6 +66,7 @@ __all__ = [
     "Ledger",
     "Management",
     "MonthFigures",
+    "Monthly",
     "NotPossible",
     "Paper",
     "Period",
@@ -75,6 +77,7 @@ __all__ = [
     "State",
     "Step",
     "Store",
+    "StoreBusy",
     "Surroundings",
     "Thresholds",
     "UnitMonth",
@@ -108,6 +111,7 @@ __all__ = [
     "protocol_pdf",
     "read_acknowledgements",
     "row_of",
+    "run_month",
     "sample_size",
     "seed_of",
     "undecided",

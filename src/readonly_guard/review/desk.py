@@ -13,7 +13,7 @@ from typing import Final, Self
 
 import msgspec
 
-from readonly_guard.audit import SigningKey, Verification, read_anchors
+from readonly_guard.audit import Anchor, SigningKey, Verification, read_anchors
 from readonly_guard.audit.chains import CUSTODY
 from readonly_guard.domain import LogRecord, ProtocolRecord, ReadingRecord, ReviewRecord, SelectionRecord
 from readonly_guard.errors import ConfigurationError
@@ -29,7 +29,7 @@ from readonly_guard.review.selecting import make_selection
 from readonly_guard.review.standing import Actor, Standing
 from readonly_guard.review.states import CONCLUDED, NotPossible, State, Step, next_state
 from readonly_guard.review.store import Store
-from readonly_guard.review.wholeness import check_log
+from readonly_guard.review.wholeness import Glance, LogWatch
 
 __all__ = ["Desk", "Imported"]
 
@@ -73,6 +73,7 @@ class Desk:
         self.store_path = directory / STORE
         self.ledger = Ledger(directory, signing_key)
         self.standing = Standing(plan, knowledge, clock)
+        self._watch = LogWatch(plan.journals, plan.public_keys)
         self._key = signing_key
         self._clock = clock
 
@@ -117,12 +118,23 @@ class Desk:
             )
         return Imported(decisions=count, chains=tuple(item for verified in found.values() for item in verified))
 
+    def glance_at_log(self) -> Glance | None:
+        """What is known of the log without reading all of a large one; None where nothing is.
+
+        Raises:
+            BrokenLog: as :meth:`verify_log`, where it was read.
+        """
+        return self._watch.glance(self._anchors(), self._now())
+
     def _verified(self) -> dict[Path, list[Verification]]:
+        return self._watch.check(self._anchors(), self._now())
+
+    def _anchors(self) -> list[Anchor]:
         anchors = [] if self.plan.anchors is None else read_anchors(Path(self.plan.anchors))
         if self.store_path.exists():
             with Store.open(self.store_path) as store:
                 anchors += store.heads()
-        return check_log(self.plan.journals, public_keys=self.plan.public_keys, anchors=anchors)
+        return anchors
 
     def keys_of_patient(self, patients: Sequence[str]) -> list[str]:
         """Every key under which a patient is in the log.

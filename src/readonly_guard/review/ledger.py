@@ -24,7 +24,7 @@ from readonly_guard.domain import (
     SelectionRecord,
 )
 from readonly_guard.review.states import State, Step, next_state
-from readonly_guard.review.wholeness import BrokenLog
+from readonly_guard.review.wholeness import BrokenLog, file_looks
 
 __all__ = ["Case", "History", "Ledger"]
 
@@ -134,7 +134,7 @@ class Ledger:
         """
         if not self.path.exists() or not (segments := list_segments(self.path)):
             return History((), Head())
-        seen = _looks(segment.path for segment in segments)
+        seen = file_looks(segment.path for segment in segments)
         if self._last is not None and self._last[0] == seen:
             return self._last[1]
         found = verify(self.path)
@@ -167,9 +167,3 @@ class Ledger:
                 chain.append(record)
             chain.commit()
             return History(records, chain.head, history)
-
-
-def _looks(paths: Iterable[Path]) -> list[tuple[str, int, int, int, int]]:
-    """What tells one state of these files from another."""
-    found = [(path.name, path.stat()) for path in paths]
-    return [(name, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in found]

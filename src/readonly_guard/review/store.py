@@ -25,7 +25,7 @@ from readonly_guard.review.event import COLUMNS, Event
 from readonly_guard.review.intake import SCHEMA, TABLES, take, take_identifications
 from readonly_guard.review.periods import Period
 
-__all__ = ["Store"]
+__all__ = ["Store", "StoreBusy"]
 
 # a parsed statement runs nothing; what runs it is decided by itself. Sessions and catalogs hold nothing of patients.
 _REVIEWABLE: Final = "(action NOT IN ('session', 'catalog') AND (phase <> 'parse' OR len(codes) > 0))"
@@ -38,6 +38,10 @@ _QUIET: Final[dict[str, Any]] = {"autoinstall_known_extensions": False, "autoloa
 
 _SELECTED: Final = ", ".join(f"event.{name}" for name in COLUMNS)
 _LAYOUT: Final = sha256(SCHEMA.encode()).hexdigest()
+
+
+class StoreBusy(ConfigurationError):  # noqa: N818  a state of the world, not a defect of the call
+    """Somebody else has the store open in a way that does not go together with this one."""
 
 
 class Store:
@@ -53,7 +57,8 @@ class Store:
         """Open the store for as long as the block takes; one process writes, others read when none does.
 
         Raises:
-            ConfigurationError: it is not there (and not to be written), cannot be opened, or is being written.
+            StoreBusy: it is being written, or is to be written and being read.
+            ConfigurationError: it is not there (and not to be written), or cannot be opened.
         """
         if not is_written and not path.exists():
             raise ConfigurationError(f"{path}: nothing has been imported yet: readonly-guard review import")
@@ -61,6 +66,8 @@ class Store:
             connection = duckdb.connect(str(path), read_only=not is_written, config=_QUIET)
         except duckdb.Error as error:
             what = str(error).partition("\n")[0]
+            if "lock" in what or "different configuration" in what:  # by another process, or by this one
+                raise StoreBusy(f"{path}: the store is being written; try again when that is done") from None
             raise ConfigurationError(f"{path}: the store cannot be opened: {what}") from None
         try:
             if is_written:

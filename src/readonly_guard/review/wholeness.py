@@ -6,11 +6,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from readonly_guard.audit import Anchor, KeyRing, Verification, find_chains, verify_all
 from readonly_guard.audit.chains import CUSTODY, PATIENTS
+from readonly_guard.audit.segments import list_segments
 from readonly_guard.errors import ConfigurationError
 
-__all__ = ["BrokenLog", "check_log"]
+__all__ = ["BrokenLog", "Glance", "LogWatch", "check_log", "file_looks"]
+
+_SMALL_BYTES: Final = 64 * 1024 * 1024  # some hundred thousand records, a second or two
 
 _BESIDE: Final = frozenset({CUSTODY, PATIENTS})
 """Chains that hold no decision, of which each journal has its own."""
@@ -56,3 +61,72 @@ def check_log(
     if lost:
         raise BrokenLog(f"the chain {lost[0]!r} was imported before, and is not there: it was removed or renamed")
     return found
+
+
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the log without reading all of it.
+
+    Attributes:
+        chains: as they were found when the log was last checked whole.
+        time: when that was, RFC 3339.
+        is_current: no file has changed since, to the nanosecond.
+    """
+
+    chains: tuple[Verification, ...]
+    time: str
+    is_current: bool
+
+
+class LogWatch:
+    """Checks the log, and remembers what its files looked like then; a large log takes minutes to be read.
+
+    Args:
+        journals: the directories of the log.
+        public_keys: as of :func:`check_log`.
+    """
+
+    def __init__(self, journals: Sequence[str], public_keys: Sequence[str]) -> None:
+        self._journals = journals
+        self._public_keys = public_keys
+        self._last: tuple[object, Glance] | None = None
+
+    def check(self, anchors: Sequence[Anchor], now: str) -> dict[Path, list[Verification]]:
+        """Check all of it, as :func:`check_log`."""
+        self._last = None
+        looks = self._looks()  # before: what is changed meanwhile is a change
+        found = check_log(self._journals, public_keys=self._public_keys, anchors=anchors)
+        chains = tuple(item for verified in found.values() for item in verified)
+        self._last = (looks, Glance(chains=chains, time=now, is_current=True))
+        return found
+
+    def glance(self, anchors: Sequence[Anchor], now: str) -> Glance | None:
+        """What is known; a log that is small, or has not changed, is known to be whole now.
+
+        None where it is large and has not been checked by this process.
+
+        Raises:
+            BrokenLog: as :func:`check_log`, where it was read.
+        """
+        looks = self._looks()
+        if self._last is not None and self._last[0] == looks:
+            return self._last[1]
+        if sum(size for _, _, size, _, _ in looks) <= _SMALL_BYTES:
+            self.check(anchors, now)
+        elif self._last is not None:
+            return msgspec.structs.replace(self._last[1], is_current=False)
+        return None if self._last is None else self._last[1]
+
+    def _looks(self) -> list[tuple[str, int, int, int, int]]:
+        return [
+            look
+            for journal in map(Path, self._journals)
+            if journal.exists()
+            for chain in find_chains(journal)
+            for look in file_looks(segment.path for segment in list_segments(chain.path))
+        ]
+
+
+def file_looks(paths: Iterable[Path]) -> list[tuple[str, int, int, int, int]]:
+    """What tells one state of files from another: name, inode, size in bytes, and both times."""
+    found = [(str(path), path.stat()) for path in paths]
+    return [(name, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in found]

@@ -56,6 +56,20 @@ def import_log(directory: _Directory = Path("review")) -> None:
 
 
 @app.command()
+def run(by: _By, directory: _Directory = Path("review")) -> None:
+    """What a timer does: import, select last month's events of every unit, and look for information added in read mode.
+
+    What was done before is not done again, so it can run every day (deploy/systemd). --by is one whom review.toml names
+    as an officer.
+
+    Exit status: 0 all is well, 1 a chain is broken, something is overdue or was added, or a unit has no reviewer,
+    2 it cannot be.
+    """
+    with speaking_plainly():
+        _work().run(directory, by)
+
+
+@app.command()
 def select(by: _By, period: _Period, unit: _Unit, directory: _Directory = Path("review")) -> None:
     """Select the events of a unit and a month, once, and assign them.
 

@@ -31,18 +31,20 @@ from readonly_guard.review import (
     extract_csv,
     extract_paper,
     in_sweden,
+    late_total,
     list_csv,
     paper_html,
     paper_pdf,
     protocol_html,
     protocol_json,
     protocol_pdf,
+    run_month,
     word,
 )
 from readonly_guard_cli.output import DENIED, console, visible
 from readonly_guard_cli.review.common import acting, stop, write_new
 
-__all__ = ["extract", "import_log", "list_events", "select", "show", "sign", "status", "take"]
+__all__ = ["extract", "import_log", "list_events", "run", "select", "show", "sign", "status", "take"]
 
 
 def import_log(directory: Path) -> None:
@@ -54,6 +56,29 @@ def import_log(directory: Path) -> None:
         stop(broken)
     _tell_chains(imported.chains)
     console.print(f"imported: {imported.decisions:,} decisions")
+
+
+def run(directory: Path, by: str) -> None:
+    """See the command."""
+    try:
+        done = run_month(Desk.open(directory), acting(by))
+    except BrokenLog as broken:
+        stop(broken)
+    _tell_chains(done.imported.chains)
+    console.print(f"imported: {done.imported.decisions:,} decisions")
+    for made in done.selected:
+        console.print(
+            f"{visible(made.unit)}, {made.period}: {len(made.events):,} of {made.population:,} events selected"
+        )
+    for unit in done.without_reviewer:
+        console.print(f"{visible(unit)}: had events, and review.toml names nobody to review them", style="yellow")
+    late = 0 if done.late is None else late_total(done.late)
+    if late:
+        console.print(f"added or changed in read mode: {late:,} rows", style="red")
+    if done.overdue:
+        console.print(f"overdue: {done.overdue:,} events", style="red")
+    if late or done.overdue or done.without_reviewer:
+        raise typer.Exit(DENIED)
 
 
 def select(directory: Path, by: str, period: str, unit: str) -> None:
