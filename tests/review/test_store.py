@@ -8,7 +8,7 @@ import pytest
 from readonly_guard import ConfigurationError, Guard
 from readonly_guard.audit import read, verify
 from readonly_guard.domain import DecisionRecord
-from readonly_guard.review import BrokenLog, Desk, Period, Store
+from readonly_guard.review import BrokenLog, Desk, Period, Store, intake
 
 from .conftest import MONTH, UNIT
 
@@ -144,3 +144,22 @@ def test_a_store_of_another_version_still_knows_what_was_imported(desk):
     connection.close()
     with pytest.raises(BrokenLog, match="cut off"):
         desk.import_log()
+
+
+def test_a_large_log_is_imported_in_portions_and_gives_the_same(directory, monkeypatch):
+    whole = Desk.open(directory)
+    imported = whole.import_log().decisions
+    with Store.open(whole.store_path) as store:
+        before, heads = store.of_unit(UNIT, MONTH), store.period_heads(MONTH)
+    whole.store_path.unlink()
+    with Guard.open(journal=directory / "journal", data=[directory / "roster.json"], durability="buffered") as guard:
+        guard.check("SELECT * FROM person WHERE person_id = 1", subject="alind", purpose="TREAT")
+    for path in sorted((directory / "journal").glob("journal-*.jsonl")):
+        assert path.stat().st_size > 1  # portions of one segment each
+    monkeypatch.setattr(intake, "_PORTION_BYTES", 1)
+    desk = Desk.open(directory)
+    assert desk.import_log().decisions == imported + 1
+    assert desk.import_log().decisions == 0
+    with Store.open(desk.store_path) as store:
+        assert store.of_unit(UNIT, MONTH) == before
+        assert store.period_heads(MONTH) == heads

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import duckdb
 
@@ -33,6 +33,8 @@ SCHEMA: Final = f"""
         identifiers VARCHAR[], source VARCHAR, PRIMARY KEY (journal, seq));
 """
 """The store's tables."""
+
+_PORTION_BYTES: Final = 256 * 1024 * 1024  # of the log; some five times as much memory
 
 TABLES: Final = ("event", "completion", "chain", "hour_head", "identification")
 
@@ -72,25 +74,27 @@ def take(connection: duckdb.DuckDBPyConnection, journal: Path, verified: Verific
     if verified.head.seq <= known:
         return 0
     run = connection.execute
-    with _lines(connection, journal, verified, known) as chain:
-        before = _one(run("SELECT count(*) FROM event").fetchone())[0]
-        run(
-            f"INSERT OR IGNORE INTO event ({', '.join(RECORD)}, chain, seq)"  # noqa: S608  our names
-            f" SELECT {_FROM_LINE}, ?, seq FROM line WHERE record.type = 'decision'",
-            [chain.name],
-        )
-        after = _one(run("SELECT count(*) FROM event").fetchone())[0]
-        run(
-            "INSERT OR REPLACE INTO completion SELECT record.decision_id, record.rows, record.bytes FROM line"
-            " WHERE record.type = 'completion' QUALIFY row_number() OVER (PARTITION BY record.decision_id"
-            " ORDER BY seq DESC) = 1"
-        )
-        run(
-            "INSERT OR REPLACE INTO hour_head SELECT ?, record.time[1:13] AS hour, max(seq), arg_max(hash, seq)"
-            " FROM line GROUP BY hour",
-            [chain.name],
-        )
-        run("INSERT OR REPLACE INTO chain VALUES (?, ?, ?)", [chain.name, verified.head.seq, verified.head.hash])
+    chain = next(item for item in find_chains(journal) if item.name == verified.chain)
+    before = _one(run("SELECT count(*) FROM event").fetchone())[0]
+    for portion in _portions(chain, known, verified.head.seq):
+        with _lines(connection, chain, portion, verified.head) as last:
+            run(
+                f"INSERT OR IGNORE INTO event ({', '.join(RECORD)}, chain, seq)"  # noqa: S608  our names
+                f" SELECT {_FROM_LINE}, ?, seq FROM line WHERE record.type = 'decision'",
+                [chain.name],
+            )
+            run(
+                "INSERT OR REPLACE INTO completion SELECT record.decision_id, record.rows, record.bytes FROM line"
+                " WHERE record.type = 'completion' QUALIFY row_number() OVER (PARTITION BY record.decision_id"
+                " ORDER BY seq DESC) = 1"
+            )
+            run(
+                "INSERT OR REPLACE INTO hour_head SELECT ?, record.time[1:13] AS hour, max(seq), arg_max(hash, seq)"
+                " FROM line GROUP BY hour",
+                [chain.name],
+            )
+            run("INSERT OR REPLACE INTO chain VALUES (?, ?, ?)", [chain.name, last.seq, last.hash])
+    after = _one(run("SELECT count(*) FROM event").fetchone())[0]
     return int(after - before)
 
 
@@ -100,7 +104,9 @@ def take_identifications(connection: duckdb.DuckDBPyConnection, journal: Path, v
     Raises:
         BrokenLog: as :func:`take`.
     """
-    with _lines(connection, journal, verified, verified.removed):
+    chain = next(item for item in find_chains(journal) if item.name == verified.chain)
+    files = [str(segment.path) for segment in list_segments(chain.path)]
+    with _lines(connection, chain, _Portion(files, verified.removed, verified.head.seq), verified.head):
         connection.execute("DELETE FROM identification WHERE journal = ?", [str(journal)])
         connection.execute(
             "INSERT INTO identification SELECT ?, seq, record.time, record.patient, record.identifiers, record.source"
@@ -109,28 +115,47 @@ def take_identifications(connection: duckdb.DuckDBPyConnection, journal: Path, v
         )
 
 
-@contextmanager
-def _lines(connection: duckdb.DuckDBPyConnection, journal: Path, verified: Verification, known: int) -> Iterator[Chain]:
-    """A transaction in which the table ``line`` holds what a verified chain has behind a record."""
-    chain = next(item for item in find_chains(journal) if item.name == verified.chain)
-    run = connection.execute
+class _Portion(NamedTuple):
+    """Segments, and which of their records are meant: those behind one, up to another."""
+
+    files: list[str]
+    known: int
+    until: int
+
+
+def _portions(chain: Chain, known: int, until: int) -> Iterator[_Portion]:
+    """What is still to be read, in portions that fit into memory."""
     segments = list_segments(chain.path)
-    wanted = [
-        str(segment.path)
-        for segment, after in zip(segments, [*segments[1:], None], strict=True)
-        if after is None or after.first > known + 1
-    ]
+    ends = [after.first - 1 for after in segments[1:]] + [until]
+    files: list[str] = []
+    size = 0
+    for segment, last in zip(segments, ends, strict=True):
+        end = min(last, until)
+        if end <= known:
+            continue
+        files.append(str(segment.path))
+        size += segment.path.stat().st_size
+        if size >= _PORTION_BYTES or end == until:
+            yield _Portion(files, known, end)
+            known, files, size = end, [], 0
+
+
+@contextmanager
+def _lines(connection: duckdb.DuckDBPyConnection, chain: Chain, portion: _Portion, verified: Head) -> Iterator[Head]:
+    """A transaction in which the table ``line`` holds a portion; its last record is told."""
+    run = connection.execute
     run("BEGIN")
     try:
         run(
             f"CREATE OR REPLACE TEMP TABLE line AS SELECT seq, hash, record FROM read_json(?,"  # noqa: S608
             f" format = 'newline_delimited', columns = {_LINE}, maximum_object_size = {MAX_LINE_BYTES},"
             " compression = 'uncompressed', ignore_errors = true) WHERE seq > ? AND seq <= ?",
-            [wanted, known, verified.head.seq],
+            list(portion),
         )
-        read, last = _one(run("SELECT count(*), arg_max(hash, seq) FROM line").fetchone())
-        _check_unchanged(chain, known, verified.head, Head(seq=known + read, hash=last or ""))
-        yield chain
+        count, last = _one(run("SELECT count(*), arg_max(hash, seq) FROM line").fetchone())
+        read = Head(seq=portion.known + count, hash=last or "")
+        _check_unchanged(chain, portion, verified, read)
+        yield read
         run("DROP TABLE line")
         run("COMMIT")
     except BaseException:
@@ -138,9 +163,11 @@ def _lines(connection: duckdb.DuckDBPyConnection, journal: Path, verified: Verif
         raise
 
 
-def _check_unchanged(chain: Chain, known: int, verified: Head, read: Head) -> None:
-    if read != verified:
-        raise BrokenLog(f"{chain.path}: {chain.name!r} changed behind record {known} during the import; import again")
+def _check_unchanged(chain: Chain, portion: _Portion, verified: Head, read: Head) -> None:
+    if read.seq != portion.until or (read.seq == verified.seq and read != verified):
+        raise BrokenLog(
+            f"{chain.path}: {chain.name!r} changed behind record {portion.known} during the import; import again"
+        )
 
 
 def _one(row: Any) -> Any:
