@@ -1292,3 +1292,24 @@ def test_types_that_are_told_of_another_statement_are_not_believed(stage) -> Non
     stage.machine.handle(events.ClientData(data=bind))
     assert stage.step("> E:p") == ["decide execute select $1"]
     assert stage.parameters.texts(1, is_array=False) == ("7",)
+
+
+def can_wait(told: list[commands.Command]) -> list[bool]:
+    return [command.can_wait for command in told if isinstance(command, commands.ToServer)]
+
+
+def test_what_runs_nothing_can_wait_for_what_is_decided_behind_it(stage) -> None:
+    stage.step("> P:s=select 1 + B:=s + D:P + E: + S")
+    decision = stage.decision("allow")
+    told = stage.machine.handle(decision)
+    assert can_wait(told) == [True]
+    [*_, execute] = told
+    assert isinstance(execute, commands.Decide)
+    released = stage.machine.handle(events.Decided(token=execute.token, decision=decision.decision))
+    assert can_wait(released) == [False]
+
+
+@pytest.mark.parametrize("asks", ["S", "H"])
+def test_what_asks_for_an_answer_cannot_wait(stage, asks) -> None:
+    stage.step(f"> P:s=select 1 + {asks}")
+    assert can_wait(stage.machine.handle(stage.decision("allow"))) == [False]

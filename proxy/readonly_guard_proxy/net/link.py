@@ -105,6 +105,9 @@ class Link:
         self._is_over = False
         self._was_open = False
         self._early = b""
+        self._unsent = b""
+        self._can_wait = True
+        self._is_asking = False
         self.client_side = ClientSide(self)
         self.server_side = ServerSide(self)
 
@@ -163,6 +166,8 @@ class Link:
             commands = [Abort(reason="internal error")]
         for command in commands:
             self._carry_out(command)
+        if self._unsent and not (self._is_asking and self._can_wait):
+            self._send()
 
     def drain(self, *, now: bool) -> None:
         """The proxy stops: end when nothing is under way, or at once."""
@@ -191,8 +196,13 @@ class Link:
             _COMMANDS[type(command)](self, command)
 
     def _to_server(self, command: ToServer) -> None:
+        self._can_wait = command.can_wait and (self._can_wait or not self._unsent)
+        self._unsent += command.data
+
+    def _send(self) -> None:
+        unsent, self._unsent = self._unsent, b""
         if not self._server.is_closing():  # its connection_lost is on its way
-            self._server.write(command.data)
+            self._server.write(unsent)
 
     def _to_client(self, command: ToClient) -> None:
         if not self._client.is_closing():
@@ -206,6 +216,8 @@ class Link:
 
     def _finish(self, command: Finish) -> None:
         self._end(reason=command.reason)
+        if self._unsent:
+            self._send()
         self._server.close()
         self._tasks.start(self._see_off())
 
@@ -233,6 +245,7 @@ class Link:
             self._server.abort()
 
     def _ask(self, question: Decide) -> None:
+        self._is_asking = True
         request = self._request(question.phase, question.text, question.parameters, question.earlier)
         token, phase = question.token, question.phase
         try:
@@ -244,6 +257,7 @@ class Link:
                 self._tasks.start(self._await(token, phase, self._guard.decide(request)))
 
     def _refuse(self, question: Refuse) -> None:
+        self._is_asking = True
         request = self._request(question.phase, "")
         answer = self._guard.refuse(request, question.code, question.what)
         self._tasks.start(self._await(question.token, question.phase, answer))
@@ -275,6 +289,7 @@ class Link:
         self.happened(Failed(what="no decision could be made"))
 
     def _decided(self, token: int, phase: str, decision: Decision) -> None:
+        self._is_asking = False
         if decision.allowed:
             self._released[token] = (decision, time.monotonic())
             if phase in _EXECUTED:

@@ -27,9 +27,14 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToServer(_Command, frozen=True, kw_only=True):
-    """Send to the server: only what was decided, or what carries no text."""
+    """Send to the server: only what was decided, or what carries no text.
+
+    With ``can_wait`` it runs nothing and is answered with what follows it, so that it can be sent together with that
+    once it is decided.
+    """
 
     data: bytes
+    can_wait: bool = False
 
 
 class ToClient(_Command, frozen=True, kw_only=True):

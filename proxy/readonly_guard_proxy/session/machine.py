@@ -234,7 +234,7 @@ class SessionMachine:
             if (distrust := self._handshake.answered(message)) is not None:
                 self._distrust(distrust)
             else:
-                self._outbox.to_server.append(message.data)
+                self._outbox.send(message.data)
         else:
             raise ProtocolViolation("a message before the session was ready")
 
@@ -282,7 +282,7 @@ class SessionMachine:
         if turn.to_client:
             self._outbox.to_client.append(turn.to_client)
         if turn.to_server:
-            self._outbox.to_server.append(turn.to_server)
+            self._outbox.send(turn.to_server)
         if self._handshake.done:
             self._phase = Phase.STARTUP
 
@@ -339,7 +339,7 @@ class SessionMachine:
     def _finish(self, *, reason: str = "") -> None:
         """The session ends in good order."""
         if self._phase is Phase.READY and not self._replies.server_is_leaving:
-            self._outbox.to_server.append(_TERMINATE)
+            self._outbox.send(_TERMINATE)
         self._end(Finish(reason=reason))
 
     def _abort(self, error: bytes, reason: str) -> None:

@@ -13,14 +13,21 @@ class Outbox:
     def __init__(self) -> None:
         self.to_client: list[bytes] = []
         self.to_server: list[bytes] = []
+        self._can_wait = True
         self.commands: list[Command] = []
+
+    def send(self, data: bytes, *, can_wait: bool = False) -> None:
+        """Send to the server; see `ToServer`."""
+        self.to_server.append(data)
+        self._can_wait = self._can_wait and can_wait
 
     def drain(self) -> list[Command]:
         """Everything collected, as commands: bytes first, so that a closing command closes behind them."""
         commands: list[Command] = []
         if self.to_server:
-            commands.append(ToServer(data=b"".join(self.to_server)))
+            commands.append(ToServer(data=b"".join(self.to_server), can_wait=self._can_wait))
             self.to_server.clear()
+            self._can_wait = True
         if self.to_client:
             commands.append(ToClient(data=b"".join(self.to_client)))
             self.to_client.clear()

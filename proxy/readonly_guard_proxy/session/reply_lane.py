@@ -41,6 +41,7 @@ from readonly_guard_proxy.wire.messages import (
 __all__ = ["ReplyLane"]
 
 _LIMIT: Final = 4_096
+_RUNS_NOTHING: Final = frozenset({Frontend.PARSE, Frontend.BIND, Frontend.CLOSE, Frontend.DESCRIBE})
 _LOST: Final = "08006"  # connection_failure
 _ENDS: Final = Outcome.ENDS
 _BROKEN: Final = Outcome.BROKEN
@@ -178,7 +179,7 @@ class ReplyLane:
 
     def _append(self, entry: Entry, data: bytes) -> None:
         self._entries.append(entry)
-        self._outbox.to_server.append(data)
+        self._outbox.send(data, can_wait=entry.kind in _RUNS_NOTHING)
 
     # ------------------------------------------------------------------ what comes back
 

@@ -123,7 +123,7 @@ class RequestLane:
                 not self._replies.is_full and _MESSAGES[message.kind](self, message)
             ):
                 self._stalled = True
-                self._outbox.to_server.append(_FLUSH)
+                self._outbox.send(_FLUSH)
                 return
             self._waiting.popleft()
             self._waiting_bytes -= len(message.data)
@@ -228,7 +228,7 @@ class RequestLane:
         return True
 
     def _flush(self, message: Frame) -> bool:
-        self._outbox.to_server.append(message.data)
+        self._outbox.send(message.data)
         return True
 
     def _terminate(self, _message: Frame) -> bool:

@@ -20,16 +20,15 @@ __all__ = ["Outline", "outline_of"]
 _PIECE: Final = re.compile(
     r"""
     (
-        (?<!&) " [^"]* "                                        # a quoted name: kept as it stands
-      | (?<! [\w$&"'] ) ' [^'\\\0]* '                           # a string, if nothing is joined to it
-      | (?<! [\w.$"'] )
-        (?: [0-9]{1,9} | [1-9][0-9]{10,17} )                    # a whole number that is surely below, or above, 2³¹
-        (?! [\w.$"'] )
+        " (?<! &" ) [^"]* "                                     # a quoted name: kept as it stands
+      | ' (?<! [\w$&"']' ) [^'\\\0]* '                          # a string, if nothing is joined to it
+      | [0-9] (?<! [\w.$"'][0-9] ) [0-9]{0,8} (?! [\w.$"'] )    # a whole number that is surely below 2³¹
+      | [1-9] (?<! [\w.$"'][0-9] ) [0-9]{10,17} (?! [\w.$"'] )  # or above
     )
-    """,
+    """,  # each begins with what it consumes, so that the search for it is quick, and then looks back
     re.VERBOSE,
 )
-_UNSURE: Final = re.compile(r"['\"\\$\0\1]|--|/\*|\bUESCAPE\b", re.IGNORECASE)
+_UNSURE: Final = re.compile(r"['\"\\$\0\1]|--|/\*")
 """What may not stand between the pieces: it could begin a string, a name or a comment that was cut wrongly."""
 
 _SMALL: Final = 9  # digits
