@@ -251,3 +251,24 @@ def test_a_rule_that_fails_does_not_quote_what_was_declared(
     with pytest.raises(PolicyUnavailable) as caught:
         engine_of(rule).decide_now(request_of(context={"purpose": "191212121212"}))
     assert "191212121212" not in str(caught.value)
+
+
+@pytest.mark.parametrize("action", ["read", "search", "print"])
+def test_a_rule_that_is_missing_is_not_one_that_found_nothing(
+    policies_dir: Path, overlay: Callable[..., str], people: Any, request_of: Any, action: str
+) -> None:
+    """Where a package has gone, what asks for it has no value; nothing may take that for an empty set."""
+    whole = load_policies(str(policies_dir), (overlay(**people),))
+    context = {"patients": ["person_id:1"], "print_reason": "MEDICAL_NEED"}
+    request = request_of(action={"name": action}, context=context)
+    assert EmbeddedEngine(whole).decide_now(request).allow
+    refused = set()
+    for package in sorted({path.split("/")[1] for path, _ in whole.modules}):
+        rest = tuple(module for module in whole.modules if module[0].split("/")[1] != package)
+        try:
+            engine = EmbeddedEngine(msgspec.structs.replace(whole, modules=rest, cases=None))
+        except PolicyError:
+            refused.add(package)
+        else:
+            assert not engine.decide_now(request).allow, package
+    assert refused == {"authz", "break_glass", "calendar", "facts", "relation"}

@@ -54,6 +54,9 @@ decision := {
 	"routine": data.readonly_guard.standing.answer.routine,
 	"expires_at": data.readonly_guard.standing.answer.expires_at,
 	"subject": data.readonly_guard.standing.answer.subject,
+} if {
+	is_object(data.readonly_guard.standing.answer)
+	is_object(data.readonly_guard.records.answer)
 }
 
 default _allow := false

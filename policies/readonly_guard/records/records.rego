@@ -9,9 +9,9 @@ package readonly_guard.records
 
 # METADATA
 # title: What the rules find about the patients
-# description: Nothing, where no records are opened. What emergency access lifts is for authz to say.
-default answer := {"deny": [], "duties": []}
-
+# description: >-
+#   Nothing, where no records are opened; undefined, where a rule is missing. What emergency access lifts is for authz to
+#   say.
 answer := {
 	"deny": union({
 		data.readonly_guard.provider.deny,
@@ -23,3 +23,5 @@ answer := {
 } if {
 	data.readonly_guard.question.opens_records
 }
+
+answer := {"deny": [], "duties": []} if not data.readonly_guard.question.opens_records

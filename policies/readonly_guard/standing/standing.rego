@@ -11,13 +11,13 @@ package readonly_guard.standing
 # METADATA
 # title: The asker's standing
 # description: >-
-#   Undefined for a question that is not well formed. What is not known of the asker is null or empty. expires_at is the
+#   Undefined for a question that is not well formed, and where a rule is missing: that is not one that found nothing. What is not known of the asker is null or empty. expires_at is the
 #   next instant at which it may change (RFC 3339, UTC): rules see dates only, so it is the coming midnight in Sweden.
 answer := {
 	"is_admitted": _is_admitted,
 	"deny": [reason | some reason in _deny],
 	"warn": [reason | some reason in _warn],
-	"duties": [duty | some duty in (data.readonly_guard.break_glass.obligations | data.readonly_guard.print.obligations)],
+	"duties": [duty | some duty in _duties],
 	"activity_type": _activity_type,
 	"routine": data.readonly_guard.validity.routine,
 	"expires_at": data.readonly_guard.calendar.start_of(data.readonly_guard.question.tomorrow),
@@ -31,15 +31,16 @@ answer := {
 	"is_emergency": _is_emergency,
 } if {
 	data.readonly_guard.question.is_well_formed
+	is_set(_deny)
+	is_set(_warn)
+	is_set(_duties)
 }
 
-default _is_admitted := false
-
-_is_admitted if count(data.readonly_guard.roster.deny) == 0
+_is_admitted := count(data.readonly_guard.roster.deny) == 0
 
 # Who is not admitted is told that and nothing more.
 _deny := data.readonly_guard.roster.deny if {
-	not _is_admitted
+	_is_admitted == false
 } else := union({
 	data.readonly_guard.auth.deny,
 	data.readonly_guard.units.deny,
@@ -52,12 +53,14 @@ _deny := data.readonly_guard.roster.deny if {
 })
 
 _warn := data.readonly_guard.roster.warn if {
-	not _is_admitted
+	_is_admitted == false
 } else := union({
 	data.readonly_guard.roster.warn,
 	data.readonly_guard.validity.warn,
 	data.readonly_guard.npo_first.warn,
 })
+
+_duties := data.readonly_guard.break_glass.obligations | data.readonly_guard.print.obligations
 
 default _activity_type := ""
 
