@@ -7,56 +7,34 @@ import contextlib
 import gc
 import importlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Final, Protocol
 
 import structlog
 
 from readonly_guard.audit import CommitWatch
-from readonly_guard.catalog import CatalogKeeper, CatalogResolver
 from readonly_guard.errors import ConfigurationError
-from readonly_guard.guard import Reader
 from readonly_guard.settings import AdminSettings, Settings
-from readonly_guard.sql import Bounds
 from readonly_guard_proxy.admin.knocking import knock
-from readonly_guard_proxy.admin.measured import MeasuredGuard, MeasuredReader
+from readonly_guard_proxy.admin.measured import MeasuredGuard
 from readonly_guard_proxy.admin.readiness import Check, Readiness
 from readonly_guard_proxy.admin.status import OwnStatus, StatusSource
 from readonly_guard_proxy.lifecycle.descriptors import provide
+from readonly_guard_proxy.lifecycle.heeding import Reload, reloads_heeded
+from readonly_guard_proxy.lifecycle.knowing import ReadingGuard, catalog_kept, reading_apart
 from readonly_guard_proxy.lifecycle.notify import Notifier
-from readonly_guard_proxy.lifecycle.reload import adopt, changed, is_adopted
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.colleagues import Colleagues
 from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.net.listener import Listener
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
-from readonly_guard_proxy.reading.pool import ReadingPool
 
-__all__ = ["OwnedGuard", "ReadingGuard", "Reload", "ServedGuard", "catalog_kept", "reading_apart", "run", "serve"]
+__all__ = ["OwnedGuard", "ServedGuard", "run", "serve"]
 
 _log = structlog.get_logger(__name__)
 _KNOCKER: Final = "readonly_guard"
 """Who knocks at the server where the guard has no account there: nobody who needs to exist."""
-
-Reload = Callable[[], Awaitable[Settings]]
-"""Loads everything again, puts policies and certificates in force, and gives the settings; or changes nothing.
-
-Raises:
-    ConfigurationError: something does not load.
-"""
-
-
-class ReadingGuard(Protocol):
-    """A guard that can have texts read elsewhere, and names settled by what a catalog says."""
-
-    def read_with(self, reader: Reader, /) -> None:
-        """Have texts that are new read by ``reader`` from now on."""
-        ...
-
-    def resolve_with(self, resolver: CatalogResolver | None, /) -> None:
-        """Have names settled by ``resolver`` from now on; by None where no catalog is known."""
-        ...
 
 
 class ServedGuard(DecisionMaker, Protocol):
@@ -88,61 +66,6 @@ class OwnedGuard(ServedGuard, ReadingGuard, Protocol):
         ...
 
 
-@contextlib.asynccontextmanager
-async def catalog_kept(settings: Settings, guard: ReadingGuard) -> AsyncIterator[Mapping[str, Check]]:
-    """Have a guard know the server's catalog, as ``[catalog]`` says, while the context lasts.
-
-    Gives what readiness has to look at: a guard that should know a catalog and does not denies nearly everything.
-    """
-    where = settings.catalog
-    if where.dsn is None:
-        yield {}
-        return
-
-    def changed(resolver: CatalogResolver | None, why: str) -> None:
-        guard.resolve_with(resolver)
-        if resolver is None:
-            _log.error("catalog unknown, tables and views are denied", reason=why)
-        else:
-            _log.info("catalog read", digest=resolver.digest, objects=resolver.size)
-
-    async def fault() -> str:
-        return keeper.fault
-
-    keeper = CatalogKeeper(where.dsn, settings.reading, where, changed=changed)
-    await keeper.look()
-    keeping = asyncio.get_running_loop().create_task(keeper.keep())
-    try:
-        yield {"catalog": fault}
-    finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
-
-
-@contextlib.asynccontextmanager
-async def reading_apart(settings: Settings, guard: ReadingGuard, meters: Meters | None = None) -> AsyncIterator[None]:
-    """Have a guard's new texts read in worker processes, which are there while the context lasts.
-
-    Args:
-        settings: the guard's own; ``reading.workers`` 0 leaves everything as it is.
-        guard: denies every new text once the context has ended.
-        meters: count how long the reading takes.
-
-    Raises:
-        ConfigurationError: a worker cannot be started.
-    """
-    reading = settings.reading
-    if reading.workers == 0:
-        yield
-        return
-    bounds = Bounds.of(settings.limits)
-    async with ReadingPool(
-        reading, bounds, workers=reading.workers, deadline_s=reading.deadline_s, patience_s=reading.patience_s
-    ) as pool:
-        guard.read_with(MeasuredReader(pool, meters or Meters()))
-        yield
-
-
 async def serve(
     settings: Settings,
     guard: ServedGuard,
@@ -165,7 +88,7 @@ async def serve(
         judge: judges startup packets, for example :func:`readonly_guard.sql.judge_startup`.
         ready: called with the port once clients can connect.
         stop: set it to stop.
-        reload: called at SIGHUP, see :data:`Reload`; without it SIGHUP is not heeded.
+        reload: called at SIGHUP, see `Reload`; without it SIGHUP is not heeded.
         notifier: tells a service manager.
         meters: count; the admin listener shows them.
         credentials: for TLS, to be renewed from outside; without them, as the settings have it now.
@@ -192,7 +115,7 @@ async def serve(
         async with (
             _admin(settings.admin, status),
             notifier.alive(),
-            _reloading(listener, reload, notifier, serving),
+            reloads_heeded(listener, reload, notifier, serving),
             colleagues.heeded(listener.cancel_here, listener.tasks) if colleagues else contextlib.nullcontext(),
         ):
             ready(port)
@@ -216,59 +139,6 @@ async def _admin(where: AdminSettings, source: StatusSource) -> AsyncIterator[No
     server = importlib.import_module("readonly_guard_proxy.admin.server")  # 0.3 s and 20 MB, only for those who want it
     async with server.serving(where, source):
         yield
-
-
-@contextlib.asynccontextmanager
-async def _reloading(
-    listener: Listener, reload: Reload | None, notifier: Notifier, serving: str
-) -> AsyncIterator[None]:
-    """Heed SIGHUP while the context lasts."""
-    if reload is None:
-        yield
-        return
-
-    asked = asyncio.Event()
-
-    async def heed() -> None:
-        while True:
-            await asked.wait()
-            asked.clear()  # who asks from now on wants what is written by then, and so another reload
-            notifier.reloading()
-            await _reload(listener, reload)
-            notifier.ready(serving)
-
-    loop = asyncio.get_running_loop()
-    heeding = loop.create_task(heed())
-    loop.add_signal_handler(signal.SIGHUP, asked.set)
-    try:
-        yield
-    finally:
-        loop.add_signal_handler(signal.SIGHUP, _log.info, "no reload: the guard is shutting down")
-        heeding.cancel()
-        await asyncio.gather(heeding, return_exceptions=True)
-
-
-async def _reload(listener: Listener, reload: Reload) -> None:
-    try:
-        fresh = await reload()
-    except ConfigurationError as error:
-        listener.meters.reloads.add("refused")
-        _log.error("reload refused", reason=str(error))
-    except Exception as error:  # noqa: BLE001  a defect of ours may not end the heeding of all reloads to come
-        listener.meters.reloads.add("refused")
-        _log.error("reload refused", reason=f"it failed: {type(error).__name__}")
-    else:
-        listener.meters.reloads.add("done")
-        _adopt(listener, fresh)
-
-
-def _adopt(listener: Listener, fresh: Settings) -> None:
-    keys = changed(listener.settings, fresh)
-    listener.adopt(adopt(listener.settings, fresh))
-    _log.info("reloaded", changed=[key for key in keys if is_adopted(key)])
-    later = [key for key in keys if not is_adopted(key)]
-    if later:
-        _log.warning("settings changed that take effect at the next start", settings=later)
 
 
 async def _log_fault(guard: ServedGuard) -> str:
@@ -304,7 +174,7 @@ def run(
         guard: decides; closed at the end.
         judge: judges startup packets.
         ready: called with the port once clients can connect.
-        reload: called at SIGHUP, see :data:`Reload`; a ConfigurationError of its is logged, and all stays as it was.
+        reload: called at SIGHUP, see `Reload`; a ConfigurationError of its is logged, and all stays as it was.
         credentials: as for :func:`serve`.
         colleagues: as for :func:`serve`.
         tether: a descriptor that becomes readable when whoever started this process is gone: then it stops.

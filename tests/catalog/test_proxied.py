@@ -20,7 +20,8 @@ from readonly_guard.settings import (
 )
 from readonly_guard.sql import judge_startup
 from readonly_guard_cli.demo import write_policy_data
-from readonly_guard_proxy.service import catalog_kept, serve
+from readonly_guard_proxy.lifecycle.knowing import catalog_kept
+from readonly_guard_proxy.service import serve
 
 PASSWORD = "canary"
 

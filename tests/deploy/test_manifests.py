@@ -56,7 +56,19 @@ class TestKubernetes:
         assert settings.admin.port in {port["containerPort"] for port in guard["ports"]}
         grace = pod["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
         pause = guard.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-        assert grace >= pause + settings.limits.drain_s + 10
+        assert grace >= pause + settings.limits.drain_s + 15
+
+    def test_the_container_that_carries_the_log_is_valid_when_it_is_taken_in(self):
+        text = (DEPLOY / "kubernetes" / "central.yaml").read_text(encoding="utf-8")
+        taken_in = re.sub(r"^( {8})# (- name: forward|  .*)$", r"\1\2", text, flags=re.MULTILINE)
+        documents = list(yaml.safe_load_all(taken_in))
+        for document in documents:
+            kubernetes_validate.validate(document, "1.37", strict=True)
+        (pod,) = (document for document in documents if document["kind"] == "StatefulSet")
+        guard, forward = _containers(pod)
+        assert forward["args"][:2] == ["audit", "forward"]
+        assert forward["image"] == guard["image"]
+        assert forward["volumeMounts"] == guard["volumeMounts"]
 
     @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
     def test_nothing_runs_as_root_or_may_become_it(self, path):
@@ -118,7 +130,7 @@ class TestSystemd:
     def test_it_waits_longer_than_the_guard_does(self):
         text = self.UNIT.read_text(encoding="utf-8")
         (stop_s,) = re.findall(r"^TimeoutStopSec=(\d+)s$", text, re.MULTILINE)
-        assert int(stop_s) >= 10.0 + 5.0 + 5.0  # limits.drain_s, the workers' grace, and some
+        assert int(stop_s) >= 10.0 + 15.0 + 5.0  # limits.drain_s, the workers' grace, and some
 
 
 class TestContainer:

@@ -1,1 +1,1 @@
-"""The life of the service around its sessions: what a service manager is told, and what a reload changes."""
+"""The life of the service: what a service manager is told, what a reload changes, what is kept ready beside it."""
