@@ -71,7 +71,7 @@ class Views:
         cases = self._chosen(page, history)
         first = cases[:_PAGE_ROWS]
         events = self._events(page, "list", first)
-        mine = [case for case in history.cases.values() if case.unit in self._units(page)]
+        mine = [(period, unit) for period, unit in history.selections if unit in self._units(page)]
         rows = [
             {
                 "case": case,
@@ -85,8 +85,8 @@ class Views:
             "rows": rows,
             "total": len(cases),
             "query": page.query,
-            "periods": sorted({case.period for case in mine}, reverse=True),
-            "units": sorted({case.unit for case in mine}),
+            "periods": sorted({period for period, _ in mine}, reverse=True),
+            "units": sorted({unit for _, unit in mine}),
             "states": [state for state in State if state is not State.NEW],
         }
 
@@ -212,11 +212,10 @@ class Views:
         units, query = self._units(page), page.query
         return [
             case
-            for case in history.cases.values()
-            if case.unit in units
-            and query.get("period") in {None, case.period}
-            and query.get("unit") in {None, case.unit}
-            and query.get("state") in {None, case.state}
+            for period, unit in history.selections
+            if unit in units and query.get("period") in {None, period} and query.get("unit") in {None, unit}
+            for case in history.of(period, unit)
+            if query.get("state") in {None, case.state}
             and query.get("ground") in {None, case.ground}
             and (query.get("flag") is None or query["flag"] in case.flags)
         ]

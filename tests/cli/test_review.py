@@ -121,8 +121,8 @@ def test_accounts_for_the_page(run, review):
     [
         (("--host", "192.0.2.1"), "passwords would cross the network in the clear"),
         (("--certificate", "x.pem"), "belong together"),
-        (("--certificate", "x.pem", "--key", "x.key"), "x.pem: is not there"),
-        (("--certificate", __file__, "--key", __file__), "no certificate and its key"),
+        (("--certificate", "x.pem", "--key", "x.key"), "--certificate: x.pem cannot be read"),
+        (("--certificate", __file__, "--key", __file__), "--key: others may read"),
     ],
 )
 def test_the_page_is_not_served_in_the_clear_to_others(run, review, arguments, said):

@@ -273,6 +273,7 @@ class Desk:
         if self._key is None:
             raise ConfigurationError("review.toml names no signing_key; make one: readonly-guard audit keygen FILE")
         chains = self.verify_log()
+        self.ledger.forget()
         signed: list[ProtocolRecord] = []
         key = self._key
 

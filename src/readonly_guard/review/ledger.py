@@ -14,7 +14,7 @@ import msgspec
 
 from readonly_guard.audit import Head, SigningKey, read, verify
 from readonly_guard.audit.custody import opened_patiently
-from readonly_guard.audit.segments import list_segments
+from readonly_guard.audit.segments import last_seq, list_segments
 from readonly_guard.domain import (
     AcknowledgementRecord,
     LateWritesRecord,
@@ -110,7 +110,8 @@ class History:
 
     def of(self, period: str, unit: str) -> list[Case]:
         """The cases of a month and a unit."""
-        return [case for case in self.cases.values() if (case.period, case.unit) == (period, unit)]
+        selection = self.selections.get((period, unit))
+        return [] if selection is None else [self.cases[event] for event in selection.events]
 
 
 class Ledger:
@@ -161,9 +162,21 @@ class Ledger:
             ConfigurationError: it cannot be written.
         """
         with opened_patiently(self.path, signing_key=self._key) as chain:
-            history = self.history()
-            records = list(make(history))
+            before = self.history()
+            records = list(make(before))
             for record in records:
                 chain.append(record)
             chain.commit()
-            return History(records, chain.head, history)
+        history = History(records, chain.head, before)
+        self._remember(chain.head, history)
+        return history
+
+    def forget(self) -> None:
+        """Read all of it at the next look, whatever its files look like: before something is signed."""
+        self._last = None
+
+    def _remember(self, head: Head, history: History) -> None:
+        """Know what was just written, unless somebody has written since: a large ledger takes seconds to be read."""
+        segments = list_segments(self.path)
+        seen = file_looks(segment.path for segment in segments)  # first: who writes after this changes it
+        self._last = (seen, history) if last_seq(segments) == head.seq else None

@@ -98,11 +98,14 @@ def _tls(sign_in: SignInPlan, certificate: Path | None, key: Path | None) -> ssl
                 " give --certificate and --key"
             )
         return None
-    tls = client_tls(
-        ListenerTlsSettings(
-            certificate=str(certificate), key=str(key), client_ca=sign_in.client_ca, client_crl=sign_in.client_crl
-        )
+    settings = ListenerTlsSettings(
+        certificate=str(certificate), key=str(key), client_ca=sign_in.client_ca, client_crl=sign_in.client_crl
     )
+    try:
+        tls = client_tls(settings)
+    except ConfigurationError as error:  # named as they are given here
+        text = str(error).replace("listener.tls.client_", "sign_in.client_").replace("listener.tls.", "--")
+        raise ConfigurationError(text) from error
     if tls is None:
         return None
     tls.context.set_alpn_protocols(["http/1.1"])
