@@ -205,15 +205,16 @@ class Tap:
                         spoilers += [spoiler] * (spoiler.random() < SPOILED)
                     data = startup.rest
                 for message in frames.feed(data) if is_open else ():
-                    self._look_at(message.kind, message.data)
+                    self._look_at(chr(message.kind), message.data)
+                frames.check()
             except ProtocolViolation as violation:
                 self.violations.append(f"the guard sent the server what is no frame: {violation}")
 
-    def _look_at(self, kind: bytes, data: bytes) -> None:
-        if kind in {b"Q", b"P"} and POISON in data:
+    def _look_at(self, kind: str, data: bytes) -> None:
+        if kind in "QP" and POISON in data:
             return
-        self.released[kind.decode()] += 1
-        if kind in b"Fdcf" or (kind in b"QP" and FORBIDDEN in data):
+        self.released[kind] += 1
+        if kind in "Fdcf" or (kind in "QP" and FORBIDDEN in data):
             self.violations.append(f"released: a frame {kind!r} that was not allowed")
 
     async def _answers(
