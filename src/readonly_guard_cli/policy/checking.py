@@ -29,7 +29,7 @@ def check(
         if not engine.is_compiled:
             findings.append(
                 f"{policies.origin}: regorus's compiled form answers otherwise than its interpreter, so that "
-                "the interpreter decides, nine times as slowly; check what `:=` assigned (is_string)"
+                "the interpreter decides, several times as slowly; check what `:=` assigned (is_string)"
             )
         cases = () if policies.cases is None else policies.cases.cases
         if policies.cases is not None:
