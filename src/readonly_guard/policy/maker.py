@@ -47,6 +47,8 @@ async def decision_point_apart(settings: PolicySettings) -> PolicyDecisionPoint:
         raise ConfigurationError(f"the policies cannot be loaded: {sys.executable}: {error.strerror}") from error
     try:
         said, _ = await process.communicate(msgspec.msgpack.encode(settings))
+    except (OSError, RuntimeError):  # it ended before it had heard everything; of uvloop that is a RuntimeError
+        said = b""
     finally:
         if process.returncode is None:  # cancelled
             process.kill()
