@@ -205,6 +205,7 @@ async def test_giving_up_while_it_is_decided(connection, guard, log, until, way,
     with pytest.raises(TimeoutError if way == "too late" else asyncio.CancelledError):
         await running
     guard._hooks._manager.unregister(name="SlowLog")
+    guard._hooks._calls.clear()
     given_up = [record for record in log.decisions if record.phase == "execute"]
     assert len(given_up) == (3 if many else 1)
     assert {(await log.completion(record)).sqlstate for record in given_up} == {"57014"}
