@@ -235,6 +235,14 @@ async def test_a_plugin_that_reviews_statements_sees_each_of_them():
     assert verdicts == [True, False, True, False, True]
 
 
+async def test_a_plugin_that_came_later_sees_what_there_is_a_precedent_for():
+    guard, plugin = make(), Moody()
+    await guard.decide(asked(READ))
+    assert (await soon(guard, asked(READ))).allowed
+    guard._hooks.register(plugin)
+    assert [(await soon(guard, asked(READ))).allowed for _ in range(2)] == [True, False]
+
+
 @pytest.mark.parametrize("guard", [make(Facts()), make(pdp=Remote())], ids=["facts", "a policy server"])
 async def test_what_has_to_be_looked_up_is_waited_for(guard):
     await guard.decide(asked(READ))

@@ -146,3 +146,13 @@ def test_a_snapshot_is_read_as_it_was_written(trapped):
 def test_what_is_no_snapshot_says_so(document):
     with pytest.raises(ConfigurationError, match="snapshot"):
         decode(document, "catalog.json")
+
+
+def test_a_process_that_ends_before_it_was_asked_is_one_that_failed(monkeypatch):
+    monkeypatch.setattr("readonly_guard.catalog.taker._COMMAND", ("-c", "import os; os.close(0)"))
+    for _ in range(3):
+        with (
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+            pytest.raises(CatalogUnavailable, match="failed"),
+        ):
+            runner.run(take("postgresql://nobody@127.0.0.1/" + "x" * 1_000_000, timeout_s=5))

@@ -48,6 +48,8 @@ async def take(dsn: str, *, timeout_s: float) -> Snapshot:
         raise CatalogUnavailable(f"the catalog cannot be read: {sys.executable}: {error.strerror}") from error
     try:
         said, _ = await process.communicate(msgspec.msgpack.encode(Request(dsn=dsn, timeout_s=timeout_s)))
+    except (OSError, RuntimeError):  # it ended before it had heard everything; of uvloop that is a RuntimeError
+        said = b""
     finally:
         if process.returncode is None:  # cancelled
             process.kill()
