@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from readonly_guard.apart import ask_apart
 from readonly_guard.catalog.capture import CatalogUnavailable, capture
 from readonly_guard.catalog.snapshot import Snapshot
 
@@ -36,24 +37,9 @@ async def take(dsn: str, *, timeout_s: float) -> Snapshot:
         CatalogUnavailable: as :func:`readonly_guard.catalog.capture`, or the process failed.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *_COMMAND,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # the terminal's Ctrl-C is for the guard
-        )
+        said = await ask_apart(_COMMAND, msgspec.msgpack.encode(Request(dsn=dsn, timeout_s=timeout_s)))
     except OSError as error:
         raise CatalogUnavailable(f"the catalog cannot be read: {sys.executable}: {error.strerror}") from error
-    try:
-        said, _ = await process.communicate(msgspec.msgpack.encode(Request(dsn=dsn, timeout_s=timeout_s)))
-    except (OSError, RuntimeError):  # it ended before it had heard everything; of uvloop that is a RuntimeError
-        said = b""
-    finally:
-        if process.returncode is None:  # cancelled
-            process.kill()
-            await process.wait()
     try:
         if said[:1] == b"+":
             return msgspec.msgpack.decode(said[1:], type=Snapshot)

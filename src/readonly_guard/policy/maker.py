@@ -7,12 +7,12 @@ policies, in MessagePack; on standard output ``+`` and the engine, or ``-`` and 
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import Final
 
 import msgspec
 
+from readonly_guard.apart import ask_apart
 from readonly_guard.errors import ConfigurationError, PolicyError
 from readonly_guard.policy.embedded import EmbeddedEngine, Prepared
 from readonly_guard.policy.port import PolicyDecisionPoint
@@ -35,24 +35,9 @@ async def decision_point_apart(settings: PolicySettings) -> PolicyDecisionPoint:
     if settings.opa is not None:
         return decision_point(settings)
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *_COMMAND,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # the terminal's Ctrl-C is for the guard
-        )
+        said = await ask_apart(_COMMAND, msgspec.msgpack.encode(settings))
     except OSError as error:
         raise ConfigurationError(f"the policies cannot be loaded: {sys.executable}: {error.strerror}") from error
-    try:
-        said, _ = await process.communicate(msgspec.msgpack.encode(settings))
-    except (OSError, RuntimeError):  # it ended before it had heard everything; of uvloop that is a RuntimeError
-        said = b""
-    finally:
-        if process.returncode is None:  # cancelled
-            process.kill()
-            await process.wait()
     try:
         if said[:1] == b"+":
             return EmbeddedEngine.of(msgspec.msgpack.decode(said[1:], type=Prepared))
