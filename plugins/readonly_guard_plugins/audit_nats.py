@@ -21,8 +21,9 @@ from nats.js.errors import NotFoundError
 from readonly_guard.domain import Entry
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.hooks import hookimpl
+from readonly_guard.settings import is_this_machine
 from readonly_guard_plugins.continuity import Diverged, continuing
-from readonly_guard_plugins.https import is_this_machine, tls_context
+from readonly_guard_plugins.https import tls_context
 
 __all__ = ["AuditNats"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from readonly_guard.errors import ConfigurationError
+from readonly_guard.settings import is_this_machine
 
-__all__ = ["Refused", "checked_url", "is_this_machine", "tls_context"]
+__all__ = ["Refused", "checked_url", "tls_context"]
 
 
 class Refused(Exception):  # noqa: N818  what the other side said, not a defect of the call
@@ -54,11 +54,3 @@ def tls_context(
         except (OSError, ssl.SSLError) as error:
             raise ConfigurationError(f"[plugin.{plugin}] certificate: {certificate}: {error}") from error
     return context
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether a host is this machine itself, by its address or as localhost."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -23,7 +23,8 @@ import msgspec
 from readonly_guard.domain import DecisionRecord, Entry
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.hooks import hookimpl
-from readonly_guard_plugins.https import is_this_machine, tls_context
+from readonly_guard.settings import is_this_machine
+from readonly_guard_plugins.https import tls_context
 
 __all__ = ["NotifyManager", "mails"]
 

@@ -10,7 +10,8 @@ import asyncpg
 import msgspec
 
 from readonly_guard.errors import ConfigurationError
-from readonly_guard_plugins.https import is_this_machine, tls_context
+from readonly_guard.settings import is_this_machine
+from readonly_guard_plugins.https import tls_context
 
 __all__ = ["PostgresPlace", "PostgresSettings"]
 

@@ -7,7 +7,6 @@ One total deadline covers connecting, asking and reading; nothing is retried; ev
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from functools import partial
 from types import TracebackType
@@ -21,6 +20,7 @@ from readonly_guard.errors import ConditionNotMet, ConfigurationError, PolicyUna
 from readonly_guard.policy.answer import decode_answer
 from readonly_guard.policy.breaker import Breaker
 from readonly_guard.policy.port import ENTRYPOINT
+from readonly_guard.settings import is_this_machine
 
 if TYPE_CHECKING:
     from readonly_guard.policy.opa_client import Client
@@ -170,7 +170,7 @@ def _address(url: str) -> tuple[str, str, int]:
         raise ConfigurationError("the OPA server's URL must be https://host:port, without a user name")
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ConfigurationError("the OPA server's URL has a path; write https://host:port only")
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if parts.scheme == "http" and not is_this_machine(host):
         raise ConfigurationError(f"the OPA server at {host} must be asked over https; http is for this machine only")
     return parts.scheme, f"[{host}]" if ":" in host else host, port or (443 if parts.scheme == "https" else 8181)
 
@@ -195,13 +195,6 @@ def _rule_at(path: str) -> tuple[str, str]:
         what = f"the decision path is {path!r}; write package and rule, such as readonly_guard/authz/decision"
         raise ConfigurationError(what)
     return package.replace("/", "."), rule
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _revision_in(reply: dict[str, Any]) -> str:

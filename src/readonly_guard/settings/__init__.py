@@ -42,6 +42,7 @@ from readonly_guard.settings.network import (
     UpstreamSettings,
     UpstreamTlsSettings,
     WorkerSettings,
+    is_this_machine,
 )
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "UpstreamSettings",
     "UpstreamTlsSettings",
     "WorkerSettings",
+    "is_this_machine",
     "load_settings",
     "read_section",
 ]

@@ -25,6 +25,7 @@ __all__ = [
     "UpstreamSettings",
     "UpstreamTlsSettings",
     "WorkerSettings",
+    "is_this_machine",
 ]
 
 
@@ -128,10 +129,11 @@ class UpstreamSettings(Section, frozen=True, kw_only=True):
     @property
     def tls_mode(self) -> Literal["disable", "require", "verify-ca", "verify-full"]:
         """The mode of TLS, its default applied."""
-        return self.tls.mode or ("disable" if self.is_socket or _is_this_machine(self.host) else "verify-full")
+        return self.tls.mode or ("disable" if self.is_socket or is_this_machine(self.host) else "verify-full")
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether a host is this machine itself, by its address or as localhost."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

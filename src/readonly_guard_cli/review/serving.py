@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import ipaddress
 import signal
 import socket
 import ssl
@@ -16,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.review import Desk, SignInPlan
-from readonly_guard.settings import ListenerTlsSettings
+from readonly_guard.settings import ListenerTlsSettings, is_this_machine
 from readonly_guard_cli.output import console
 from readonly_guard_proxy.net.certificates import client_tls
 from readonly_guard_proxy.net.tls import certificate_of
@@ -29,7 +28,7 @@ def serve(directory: Path, host: str, port: int, certificate: Path | None, key: 
     """See the command."""
     if (certificate is None) != (key is None):
         raise ConfigurationError("--certificate and --key belong together")
-    if certificate is None and not _is_this_machine(host):
+    if certificate is None and not is_this_machine(host):
         raise ConfigurationError(
             f"{host}: passwords would cross the network in the clear; give --certificate and --key"
         )
@@ -110,10 +109,3 @@ def _tls(sign_in: SignInPlan, certificate: Path | None, key: Path | None) -> ssl
         return None
     tls.context.set_alpn_protocols(["http/1.1"])
     return tls.context
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
