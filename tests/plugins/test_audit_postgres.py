@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from readonly_guard.audit.chain import content, envelope, seal
 from readonly_guard.errors import ConfigurationError
 from readonly_guard_plugins.audit_postgres import migrate
 from readonly_guard_plugins.continuity import Diverged
@@ -44,7 +45,7 @@ async def database(postgres, tmp_path):
     await admin.close()
     database = Database(postgres, name)
     owner = await database.connect()
-    assert await migrate(owner) == ["0001_log.sql"]
+    assert await migrate(owner) == ["0001_log.sql", "0002_canonical.sql"]
     await owner.execute(f"CREATE ROLE guard_{name} LOGIN PASSWORD 'of-{name}'")
     await owner.execute(f"GRANT readonly_guard_log_writer TO guard_{name}")
     await owner.close()
@@ -80,6 +81,23 @@ async def test_everything_is_there_once_in_partitions_by_month(log, carry, datab
         f"00000000-0000-4000-8000-{7:012d}",
     )
     assert row == ("åsa.öberg", ["person_id:7"], [], "SELECT name FROM person WHERE person_id = ?", "decision")
+
+
+async def test_the_text_that_the_hash_was_made_of_is_kept_also_of_records_with_fewer_fields(log, carry, database):
+    log.write(2)
+    (segment,) = log.path.glob("*.jsonl")
+    head, last = segment.read_bytes().splitlines(keepends=True)[:2]
+    before = envelope(head)
+    old = bytes(before.record).replace(b',"information_sets":[]', b"")  # as one that knew no information sets wrote it
+    assert old != bytes(before.record)
+    first = seal(1, before.prev, old)
+    second = seal(2, first.hash, bytes(envelope(last).record))
+    segment.write_bytes(first.data + second.data)
+    await carry().drain()
+
+    assert await database.fetch("SELECT seq, hash, canonical FROM readonly_guard_log.entry ORDER BY seq") == [
+        (line.seq, line.hash, content(line.data).decode()) for line in (first, second)
+    ]
 
 
 async def test_a_lost_cursor_repeats_nothing(log, carry, database):
@@ -208,7 +226,7 @@ def test_the_tables_are_made_from_the_command_line(postgres):
     ]
     env = {**os.environ, "PGPASSWORD": postgres._password}
     first = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
-    assert (first.returncode, first.stdout, first.stderr) == (0, "0001_log.sql\n", "")
+    assert (first.returncode, first.stdout, first.stderr) == (0, "0001_log.sql\n0002_canonical.sql\n", "")
     again = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     assert (again.returncode, again.stdout) == (0, "up to date\n")
     wrong = subprocess.run(command, capture_output=True, text=True, env={**env, "PGPASSWORD": "no"}, check=False)

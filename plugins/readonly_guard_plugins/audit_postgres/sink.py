@@ -23,7 +23,7 @@ __all__ = ["AuditPostgres"]
 
 _COLUMNS: Final = (
     *("chain", "seq", "hash", "time", "type", "decision_id", "session_id", "subject", "hsa_id", "care_unit"),
-    *("purpose", "activity", "verdict", "codes", "patients", "record"),
+    *("purpose", "activity", "verdict", "codes", "patients", "record", "canonical"),
 )
 
 
@@ -31,6 +31,7 @@ class AuditPostgres:
     """Adds records to `readonly_guard_log.entry`."""
 
     Settings = PostgresSettings
+    keeps_canonical = True
 
     def __init__(self, settings: PostgresSettings) -> None:
         self._place = PostgresPlace(settings, "audit_postgres", "audit forward")
@@ -91,18 +92,22 @@ class AuditPostgres:
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:
-    record = entry.record
-    fields: dict[str, Any] = {name: _storable(value) for name, value in msgspec.to_builtins(record).items()}
-    is_decision = isinstance(record, DecisionRecord)
+    """A row: the record as its hash knows it, and what is found by, all of it taken out of that.
+
+    Whoever reads the canonical text back can therefore tell whether anything of the row was changed.
+    """
+    fields: dict[str, Any] = {name: _storable(value) for name, value in msgspec.json.decode(entry.canonical).items()}
+    is_decision = isinstance(entry.record, DecisionRecord)
     return (
         entry.chain,
         entry.seq,
         entry.hash,
-        datetime.fromisoformat(record.time),
+        datetime.fromisoformat(entry.record.time),
         fields["type"],
         *(fields.get(name) for name in _COLUMNS[5:13]),
         *((fields["codes"], fields["patients"]) if is_decision else (None, None)),
         msgspec.json.encode(fields).decode(),
+        entry.canonical.decode(),
     )
 
 
@@ -110,4 +115,4 @@ def _storable(value: Any) -> Any:
     """The value without the one character that PostgreSQL's text and jsonb cannot hold (documentation, 8.14)."""
     if isinstance(value, str):
         return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
+    return [_storable(item) for item in value] if isinstance(value, list) else value

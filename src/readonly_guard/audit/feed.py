@@ -139,7 +139,8 @@ class Feed:
     def _follower(self, chain: Chain) -> Follower:
         if chain.name not in self._followers:
             known = cursors_of(self._cursor)
-            self._followers[chain.name] = Follower(chain, known.get(chain.name))
+            keeps = getattr(self._sink, "keeps_canonical", False)
+            self._followers[chain.name] = Follower(chain, known.get(chain.name), with_canonical=keeps)
         return self._followers[chain.name]
 
     async def _give_up(self) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from readonly_guard.audit.chain import GENESIS, MAX_LINE_BYTES
+from readonly_guard.audit.chain import GENESIS, MAX_LINE_BYTES, content
 from readonly_guard.audit.chains import Chain
 from readonly_guard.audit.segments import Segment, list_segments
 from readonly_guard.domain import Entry, LogRecord
@@ -47,16 +47,23 @@ class Follower:
         chain: which.
         position: where to begin.
         monotonic: a clock in seconds.
+        with_canonical: entries have their canonical bytes.
 
     Attributes:
         position: behind the last record that :meth:`read` gave out; to be kept once that is safe elsewhere.
     """
 
     def __init__(
-        self, chain: Chain, position: Position | None = None, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        chain: Chain,
+        position: Position | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        with_canonical: bool = False,
     ) -> None:
         self.chain = chain
         self.position = position or Position()
+        self._with_canonical = with_canonical
         self._monotonic = monotonic
         self._seen: list[tuple[float, int, int]] = []  # when the last segment was how long
         self._decode = msgspec.json.Decoder(_Line).decode
@@ -146,4 +153,5 @@ class Follower:
                 f"Find out what happened: readonly-guard audit verify {self.chain.path}"
             )
         self.position = Position(seq=line.seq, hash=line.hash, segment=segment.first, offset=at.offset + len(data))
-        return Entry(seq=line.seq, hash=line.hash, record=line.record, chain=self.chain.name)
+        kept = content(data) if self._with_canonical else b""
+        return Entry(seq=line.seq, hash=line.hash, record=line.record, chain=self.chain.name, canonical=kept)

@@ -115,10 +115,15 @@ LogRecord = (
 )
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A record as it stands in the log: its number and hash in its chain, whose name is empty where one was read."""
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record as it stands in the log: its number and hash in its chain, whose name is empty where one was read.
+
+    ``canonical`` are the bytes of the record that ``hash`` was made of, for sinks that keep them; empty for all others.
+    A record that an earlier version wrote has fewer fields in them than ``record``.
+    """
 
     seq: int
     hash: str
     record: LogRecord
     chain: str = ""
+    canonical: bytes = b""

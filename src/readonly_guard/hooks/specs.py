@@ -47,7 +47,11 @@ class Announced(Receipt, Protocol):
 
 
 class Sink(Protocol):
-    """Where the log is carried to, by `readonly-guard audit forward`: never on the way of a decision."""
+    """Where the log is carried to, by `readonly-guard audit forward`: never on the way of a decision.
+
+    One that has an attribute ``keeps_canonical`` which is true gets entries with their ``canonical`` bytes: it can then
+    give the log back as it was written.
+    """
 
     async def deliver(self, entries: Sequence[Entry]) -> None:
         """Take records of one chain, in its order; when this returns they are safe there.

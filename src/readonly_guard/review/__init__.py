@@ -28,6 +28,7 @@ from readonly_guard.review.monthly import Monthly, run_month
 from readonly_guard.review.papers import Paper, paper_html, paper_pdf
 from readonly_guard.review.periods import SWEDEN, Period, in_sweden
 from readonly_guard.review.plan import (
+    DatabasePlan,
     LateWritesPlan,
     ReviewPlan,
     SampleSettings,
@@ -55,6 +56,7 @@ __all__ = [
     "Actor",
     "BrokenLog",
     "Case",
+    "DatabasePlan",
     "Desk",
     "Event",
     "Facts",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,6 +20,7 @@ from readonly_guard.domain import LogRecord, ProtocolRecord, ReadingRecord, Revi
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.moments import rfc3339, utc_now
 from readonly_guard.policy import load_policies
+from readonly_guard.review.carried import CARRIED, brought_back
 from readonly_guard.review.event import Event
 from readonly_guard.review.knowledge import Facts, Knowledge, load_facts
 from readonly_guard.review.ledger import History, Ledger
@@ -73,7 +75,7 @@ class Desk:
         self.store_path = directory / STORE
         self.ledger = Ledger(directory, signing_key)
         self.standing = Standing(plan, knowledge, clock)
-        self._watch = LogWatch(plan.journals, plan.public_keys)
+        self._watch = _watch(directory, plan)
         self._key = signing_key
         self._clock = clock
 
@@ -352,6 +354,15 @@ class Desk:
 
     def _now(self) -> str:
         return rfc3339(self._clock())
+
+
+def _watch(directory: Path, plan: ReviewPlan) -> LogWatch:
+    if not plan.databases:
+        return LogWatch(plan.journals, plan.public_keys)
+    databases = {name: database.dsn for name, database in plan.databases.items()}
+    copies = [str(directory / CARRIED / name) for name in databases]
+    renewed = partial(brought_back, databases, directory, plan.public_keys)
+    return LogWatch([*plan.journals, *copies], plan.public_keys, renewed)
 
 
 def _check_words(step: Step, comment: str, reference: str) -> None:

@@ -7,6 +7,7 @@ are relative to it.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -15,11 +16,22 @@ from typing import Any, Final
 import msgspec
 
 from readonly_guard.errors import ConfigurationError
+from readonly_guard.review.carried import check_dsn
 from readonly_guard.settings import CertificateRule
 
-__all__ = ["LateWritesPlan", "ReviewPlan", "SampleSettings", "SignInPlan", "Thresholds", "UnitPlan", "load_plan"]
+__all__ = [
+    "DatabasePlan",
+    "LateWritesPlan",
+    "ReviewPlan",
+    "SampleSettings",
+    "SignInPlan",
+    "Thresholds",
+    "UnitPlan",
+    "load_plan",
+]
 
 PLAN: Final = "review.toml"
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,6 +94,15 @@ class LateWritesPlan(_Section, frozen=True, kw_only=True):
     """How many rows are named, the latest first; all are counted."""
 
 
+class DatabasePlan(_Section, frozen=True, kw_only=True):
+    """A PostgreSQL to which the plugin `audit_postgres` carries a log; ``dsn`` is of a role that may read it there.
+
+    A password belongs into ~/.pgpass; over a network the connection is made with ``sslmode=verify-full``.
+    """
+
+    dsn: str
+
+
 class SignInPlan(_Section, frozen=True, kw_only=True):
     """How people sign in to the page: with passwords (`review account`), with certificates, or with either.
 
@@ -98,15 +119,17 @@ class SignInPlan(_Section, frozen=True, kw_only=True):
 class ReviewPlan(_Section, frozen=True, kw_only=True):
     """The whole file.
 
-    ``journals`` are the directories of the log, ``data`` the policy's data (as ``policy.data`` in guard.toml),
-    ``policies`` its source where it is not the shipped one, ``facts`` what only the hospital knows
-    (`readonly_guard.review.knowledge`), ``public_keys`` who may have signed the log's heads, ``anchors`` heads that
-    were kept elsewhere, ``signing_key`` the key that signs protocols. ``officers`` look after the log as a whole: they
-    import, select, and see every unit's figures. ``late_writes`` says where information may have been added.
+    ``journals`` are the directories of the log and ``databases``, by names of their own, where else it is; ``data`` is
+    the policy's data (as ``policy.data`` in guard.toml), ``policies`` its source where it is not the shipped one,
+    ``facts`` what only the hospital knows (`readonly_guard.review.knowledge`), ``public_keys`` who may have signed the
+    log's heads, ``anchors`` heads that were kept elsewhere, ``signing_key`` the key that signs protocols. ``officers``
+    look after the log as a whole: they import, select, and see every unit's figures. ``late_writes`` says where
+    information may have been added.
     """
 
-    journals: tuple[str, ...]
     units: dict[str, UnitPlan]
+    journals: tuple[str, ...] = ()
+    databases: dict[str, DatabasePlan] = {}
     data: tuple[str, ...] = ()
     policies: str | None = None
     facts: str | None = None
@@ -163,8 +186,17 @@ def load_plan(directory: Path) -> ReviewPlan:
 
 
 def _check(path: Path, plan: ReviewPlan) -> None:
-    if not plan.journals:
-        raise ConfigurationError(f"{path}: journals: name at least one directory of a log")
+    if not plan.journals and not plan.databases:
+        raise ConfigurationError(f"{path}: journals: name at least one directory of a log, or a [databases.NAME]")
+    for name, database in plan.databases.items():
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(f"{path}: databases.{name}: a name is letters, digits, - and _")
+        try:
+            check_dsn(database.dsn)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: databases.{name}.dsn: {error}") from None
+    if plan.databases and not plan.public_keys:
+        raise ConfigurationError(f"{path}: public_keys: name them; a log in a database is believed by its signed heads")
     for name, unit in plan.units.items():
         if unit.reviewer == unit.superior:
             raise ConfigurationError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -83,18 +84,27 @@ class LogWatch:
     Args:
         journals: the directories of the log.
         public_keys: as of :func:`check_log`.
+        renewed: what is to be done around a check, where some of the journals are copies; no look at their files tells
+            then whether the log has changed.
     """
 
-    def __init__(self, journals: Sequence[str], public_keys: Sequence[str]) -> None:
+    def __init__(
+        self,
+        journals: Sequence[str],
+        public_keys: Sequence[str],
+        renewed: Callable[[], AbstractContextManager[None]] | None = None,
+    ) -> None:
         self._journals = journals
         self._public_keys = public_keys
+        self._renewed = renewed
         self._last: tuple[object, Glance] | None = None
 
     def check(self, anchors: Sequence[Anchor], now: str) -> dict[Path, list[Verification]]:
         """Check all of it, as :func:`check_log`."""
         self._last = None
-        looks = self._looks()  # before: what is changed meanwhile is a change
-        found = check_log(self._journals, public_keys=self._public_keys, anchors=anchors)
+        with nullcontext() if self._renewed is None else self._renewed():
+            looks = self._looks()  # before: what is changed meanwhile is a change
+            found = check_log(self._journals, public_keys=self._public_keys, anchors=anchors)
         chains = tuple(item for verified in found.values() for item in verified)
         self._last = (looks, Glance(chains=chains, time=now, is_current=True))
         return found
@@ -108,7 +118,7 @@ class LogWatch:
             BrokenLog: as :func:`check_log`, where it was read.
         """
         looks = self._looks()
-        if self._last is not None and self._last[0] == looks:
+        if self._last is not None and self._last[0] == looks and self._renewed is None:
             return self._last[1]
         if sum(size for _, _, size, _, _ in looks) <= _SMALL_BYTES:
             self.check(anchors, now)
