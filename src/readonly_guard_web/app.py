@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from readonly_guard.review import Desk
 from readonly_guard_web.doors import posted, shown, sign_in
+from readonly_guard_web.extracts import ExtractViews
 from readonly_guard_web.figures import FigureViews
 from readonly_guard_web.house import House
 from readonly_guard_web.running import RunViews
@@ -64,7 +65,7 @@ def make_app(desk: Desk, *, is_secure: bool, clock: Callable[[], float] = time.m
         clock: gives seconds, for sessions and patience.
     """
     house = House(desk, is_secure=is_secure, clock=clock)
-    views, figures, runs = Views(desk), FigureViews(desk), RunViews(desk)
+    views, figures, runs, extracts = Views(desk), FigureViews(desk), RunViews(desk), ExtractViews(desk, clock)
     routes = [
         Route("/sign-in", sign_in(house), methods=["GET", "POST"]),
         Route("/sign-out", posted(house, views.leave), methods=["POST"]),
@@ -80,6 +81,11 @@ def make_app(desk: Desk, *, is_secure: bool, clock: Callable[[], float] = time.m
         Route("/management.csv", shown(house, figures.management_csv)),
         Route("/late", shown(house, figures.late)),
         Route("/late", posted(house, figures.look), methods=["POST"]),
+        Route("/extract", shown(house, extracts.ask)),
+        Route("/extract", posted(house, extracts.make), methods=["POST"]),
+        Route("/extract/{name}", shown(house, extracts.show)),
+        Route("/extract.pdf/{name}", shown(house, extracts.pdf)),
+        Route("/extract.csv/{name}", shown(house, extracts.csv)),
         Route("/log", shown(house, runs.log)),
         Route("/log", posted(house, runs.run), methods=["POST"]),
         Route("/routine", shown(house, figures.routine)),

@@ -83,6 +83,6 @@ class FigureViews:
             dates = read_acknowledgements(self._desk, page.said("report"))
             import_acknowledgements(self._desk, page.actor, dates, rfc3339(self._desk.now()))
         except ConfigurationError as error:
-            raise NotPossible(str(error)) from None
+            raise NotPossible(str(error), f"Rapporten kan inte läsas in: {error}") from None
         page.notice(f"{len(dates)} bekräftelser inlästa.", f"{len(dates)} confirmations imported.")
         return RedirectResponse("/routine", 303)

@@ -94,7 +94,7 @@ class House:
             session.language,
             session,
             status,
-            what=str(error),
+            what=error.sv if isinstance(error, NotPossible) and session.language == "sv" else str(error),
             is_broken=isinstance(error, BrokenLog),
             is_busy=isinstance(error, StoreBusy),
         )

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from readonly_guard.review import Actor
+from readonly_guard.review import Actor, NotPossible
 from readonly_guard_web.sessions import Session
 
 __all__ = ["Page", "Shown", "pdf_answer"]
@@ -28,6 +28,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     def said(self, name: str) -> str:
         """What a field of the form says."""
         return self.form.get(name, [""])[0]
+
+    def told(self, error: NotPossible) -> str:
+        """Why something was not possible, in the session's language."""
+        return error.sv if self.session.language == "sv" else str(error)
 
     def notice(self, sv: str, en: str) -> None:
         """Say something on the next page."""

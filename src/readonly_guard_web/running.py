@@ -49,7 +49,10 @@ class RunViews:
         self._desk.standing.check_officer(page.actor)
         with self._lock:
             if self._since:
-                raise NotPossible("it is being done already; the page says when it is ready")
+                raise NotPossible(
+                    "it is being done already; the page says when it is ready",
+                    "Det pågår redan; sidan säger till när det är klart.",
+                )
             self._since = rfc3339(self._desk.now())
         threading.Thread(target=self._run, args=(page.actor,), name="review-run", daemon=True).start()
         return RedirectResponse("/log", 303)

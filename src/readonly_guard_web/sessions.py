@@ -16,6 +16,7 @@ __all__ = ["Session", "Sessions", "Throttle"]
 IDLE_S: Final = 20 * 60
 LONGEST_S: Final = 10 * 3600
 _MOST_FORMS: Final = 200
+_MOST_KEPT: Final = 5
 _MOST_SESSIONS: Final = 1_000
 
 
@@ -36,6 +37,19 @@ class Session:
         self.notice = ""
         self.begun = self.seen = now
         self._forms: OrderedDict[str, None] = OrderedDict()
+        self._kept: OrderedDict[str, object] = OrderedDict()
+
+    def keep(self, value: object) -> str:
+        """Hold on to something that was made for this session; the answer is its name, which nobody can guess."""
+        name = secrets.token_urlsafe()
+        self._kept[name] = value
+        if len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return name
+
+    def kept(self, name: str) -> object:
+        """What has that name; None where there is nothing, or too much has been made since."""
+        return self._kept.get(name)
 
     def new_form(self) -> str:
         """A token for one form."""

@@ -115,7 +115,10 @@ class Views:
         case = desk.standing.case(history, page.actor, name)
         event = self._events(page, "event", [case]).get(name)
         if event is None:
-            raise NotPossible("the event is not in the store: readonly-guard review import")
+            raise NotPossible(
+                "the event is not in the store: readonly-guard review import",
+                "Händelsen är inte inläst; loggen behöver läsas in på nytt.",
+            )
         is_mine = self._is_mine(page, case, event)
         if is_mine and case.state is State.ASSIGNED and desk.standing.responsible(case) == page.actor.user:
             case = desk.take_step(page.actor, Step.BEGIN, [name]).cases[name]
@@ -142,7 +145,7 @@ class Views:
         try:
             step = Step(page.said("step"))
         except ValueError:
-            raise NotPossible("that is no step") from None
+            raise NotPossible("that is no step", "Det är inget steg.") from None
         self._desk.take_step(page.actor, step, [name], comment=page.said("comment"), reference=page.said("reference"))
         page.notice("Bedömningen är sparad.", "The assessment is kept.")
         return RedirectResponse(f"/event/{quote(name)}", 303)
@@ -151,7 +154,7 @@ class Views:
         """The protocol, or what is missing before it can be signed."""
         desk, period, unit = self._desk, Period.parse(page.path["period"]), page.path["unit"]
         if unit not in self._units(page):
-            raise NotPossible("no protocol of that unit among yours")
+            raise NotPossible("no protocol of that unit among yours", "Inget protokoll för den enheten bland dina.")
         history = desk.ledger.history()
         signed = history.protocols.get((str(period), unit))
         if signed is not None:
@@ -164,7 +167,9 @@ class Views:
             desk.protocol(history, page.actor, period, unit, () if glance is None else glance.chains)
         except BrokenLog as broken:
             fault = str(broken)
-        except (NotPossible, ConfigurationError) as error:
+        except NotPossible as error:
+            reason = page.told(error)
+        except ConfigurationError as error:
             reason = str(error)
         return "to_sign.html", {
             "summary": self._summary(page, history, str(period), unit),
@@ -179,7 +184,10 @@ class Views:
         desk, period, unit = self._desk, Period.parse(page.path["period"]), page.path["unit"]
         signed = desk.ledger.history().protocols.get((str(period), unit))
         if unit not in self._units(page) or signed is None:
-            raise NotPossible("no signed protocol of that unit and month among yours")
+            raise NotPossible(
+                "no signed protocol of that unit and month among yours",
+                "Inget undertecknat protokoll för den enheten och månaden bland dina.",
+            )
         data = protocol_pdf(signed, KeyRing.beside(desk.ledger.path), page.session.language)
         return pdf_answer(data, f"protokoll-{period}")
 

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from readonly_guard import ConfigurationError
 from readonly_guard.audit.chains import PATIENTS
 from readonly_guard.audit.custody import record_custody
 from readonly_guard.domain import IdentificationRecord
-from readonly_guard.review import Store, extract_csv, extract_paper, paper_html
+from readonly_guard.review import NotPossible, Store, extract_csv, extract_paper, paper_html
 
 from .conftest import MONTH
 
@@ -19,6 +18,7 @@ def _html(desk, events, **changes):
         "since": MONTH.since,
         "until": MONTH.until,
         "made": MONTH.until,
+        "imported_until": MONTH.until,
         "with_names": False,
     }
     return paper_html(extract_paper(events, desk.knowledge, "sv", **(values | changes)))
@@ -51,7 +51,7 @@ def test_names_are_text(desk, event):
 
 
 def test_a_patient_is_found_by_number_where_the_log_knows_whose_a_key_is(desk):
-    with pytest.raises(ConfigurationError, match="does not know that number"):
+    with pytest.raises(NotPossible, match="does not know that number"):
         desk.keys_of_patient(["191212121212"])
     record = IdentificationRecord(time=MONTH.until, patient="person_id:7", identifiers=("191212121212",), source="test")
     record_custody(Path(desk.plan.journals[0]) / PATIENTS, record)

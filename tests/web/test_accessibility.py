@@ -87,7 +87,7 @@ def test_no_page_violates_what_axe_can_judge(browser, port, axe, busy, language,
         browser.find_element(By.CSS_SELECTOR, "html[lang=en] nav a[aria-current=page]")
     found = {}
     for path in (
-        "/", "/list", f"/event/{busy}", "/management", "/late", "/routine", "/protocol/2026-10/Akutmottagning",
+        "/", "/list", f"/event/{busy}", "/management", "/late", "/routine", "/extract", "/log", "/protocol/2026-10/Akutmottagning",
         f"/protocol/2026-10/{UNIT}", "/event/nowhere",
     ):  # fmt: skip
         browser.get(f"{home}{path}")

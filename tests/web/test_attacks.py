@@ -103,7 +103,7 @@ def test_another_units_event_by_its_id(manager, desk):
     for answer in answers:
         assert answer.status == 409
         assert "Akutmottagning, " not in answer.text
-    assert manager.get("/event/00000000-0000-4000-8000-000000000000").text.count("no event") == 1
+    assert manager.get("/event/00000000-0000-4000-8000-000000000000").text.count("finns inte bland dina enheters") == 1
     assert theirs not in manager.get("/list?unit=Akutmottagning").text
     assert theirs not in manager.get("/list.csv").text
     assert {case.state for case in _cases(desk, "Akutmottagning")} == {State.ASSIGNED}
@@ -114,7 +114,7 @@ def test_ones_own_access_cannot_be_assessed(manager, desk):
     shown = manager.get(f"/event/{own.event}")
     assert "inte din att bedöma" in shown.text
     answer = manager.post(f"/event/{own.event}", shown, step="clear")
-    assert (answer.status, "nobody reviews their own" in answer.text) == (409, True)
+    assert (answer.status, "ingen granskar sina egna" in answer.text) == (409, True)
 
 
 def test_a_form_counts_once_and_only_from_its_session(manager, desk, port):
@@ -133,7 +133,7 @@ def test_a_form_counts_once_and_only_from_its_session(manager, desk, port):
 def test_what_was_flagged_is_not_cleared_in_bulk_whatever_is_sent(manager, desk):
     flagged = [case.event for case in _cases(desk, ground="flag") if case.reviewer == "enyman"][:2]
     answer = manager.post("/clear", manager.get("/list"), event=flagged)
-    assert (answer.status, "look at it by itself" in answer.text) == (409, True)
+    assert (answer.status, "bedöm den för sig" in answer.text) == (409, True)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_tampered_ledger_shows_nothing(manager, desk):
 
 def test_a_unit_whose_name_holds_a_slash_has_a_protocol(manager):
     answer = manager.get("/protocol/2026-10/Barn%2FUngdom")
-    assert (answer.status, "no protocol of that unit among yours" in answer.text) == (409, True)
+    assert (answer.status, "Inget protokoll för den enheten bland dina" in answer.text) == (409, True)
 
 
 def test_what_is_looked_at_is_recorded(manager, desk):

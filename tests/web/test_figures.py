@@ -46,7 +46,7 @@ def test_the_report_and_the_protocol_are_there_as_pdf_for_those_who_may(manager,
     answer = officer.raw("/management.pdf")
     assert answer.startswith(b"%PDF-1.7")
     unsigned = manager.get(f"/protocol.pdf/2026-10/{quote(UNIT)}")
-    assert (unsigned.status, "no signed protocol" in unsigned.text) == (409, True)
+    assert (unsigned.status, "Inget undertecknat protokoll" in unsigned.text) == (409, True)
     cases = desk.ledger.history().of("2026-10", UNIT)
     for case in cases:
         desk.take_step(Actor(user=case.reviewer, via="test"), Step.CLEAR, [case.event])

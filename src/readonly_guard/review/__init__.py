@@ -17,6 +17,7 @@ from readonly_guard.review.acknowledgements import (
 from readonly_guard.review.desk import Desk, Imported
 from readonly_guard.review.event import NO_UNIT, Event
 from readonly_guard.review.extract import extract_csv, extract_paper
+from readonly_guard.review.extracting import Extract, make_extract
 from readonly_guard.review.flags import FLAGS, Flag, Surroundings, flags_of, undecided
 from readonly_guard.review.followup import management_csv, management_html, management_paper, page_values
 from readonly_guard.review.knowledge import Facts, Knowledge, load_facts
@@ -59,6 +60,7 @@ __all__ = [
     "DatabasePlan",
     "Desk",
     "Event",
+    "Extract",
     "Facts",
     "Flag",
     "History",
@@ -100,6 +102,7 @@ __all__ = [
     "load_facts",
     "load_plan",
     "look_for_late_writes",
+    "make_extract",
     "management_csv",
     "management_html",
     "management_paper",

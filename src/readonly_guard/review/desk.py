@@ -96,6 +96,10 @@ class Desk:
         """The time by the desk's clock."""
         return self._clock()
 
+    def now_text(self) -> str:
+        """The same as RFC 3339."""
+        return rfc3339(self._clock())
+
     # -- the log ------------------------------------------------------------------------------------------------------
 
     def verify_log(self) -> list[Verification]:
@@ -126,10 +130,10 @@ class Desk:
         Raises:
             BrokenLog: as :meth:`verify_log`, where it was read.
         """
-        return self._watch.glance(self._anchors(), self._now())
+        return self._watch.glance(self._anchors(), self.now_text())
 
     def _verified(self) -> dict[Path, list[Verification]]:
-        return self._watch.check(self._anchors(), self._now())
+        return self._watch.check(self._anchors(), self.now_text())
 
     def _anchors(self) -> list[Anchor]:
         anchors = [] if self.plan.anchors is None else read_anchors(Path(self.plan.anchors))
@@ -145,16 +149,18 @@ class Desk:
             patients: keys (``person_id:7``), or what identifies the patient (a personnummer) as far as the log knows.
 
         Raises:
-            ConfigurationError: the log does not know whose number it is.
+            NotPossible: the log does not know whose number it is.
         """
         named: set[str] = set()
         with Store.open(self.store_path) as store:
             found = {patient: store.keys_of([patient]) for patient in patients}
         for patient, keys in found.items():
             if ":" not in patient and not keys - {patient}:
-                raise ConfigurationError(
+                raise NotPossible(
                     "the log does not know that number: no key was looked up that is this person's. Name the keys"
-                    " instead, person_id:7, or let a plugin look them up (docs/plugins.md)"
+                    " instead, person_id:7, or let a plugin look them up (docs/plugins.md)",
+                    "Loggen känner inte till det numret. Kontrollera det (tolv siffror), eller ange patientens nycklar"
+                    " i databasen i stället, till exempel person_id:7.",
                 )
             named |= keys
         return sorted(self.knowledge.keys_of(named))
@@ -170,16 +176,22 @@ class Desk:
         """
         if unit not in self.plan.units:
             raise ConfigurationError(f"review.toml has no [units.{unit!r}]; say who reviews it")
-        if self._now() < period.until:
-            raise NotPossible(f"{period} is not over; the sample must not be known before")
+        if self.now_text() < period.until:
+            raise NotPossible(
+                f"{period} is not over; the sample must not be known before",
+                f"{period} är inte slut; ingen ska känna till urvalet i förväg.",
+            )
         with Store.open(self.store_path) as store:
             events, heads = store.of_unit(unit, period), store.period_heads(period)
         if not heads:
-            raise NotPossible(f"nothing of the log before the end of {period} has been imported")
+            raise NotPossible(
+                f"nothing of the log before the end of {period} has been imported",
+                f"Inget av loggen före slutet av {period} är inläst.",
+            )
         made = make_selection(
             self.plan,
             self.knowledge,
-            time=self._now(),
+            time=self.now_text(),
             actor=actor,
             period=period,
             unit=unit,
@@ -189,7 +201,10 @@ class Desk:
 
         def records(history: History) -> Iterable[LogRecord]:
             if (str(period), unit) in history.selections:
-                raise NotPossible(f"{unit} was selected for {period} already; a selection is made once")
+                raise NotPossible(
+                    f"{unit} was selected for {period} already; a selection is made once",
+                    f"{unit} är redan utvald för {period}; ett urval görs en gång.",
+                )
             yield made
             yield from self._assignments(actor, made, {event.decision_id: event for event in events})
 
@@ -212,7 +227,7 @@ class Desk:
             ConfigurationError: it cannot be recorded, and so nothing may be shown.
         """
         told = tuple(f"{name}={value}" for name, value in sorted(selection.items()))
-        record = ReadingRecord(time=self._now(), actor=actor.user, host=actor.via, command=command, selection=told)
+        record = ReadingRecord(time=self.now_text(), actor=actor.user, host=actor.via, command=command, selection=told)
         self.ledger.add(lambda _history: [record])
 
     # -- reviewing ----------------------------------------------------------------------------------------------------
@@ -239,18 +254,24 @@ class Desk:
 
         def records(history: History) -> Iterable[LogRecord]:
             if not events:
-                raise NotPossible("no event was named")
+                raise NotPossible("no event was named", "Ingen händelse är angiven.")
             for event in events:
                 case = self.standing.case(history, actor, event)
                 if event not in known:
-                    raise NotPossible(f"{event} is not in the store; import the log again")
+                    raise NotPossible(
+                        f"{event} is not in the store; import the log again",
+                        f"{event} är inte inläst; loggen behöver läsas in på nytt.",
+                    )
                 if step is Step.ASSIGN:
                     self.standing.check_assignable(case, known[event], reviewer)
                 elif (why := self.standing.objection(actor, case, known[event])) is not None:
-                    raise NotPossible(why)
+                    raise why
                 next_state(case.state, step)
                 if step is Step.CLEAR and len(events) > 1 and case.ground != "sample":
-                    raise NotPossible(f"{event} was selected for a reason of its own; look at it by itself")
+                    raise NotPossible(
+                        f"{event} was selected for a reason of its own; look at it by itself",
+                        f"{event} är utvald av en särskild anledning; bedöm den för sig.",
+                    )
             yield self._step(actor, step, tuple(events), comment=comment, reference=reference, reviewer=reviewer)
             closing = tuple(
                 event
@@ -304,25 +325,37 @@ class Desk:
             NotPossible: as :meth:`sign`.
         """
         if unit not in self.plan.units_of(actor.user):
-            raise NotPossible("the unit is not yours")
+            raise NotPossible("the unit is not yours", "Enheten är inte din.")
         selection = history.selections.get((str(period), unit))
         if selection is None:
-            raise NotPossible(f"{unit} has not been selected for {period}: readonly-guard review select")
+            raise NotPossible(
+                f"{unit} has not been selected for {period}: readonly-guard review select",
+                f"Inget är utvalt för {unit} i {period}.",
+            )
         if (str(period), unit) in history.protocols:
-            raise NotPossible(f"the protocol of {unit} for {period} is signed already")
+            raise NotPossible(
+                f"the protocol of {unit} for {period} is signed already",
+                f"Protokollet för {unit} och {period} är redan undertecknat.",
+            )
         cases = history.of(str(period), unit)
         open_ = sum(case.state not in CONCLUDED for case in cases)
         if open_:
-            raise NotPossible(f"{open_} of {len(cases)} events have no answer yet")
+            raise NotPossible(
+                f"{open_} of {len(cases)} events have no answer yet",
+                f"{open_} av {len(cases)} händelser är inte bedömda än.",
+            )
         with Store.open(self.store_path) as store:
             known = store.named(case.event for case in cases)
         lost = [case.event for case in cases if case.event not in known]
         if lost:
-            raise NotPossible(f"{lost[0]} is not in the store; import the log again")
+            raise NotPossible(
+                f"{lost[0]} is not in the store; import the log again",
+                f"{lost[0]} är inte inläst; loggen behöver läsas in på nytt.",
+            )
         return make_protocol(
             selection,
             cases,
-            time=self._now(),
+            time=self.now_text(),
             actor=actor.user,
             via=actor.via,
             name=self.knowledge.name_of(actor.user),
@@ -342,7 +375,7 @@ class Desk:
         reviewer: str = "",
     ) -> ReviewRecord:
         return ReviewRecord(
-            time=self._now(),
+            time=self.now_text(),
             actor=actor.user,
             via=actor.via,
             step=step.value,
@@ -351,9 +384,6 @@ class Desk:
             reviewer=reviewer,
             reference=reference,
         )
-
-    def _now(self) -> str:
-        return rfc3339(self._clock())
 
 
 def _watch(directory: Path, plan: ReviewPlan) -> LogWatch:
@@ -367,12 +397,22 @@ def _watch(directory: Path, plan: ReviewPlan) -> LogWatch:
 
 def _check_words(step: Step, comment: str, reference: str) -> None:
     if step in _NEEDS_COMMENT and len(comment) < _SHORTEST_COMMENT:
-        raise NotPossible(f"{step}: a comment is needed")
+        raise NotPossible(f"{step}: a comment is needed", "En kommentar behövs.")
     if len(comment) > _LONGEST_COMMENT:
-        raise NotPossible(f"the comment is longer than {_LONGEST_COMMENT} characters")
+        raise NotPossible(
+            f"the comment is longer than {_LONGEST_COMMENT} characters",
+            f"Kommentaren är längre än {_LONGEST_COMMENT} tecken.",
+        )
     if step is Step.ESCALATE and not reference:
-        raise NotPossible("escalate: the number of the case in MedControl PRO is needed")
+        raise NotPossible(
+            "escalate: the number of the case in MedControl PRO is needed", "Ärendets nummer i MedControl PRO behövs."
+        )
     if len(reference) > _LONGEST_REFERENCE or not reference.isprintable():
-        raise NotPossible(f"the case number is printable text of at most {_LONGEST_REFERENCE} characters")
+        raise NotPossible(
+            f"the case number is printable text of at most {_LONGEST_REFERENCE} characters",
+            f"Ärendets nummer är högst {_LONGEST_REFERENCE} skrivbara tecken.",
+        )
     if step is Step.CLOSE:
-        raise NotPossible("events are closed by signing the protocol")
+        raise NotPossible(
+            "events are closed by signing the protocol", "Händelser avslutas när protokollet undertecknas."
+        )

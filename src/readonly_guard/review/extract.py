@@ -60,6 +60,7 @@ def extract_paper(
     since: str,
     until: str,
     made: str,
+    imported_until: str,
     with_names: bool,
 ) -> Paper:
     """The extract for the patient, in plain words.
@@ -72,6 +73,7 @@ def extract_paper(
         since: RFC 3339; from then on.
         until: before then.
         made: when it is made.
+        imported_until: of when the last of all events is that have been imported.
         with_names: whether staff are named.
     """
 
@@ -96,6 +98,10 @@ def extract_paper(
         Fact(name=t("Från och med", "From"), lines=(_local(since),)),
         Fact(name=t("Till", "Until"), lines=(_local(until),)),
         Fact(name=t("Utskrivet", "Made"), lines=(_local(made),)),
+        Fact(
+            name=t("Loggen är inläst till", "Log imported until"),
+            lines=(_local(imported_until) if imported_until else "–",),
+        ),
     )
     count = f"{len(rows)} {t('händelse', 'event') if len(rows) == 1 else t('händelser', 'events')}"
     meanings = tuple(

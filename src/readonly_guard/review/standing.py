@@ -54,7 +54,10 @@ class Standing:
             NotPossible: the plan does not name them.
         """
         if not self.is_officer(actor.user):
-            raise NotPossible("that is for those whom review.toml names as officers")
+            raise NotPossible(
+                "that is for those whom review.toml names as officers",
+                "Det är för dem som sköter loggen (officers i review.toml).",
+            )
 
     def case(self, history: History, actor: Actor, event: str) -> Case:
         """An event that the actor may see.
@@ -64,7 +67,9 @@ class Standing:
         """
         case = history.cases.get(event)
         if case is None or case.unit not in self._plan.units_of(actor.user):
-            raise NotPossible(f"no event {event!r} among those of your units")
+            raise NotPossible(
+                f"no event {event!r} among those of your units", f"Händelsen {event!r} finns inte bland dina enheters."
+            )
         return case
 
     def is_overdue(self, case: Case) -> bool:
@@ -77,12 +82,16 @@ class Standing:
         superior = self._plan.units[case.unit].superior if case.unit in self._plan.units else ""
         return superior if superior and self.is_overdue(case) else case.reviewer
 
-    def objection(self, actor: Actor, case: Case, event: Event) -> str | None:
+    def objection(self, actor: Actor, case: Case, event: Event) -> NotPossible | None:
         """Why the event is not the actor's to assess; None when it is."""
         if self.is_own(actor.user, event):
-            return "it is your own access; nobody reviews their own"
+            return NotPossible(
+                "it is your own access; nobody reviews their own", "Det är din egen åtkomst; ingen granskar sina egna."
+            )
         if actor.user not in {self.responsible(case), self._plan.units[case.unit].superior}:
-            return f"it is for {self.responsible(case)} to review"
+            return NotPossible(
+                f"it is for {self.responsible(case)} to review", f"{self.responsible(case)} granskar den."
+            )
         return None
 
     def check_assignable(self, case: Case, event: Event, reviewer: str) -> None:
@@ -93,9 +102,15 @@ class Standing:
         """
         unit = self._plan.units[case.unit]
         if reviewer not in {unit.reviewer, unit.superior}:
-            raise NotPossible(f"{case.unit} is reviewed by {unit.reviewer} or {unit.superior}, not by {reviewer!r}")
+            raise NotPossible(
+                f"{case.unit} is reviewed by {unit.reviewer} or {unit.superior}, not by {reviewer!r}",
+                f"{case.unit} granskas av {unit.reviewer} eller {unit.superior}, inte av {reviewer!r}.",
+            )
         if self.is_own(reviewer, event):
-            raise NotPossible(f"it is {reviewer}'s own access; nobody reviews their own")
+            raise NotPossible(
+                f"it is {reviewer}'s own access; nobody reviews their own",
+                f"Det är en egen åtkomst av {reviewer}; ingen granskar sina egna.",
+            )
 
     def is_own(self, user: str, event: Event) -> bool:
         """Whether it is the user's own access, under whatever name."""

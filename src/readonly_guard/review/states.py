@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Final
 
 from readonly_guard.errors import GuardError
+from readonly_guard.review.words import word
 
 __all__ = ["CONCLUDED", "TRANSITIONS", "NotPossible", "State", "Step", "next_state"]
 
@@ -53,7 +54,16 @@ class Step(StrEnum):
 
 
 class NotPossible(GuardError):  # noqa: N818  a state of the world, not a defect of the call
-    """A step that cannot be taken now, or not by this reviewer; the text says why and what can be done."""
+    """A step that cannot be taken now, or not by this reviewer; the text says why and what can be done.
+
+    Args:
+        text: in English, as on the command line.
+        sv: the same in Swedish, for the page.
+    """
+
+    def __init__(self, text: str, sv: str) -> None:
+        super().__init__(text)
+        self.sv = sv
 
 
 TRANSITIONS: Final[dict[tuple[State, Step], State]] = {
@@ -96,5 +106,6 @@ def next_state(state: State, step: Step) -> State:
     except KeyError:
         can = ", ".join(sorted(item for at, item in TRANSITIONS if at is state and item is not Step.CLOSE))
         raise NotPossible(
-            f"{step} is not possible for an event that is {state}; possible: {can or 'nothing'}"
+            f"{step} is not possible for an event that is {state}; possible: {can or 'nothing'}",
+            f"Det går inte med en händelse som är {word('state', state, 'sv')}.",
         ) from None

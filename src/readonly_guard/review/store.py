@@ -137,6 +137,11 @@ class Store:
             [sorted(self.keys_of(patients)), since, until],
         )
 
+    def imported_until(self) -> str:
+        """When the last decision was made that has been imported, RFC 3339; empty where there is none."""
+        (found,) = self._run("SELECT max(time) FROM event", []).fetchone() or (None,)
+        return found or ""
+
     def around(self, event: Event, *, minutes: int, limit: int) -> tuple[list[Event], list[Event]]:
         """What the same user did around an event, and what others asked for of the same patients within 30 days.
 

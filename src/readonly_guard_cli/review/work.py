@@ -13,7 +13,7 @@ from rich.table import Table
 from readonly_guard.audit import KeyRing, Verification, parse_moment
 from readonly_guard.domain import ProtocolRecord
 from readonly_guard.errors import ConfigurationError
-from readonly_guard.moments import rfc3339, utc_now
+from readonly_guard.moments import rfc3339
 from readonly_guard.review import (
     CONCLUDED,
     FLAGS,
@@ -28,11 +28,10 @@ from readonly_guard.review import (
     Step,
     Store,
     explain_code,
-    extract_csv,
-    extract_paper,
     in_sweden,
     late_total,
     list_csv,
+    make_extract,
     paper_html,
     paper_pdf,
     protocol_html,
@@ -234,19 +233,14 @@ def extract(
         desk.import_log()
     except BrokenLog as broken:
         stop(broken)
-    desk.record_reading(acting(by), "extract", {"patient": ",".join(patients), "since": first, "until": last})
-    keys = desk.keys_of_patient(patients)
-    with Store.open(desk.store_path) as store:
-        events = store.of_patient(keys, first, last)
+    made = make_extract(
+        desk, acting(by), patients=patients, since=first, until=last, language=language, with_names=names
+    )
     if output.suffix == ".csv":
-        write_new(output, extract_csv(events, desk.knowledge, language, with_names=names))
+        write_new(output, made.csv)
     else:
-        paper = extract_paper(
-            events, desk.knowledge, language, patients=patients, since=first, until=last, made=rfc3339(utc_now()),
-            with_names=names,
-        )  # fmt: skip
-        write_new(output, paper_pdf(paper) if output.suffix == ".pdf" else paper_html(paper).encode())
-    console.print(f"{len(events):,} events: {output}", soft_wrap=True)
+        write_new(output, paper_pdf(made.paper) if output.suffix == ".pdf" else paper_html(made.paper).encode())
+    console.print(f"{made.count:,} events: {output}", soft_wrap=True)
 
 
 def _day(text: str, option: str) -> str:
