@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from readonly_guard.domain import listed_patients
+from readonly_guard.domain import creation_window, listed_patients
 from readonly_guard.earlier import follow, target_of
 from readonly_guard.sql import Analyzer
 
@@ -15,6 +15,32 @@ BROAD = "SELECT * FROM person"
 @pytest.fixture(scope="module")
 def analyse():
     return Analyzer().analyse
+
+
+INSIDE = "SELECT * FROM encounter WHERE create_dt_tm >= '2024-11-12 00:00+01' AND create_dt_tm >= $1"
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "expected"),
+    [
+        ("EXECUTE p ('2024-11-13 00:00+01')", [INSIDE], "2024-11-11T23:00:00.000000Z"),  # PREPARE says of what type
+        ("FETCH c", [INSIDE], "2024-11-12T23:00:00.000000Z"),
+        ("FETCH c; SELECT 1", [INSIDE, None], None),
+        ("FETCH c", [None], None),
+        ("FETCH c", [BROAD], None),
+    ],
+)
+def test_what_is_followed_is_bounded_as_it_was(analyse, text, found, expected):
+    class Values:
+        def texts(self, number, *, is_array):
+            return ("2024-11-13 00:00+01",)
+
+        def type_name(self, number):
+            return "timestamptz"
+
+    followed = follow(analyse(text), [None if one is None else (analyse(one), Values()) for one in found])
+    since = None if followed.creation is None else creation_window(followed.creation, None).since
+    assert since == expected
 
 
 def patients(analysis):

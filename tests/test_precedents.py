@@ -75,6 +75,9 @@ class Values:
     def texts(self, number, *, is_array):
         return (self.values[number - 1],)
 
+    def type_name(self, number):
+        return "timestamptz"
+
 
 def asked(text, *, declared=TREAT, subject=ALIND, phase="query", parameters=None, session=SESSION):
     return StatementRequest(
@@ -140,6 +143,48 @@ async def test_each_bound_value_is_recorded(guard, tmp_path):
         assert last(tmp_path).patients == (f"person_id:{number}",)
     assert (await soon(guard, asked(text, phase="parse"))).allowed
     assert last(tmp_path).patients == ("person_id:$1",)
+
+
+DATED = READ + " AND create_dt_tm >= '{}' AND create_dt_tm < '2024-11-21 00:00+01'"
+
+
+async def test_a_precedent_of_one_window_of_creation_is_none_of_another(guard, tmp_path):
+    inside = DATED.format("2024-11-12 00:00+01")
+    await guard.decide(asked(inside))
+    for moment, codes in [
+        ("2024-11-12 00:00+01", ()),
+        ("2024-11-11 00:00+01", ("RG-S01",)),
+        ("2024-11-12 00:00+01", ()),
+        ("2024-11-12 00:00+02", ("RG-S01",)),
+        ("2024-11-13 00:00+01", ()),
+        ("2024-11-13 00:00", ()),  # nobody knows from when
+    ]:
+        text = DATED.format(moment)
+        expected = await guard.decide(asked(text))
+        decision = await soon(guard, asked(text))
+        assert decision.codes == expected.codes == codes, moment
+        known = {"2024-11-12 00:00+01": "2024-11-11T23:00:00.000000Z", "2024-11-13 00:00": None}
+        if moment in known:
+            assert last(tmp_path).created_from == known[moment]
+    # of the same window, another patient's is asked about at once
+    assert (await soon(guard, asked(inside.replace("7", "8")))).allowed
+    assert last(tmp_path).patients == ("person_id:8",)
+    assert last(tmp_path).created_before == "2024-11-20T23:00:00.000000Z"
+
+
+async def test_a_window_that_comes_with_bind_is_judged_each_time(guard, tmp_path):
+    text = "SELECT * FROM person WHERE person_id = 7 AND create_dt_tm >= $1 AND create_dt_tm < $2"
+    assert (await guard.decide(asked(text, phase="parse"))).allowed
+    assert last(tmp_path).is_creation_awaited
+    until = "2024-11-21 00:00:00+01"
+    for since, codes in [
+        ("2024-11-12 00:00:00+01", ()),
+        ("2024-11-11 00:00:00+01", ("RG-S01",)),
+        ("2024-11-12 00:00:00+01", ()),
+    ] * 2:
+        decision = await soon(guard, asked(text, phase="execute", parameters=Values(since, until)))
+        assert decision.codes == codes
+        assert last(tmp_path).is_creation_awaited is None
 
 
 async def test_a_precedent_holds_for_the_one_who_asked_only(guard):

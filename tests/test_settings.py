@@ -102,6 +102,12 @@ def test_texts_may_be_read_in_the_proxys_own_process(tmp_path):
         (GOOD + "[listener]\nport = 70000", "listener.port is 70000; a port is 0 to 65535"),
         (GOOD + "[limits]\ntokens = 0", "limits.tokens is 0; it must be above 0"),
         (GOOD + "[reading]\nworkers = -1", "reading.workers is -1; it must be 0 or more"),
+        (
+            GOOD + '[reading]\ncreated_zone = "Europe/Stokholm"',
+            "reading.created_zone is 'Europe/Stokholm'; write a name",
+        ),
+        (GOOD + '[reading]\ncreated_zone = "/etc/passwd"', "reading.created_zone is '/etc/passwd'; write a name"),
+        (GOOD + "[reading]\ncreated_keys = { made = 'timestamptzz' }", "reading.created_keys[...]: Invalid enum value"),
         (GOOD + "[reading]\nworkers = 1.5", "reading.workers: Expected `int`"),
         (GOOD + "[reading]\ndeadline_s = 0", "reading.deadline_s is 0.0; it must be above 0 and finite"),
         (GOOD + "[reading]\ndeadline_s = inf", "reading.deadline_s is inf; it must be above 0 and finite"),

@@ -18,11 +18,13 @@ from readonly_guard.domain import (
     DecisionRecord,
     Declared,
     Effect,
+    Parameters,
     Reading,
     Resource,
     StatementRequest,
     Subject,
     Verdict,
+    creation_window,
     listed_patients,
 )
 from readonly_guard.sql import is_system_relation
@@ -87,6 +89,7 @@ class Case:
                 "patients": self.patients,
                 "information_sets": analysis.information_sets,
                 "is_bound": analysis.patients.is_bound,
+                **_creation(analysis, request.parameters),
             },
         )
 
@@ -135,9 +138,22 @@ class Case:
             application_name=session.application_name,
             listener=session.listener,
             is_bound=self.analysis.patients.is_bound,
+            created_from=self.question.context.get("created_from"),
+            created_before=self.question.context.get("created_before"),
+            is_creation_awaited=self.question.context.get("is_creation_awaited"),
             authentication=_text_or_none(self.request.subject.properties.get("authentication")),
             assurance_level=_level_or_none(self.request.subject.properties.get("assurance_level")),
         )
+
+
+def _creation(analysis: Analysis, parameters: Parameters | None) -> dict[str, Any]:
+    """When what is read was created, where that is known."""
+    if analysis.creation is None:
+        return {}
+    window = creation_window(analysis.creation, parameters)
+    known = {"created_from": window.since, "created_before": window.until}
+    found: dict[str, Any] = {name: moment for name, moment in known.items() if moment is not None}
+    return found | {"is_creation_awaited": True} if window.is_awaited else found
 
 
 def record_of_denial(written: DecisionRecord, denial: Decision) -> DecisionRecord:
@@ -164,7 +180,12 @@ def question_of(record: DecisionRecord) -> AccessRequest:
     was bound to patients; then it is not in the question either.
     """
     properties = {"authentication": record.authentication, "assurance_level": record.assurance_level}
-    bound = {} if record.is_bound is None else {"is_bound": record.is_bound}
+    known = {
+        "is_bound": record.is_bound,
+        "created_from": record.created_from,
+        "created_before": record.created_before,
+        "is_creation_awaited": record.is_creation_awaited,
+    }
     return AccessRequest(
         request_id=record.decision_id,
         subject=Subject(
@@ -184,7 +205,7 @@ def question_of(record: DecisionRecord) -> AccessRequest:
             "listener": record.listener,
             "patients": record.patients,
             "information_sets": record.information_sets,
-            **bound,
+            **{name: value for name, value in known.items() if value is not None},
         },
     )
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from readonly_guard.domain import Analysis, Parameters, Reading, joined_patients
+from readonly_guard.domain import Analysis, CreationScope, Parameters, Reading, joined_creation, joined_patients
 from readonly_guard.sql import Arguments
 
 __all__ = ["Followed", "follow", "target_of"]
@@ -55,8 +55,14 @@ def follow(analysis: Analysis, found: Sequence[Followed | None]) -> Analysis:
             is_bound=len(found) == 1 and pairs[0][1][0].patients.is_bound,
             is_elsewhere=len(pairs) < sum(reading.refers is not None for reading in analysis.readings),
         ),
+        creation=_creation(pairs[0], arguments) if len(found) == 1 else None,
         information_sets=tuple(dict.fromkeys(name for some in sets for name in some)),
     )
+
+
+def _creation(pair: tuple[Reading, Followed], arguments: Parameters) -> CreationScope | None:
+    reading, (earlier, its) = pair
+    return joined_creation(earlier.creation, its if reading.kind == "fetch" else arguments)
 
 
 def _with(reading: Reading, earlier: Analysis) -> Reading:

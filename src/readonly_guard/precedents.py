@@ -95,6 +95,8 @@ class Precedents:
         """Keep a decision that was made, if it can be a precedent."""
         if not decision.allowed or known.reasons or not known.readings or answer.expires_at is None:
             return
+        if known.creation is not None and any(span.parameters for span in known.creation.spans):
+            return  # the window of creation is another with other parameters
         self._kept[_key(case.request, known)] = Precedent(
             case=case,
             known=known,

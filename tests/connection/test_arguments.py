@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -42,6 +43,15 @@ def texts(value, type_name, *, is_array=False, schema="pg_catalog", own=frozense
         (ID, "uuid", (str(ID),)),
         (ASYNCPGS_UUID(str(ID)), "uuid", (str(ID),)),
         (None, "int8", ()),
+        (datetime(2024, 11, 12, tzinfo=timezone(timedelta(hours=1))), "timestamptz", ("2024-11-11T23:00:00+00:00",)),
+        (datetime(2024, 11, 12), "timestamp", ("2024-11-12T00:00:00",)),  # noqa: DTZ001  a clock on the wall
+        (date(2024, 11, 12), "date", ("2024-11-12",)),
+        # asyncpg goes by the clock of the machine, or cuts off the time
+        (datetime(2024, 11, 12), "timestamptz", None),  # noqa: DTZ001
+        (datetime(2024, 11, 12, tzinfo=UTC), "timestamp", None),
+        (date(2024, 11, 12), "timestamptz", None),
+        (datetime(2024, 11, 12, tzinfo=UTC), "date", None),
+        ("2024-11-12", "date", None),
         # asyncpg makes a whole number of these, by a rule of its own or of the caller's
         (Sly(900_001), "int8", None),
         (7.9, "int8", None),
@@ -133,3 +143,10 @@ async def test_what_is_sent_is_what_was_decided_about(connection, guard, log, mo
     may_go_on.set()
     assert [row[0] for row in await running] == ["Tolvansson"]
     assert log.decisions[-1].patients == ("person_id:900001",)
+
+
+def test_the_name_of_a_type_is_told_where_it_is_postgresqls() -> None:
+    kinds = [SimpleNamespace(name="timestamptz", schema="pg_catalog"), SimpleNamespace(name="timestamptz", schema="x")]
+    arguments = Arguments((1, 2), lambda: kinds, frozenset())
+    assert [arguments.type_name(number) for number in (0, 1, 2, 3)] == [None, "timestamptz", None, None]
+    assert Arguments((1,), lambda: kinds, frozenset({("pg_catalog", "timestamptz")})).type_name(1) is None

@@ -4,8 +4,9 @@
 #   The routine covers what was created in Millennium from 12 to 20 November 2024, both included, Swedish time: from
 #   2024-11-11T23:00Z until 2024-11-20T23:00Z. Creation time is meant, not clinical time: diagnoses carry old dates and
 #   bookings future ones. A question knows it where context.created_from (included) and context.created_before
-#   (excluded) say so, from a predicate or an information point. A read copy that holds nothing else by construction is
-#   said to (data.scope.is_copy_limited), and the rule rests.
+#   (excluded) say so, from the statement's predicates on columns of creation. A statement that is only parsed may bound it
+#   with Bind: every Execute is asked again. A read copy that holds nothing else by construction is said to
+#   (data.scope.is_copy_limited), and the rule rests.
 # schemas:
 #   - input: schema.input.schema
 #   - data.demands: schema.demands.schema
@@ -45,12 +46,13 @@ deny contains {
 	"rule": "scope_window",
 	"sv": "Tidpunkt för uppgiften saknas",
 	"en": "Creation time unknown",
-	"hint_sv": "Ange i frågan från och till när uppgifterna skapades.",
-	"hint_en": "State in the query from and until when the information was created.",
+	"hint_sv": "Ange i frågan, för varje tabell, från och till när uppgifterna skapades, med tidszon (+01).",
+	"hint_en": "State in the query, of each table, from and until when the information was created, with an offset (+01).",
 } if {
 	not data.demands.scope_window in {"never", "known"}
 	_is_asked
 	not _is_known
+	not _is_awaited
 }
 
 _is_asked if {
@@ -64,6 +66,11 @@ _is_copy_limited if data.scope.is_copy_limited == true
 _is_known if {
 	is_string(input.context.created_from)
 	is_string(input.context.created_before)
+}
+
+_is_awaited if {
+	input.action.properties.phase == "parse"
+	input.context.is_creation_awaited == true
 }
 
 _is_inside if {

@@ -32,6 +32,16 @@ test_a_time_that_is_not_known if {
 	_denied("always", null, "2024-11-12T00:00:00Z") == {"RG-S02"}
 }
 
+test_a_time_that_comes_with_bind_is_asked_of_execute if {
+	every phase, codes in {"parse": set(), "execute": {"RG-S02"}, "query": {"RG-S02"}} {
+		question := testing.question("read", {"is_creation_awaited": true})
+		reasons := data.readonly_guard.scope_window.deny with data.demands as testing.demands({"scope_window": "always"})
+			with data.scope as _scope
+			with input as object.union(question, {"action": {"properties": {"phase": phase}}})
+		testing.codes(reasons) == codes
+	}
+}
+
 test_a_copy_that_holds_nothing_else_needs_no_predicate if {
 	reasons := data.readonly_guard.scope_window.deny with data.demands as testing.demands({"scope_window": "always"})
 		with data.scope as object.union(_scope, {"is_copy_limited": true})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from readonly_guard.domain import EarlierStatement
+from readonly_guard.domain import UNKNOWN_TYPE, EarlierStatement
 from readonly_guard_proxy.session.names import Portal, Prepared, is_followed
 from readonly_guard_proxy.session.reply_lane import ReplyLane
-from readonly_guard_proxy.wire.values import Value, array_texts, bound_values, text_of
+from readonly_guard_proxy.wire.values import Value, array_texts, bound_values, text_of, type_name_of
 
 __all__ = ["BoundParameters", "EarlierNames"]
 
@@ -42,6 +42,12 @@ class BoundParameters:
             return array_texts(value, oid, self._codec)
         text = text_of(value, oid, self._codec)
         return None if text is None else (text,)
+
+    def type_name(self, number: int) -> str | None:
+        """The name of the type of ``$number``, where it is a known one of PostgreSQL's own."""
+        types = self._portal.statement.types
+        oid = types[number - 1] if 0 < number <= len(types) else 0
+        return type_name_of(oid) if oid else UNKNOWN_TYPE
 
 
 class EarlierNames:

@@ -1,8 +1,9 @@
 """Codecs of the values of parameters: what Bind carries, text or binary, as PostgreSQL would write it.
 
-Only types that a patient key can have are known: whole numbers, numeric, strings, uuid, and one-dimensional arrays of
-them. The layouts are those of PostgreSQL's send functions (int4send, numeric_send, array_send …). Nothing here refuses
-anything: a value that cannot be told is None, and the server says what is wrong with it.
+Only types that a patient key or a column of creation can have are known: whole numbers, numeric, strings, uuid, and
+one-dimensional arrays of them; moments. The layouts are those of PostgreSQL's send functions (int4send, numeric_send,
+array_send …). Nothing here refuses anything: a value that cannot be told is None, and the server says what is wrong
+with it.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from struct import Struct
 from typing import Final, NamedTuple
 from uuid import UUID
 
-__all__ = ["Value", "array_texts", "bound_values", "text_of"]
+__all__ = ["Value", "array_texts", "bound_values", "text_of", "type_name_of"]
 
 _INT16: Final = Struct("!h")
 _INT32: Final = Struct("!i")
+_INT64: Final = Struct("!q")
 _NUMERIC: Final = Struct("!hhHh")
 _ARRAY: Final = Struct("!iiI")
 _DIMENSION: Final = Struct("!ii")
@@ -26,11 +29,14 @@ _DIMENSION: Final = Struct("!ii")
 _BINARY: Final = 1
 _NULL: Final = -1
 _POSITIVE, _NEGATIVE = 0x0000, 0x4000
+_EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001  of moments with an offset and without
 _MOST_GROUPS: Final = 16
 """Groups of four digits before or behind the point; an identifier has three or four."""
 
 # oids from PostgreSQL's pg_type.dat, which never change
 _INT2, _INT4, _INT8, _OID, _NUMERIC_OID, _UUID = 21, 23, 20, 26, 1700, 2950
+_DATE, _TIMESTAMP, _TIMESTAMPTZ = 1082, 1114, 1184
+_MOMENTS: Final = {_DATE: "date", _TIMESTAMP: "timestamp", _TIMESTAMPTZ: "timestamptz"}
 _STRINGS: Final = frozenset({25, 1043, 1042, 19, 705})  # text, varchar, bpchar, name, unknown
 _NUMBERS: Final = frozenset({_INT2, _INT4, _INT8, _OID, _NUMERIC_OID})
 _ELEMENTS: Final = {
@@ -102,8 +108,13 @@ def text_of(value: Value, oid: int, codec: str) -> str | None:
         if oid in _NUMBERS:
             return _shortest(Decimal(written.strip()))
         return str(UUID(written)) if oid == _UUID else written
-    except (KeyError, ValueError, struct.error, InvalidOperation):
+    except (KeyError, ValueError, OverflowError, struct.error, InvalidOperation):
         return None
+
+
+def type_name_of(oid: int) -> str | None:
+    """The name of the type of a moment; None for any other."""
+    return _MOMENTS.get(oid)
 
 
 def array_texts(value: Value, oid: int, codec: str) -> tuple[str, ...] | None:
@@ -184,6 +195,16 @@ def _uuid(data: bytes, _: str) -> str:
     return str(UUID(bytes=data))
 
 
+def _timestamp(data: bytes, _: str) -> str:
+    """``Int64`` microseconds since 2000; what Python's calendar does not reach, infinity among it, cannot be told."""
+    return (_EPOCH + timedelta(microseconds=_INT64.unpack(data)[0])).isoformat()
+
+
+def _date(data: bytes, _: str) -> str:
+    """``Int32`` days since 2000."""
+    return (_EPOCH + timedelta(days=_INT32.unpack(data)[0])).date().isoformat()
+
+
 _DECODERS: Final[dict[int, Callable[[bytes, str], str]]] = {
     _INT2: _whole("!h"),
     _INT4: _whole("!i"),
@@ -191,5 +212,8 @@ _DECODERS: Final[dict[int, Callable[[bytes, str], str]]] = {
     _OID: _whole("!I"),
     _NUMERIC_OID: _numeric,
     _UUID: _uuid,
+    _DATE: _date,
+    _TIMESTAMP: _timestamp,
+    _TIMESTAMPTZ: lambda data, _: f"{_timestamp(data, _)}+00:00",
     **dict.fromkeys(_STRINGS, _string),
 }

@@ -6,6 +6,7 @@ asyncpg turns a value into what the type of its parameter wants, by rules of its
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -17,6 +18,8 @@ __all__ = ["Arguments", "kept"]
 
 _WHOLE: Final = frozenset({"int2", "int4", "int8", "oid"})
 _TEXT: Final = frozenset({"text", "varchar", "bpchar", "name"})
+_MOMENTS: Final = {"timestamptz": True, "timestamp": False}
+"""Types of moments; whether a value of it has an offset."""
 _FIXED: Final = frozenset({int, str, float, bool, bytes, Decimal, type(None)})
 
 
@@ -67,6 +70,14 @@ class Arguments:
         texts = [_text(one, name) for one in values if one is not None]
         return None if None in texts else tuple(text for text in texts if text is not None)
 
+    def type_name(self, number: int) -> str | None:
+        """The name of the type of ``$number``, where it is PostgreSQL's own and asyncpg encodes it."""
+        types = self._types()
+        kind = types[number - 1] if 0 < number <= len(types) else None
+        if kind is None or kind.schema != "pg_catalog" or (kind.schema, kind.name) in self._own_codecs:
+            return None
+        return str(kind.name)
+
 
 def _flat(values: Any) -> list[Any]:
     """The elements of an array; what is no array of asyncpg's is one element, of which nothing can be told."""
@@ -87,4 +98,7 @@ def _text(value: Any, type_name: str) -> str | None:
         return format(Decimal(value), "f")
     if type_name == "uuid" and isinstance(value, uuid.UUID):
         return str(uuid.UUID(bytes=value.bytes))
-    return None
+    # of a moment without offset asyncpg makes one by the clock of the machine, and of one with it none
+    if type_name in _MOMENTS and type(value) is dt.datetime and _MOMENTS[type_name] is (value.tzinfo is not None):
+        return value.astimezone(dt.UTC).isoformat() if _MOMENTS[type_name] else value.isoformat()
+    return value.isoformat() if type_name == "date" and type(value) is dt.date else None

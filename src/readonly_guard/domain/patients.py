@@ -17,6 +17,7 @@ import msgspec
 __all__ = [
     "ANY_PATIENT",
     "MOST_PATIENTS",
+    "UNKNOWN_TYPE",
     "UNKNOWN_VALUE",
     "Earlier",
     "EarlierStatement",
@@ -32,6 +33,7 @@ MOST_PATIENTS: Final = 100
 """How many patients one record and one question name; of the rest it is said how many they are, ``*:23``."""
 
 UNKNOWN_VALUE: Final = "?"
+UNKNOWN_TYPE: Final = ""
 ANY_PATIENT: Final = f"*:{UNKNOWN_VALUE}"
 """Patients that an earlier statement names (EXECUTE, FETCH), or none."""
 
@@ -85,6 +87,14 @@ class Parameters(Protocol):
 
         Returns:
             None when that cannot be told.
+        """
+        ...
+
+    def type_name(self, number: int) -> str | None:
+        """The name of the type of ``$number``, where it is PostgreSQL's own.
+
+        Returns:
+            `UNKNOWN_TYPE` where the client leaves it to the server and that has not told it; None for any other type.
         """
         ...
 

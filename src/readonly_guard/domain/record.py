@@ -34,7 +34,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="decision", 
     ``obligations`` are the policy's duties, and ``not_enforced=CODE`` for a denial (then among the ``warnings``) that
     its mode made none; in records of before it was refused, ``max_rows=N``, which nobody enforced. With ``is_bound``,
     ``authentication`` and ``assurance_level`` it holds all of the policy's question, so that it can be asked again;
-    each is None in records of before it was kept.
+    each is None in records of before it was kept. ``created_from`` and ``created_before`` are the bounds of creation
+    that the statement's predicates set, None where they set none; ``is_creation_awaited``: they were to come with Bind.
     """
 
     decision_id: str
@@ -68,6 +69,9 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, tag="decision", 
     listener: str
     information_sets: tuple[str, ...] = ()
     is_bound: bool | None = None
+    created_from: str | None = None
+    created_before: str | None = None
+    is_creation_awaited: bool | None = None
     authentication: str | None = None
     assurance_level: int | None = None
 

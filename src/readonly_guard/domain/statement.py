@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from readonly_guard.domain.creation import CreationScope
 from readonly_guard.domain.patients import PatientScope
 
 __all__ = [
@@ -160,12 +161,14 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     patients: PatientScope = PatientScope()
     information_sets: tuple[str, ...] = ()
     """What is read, in the configuration's names: by table, and by what the predicates rule out."""
+    creation: CreationScope | None = None
+    """When that which is read of patients was created, as far as predicates on columns of creation bound all of it."""
     holds_for_shape: bool = False
     """Whether every text that differs in literals only is read alike: a query without settings, whose verdict rests on
     no literal. COPY t TO '' is not COPY t TO 'file'."""
     telling_tokens: tuple[int, ...] = ()
-    """Where the literals stand that information sets rest on: texts of one shape are read alike only where these are
-    the same. The literals at ``patients.places`` may differ, and are looked up in each text."""
+    """Where the literals stand that information sets or creation rest on: texts of one shape are read alike only where
+    these are the same. The literals at ``patients.places`` may differ, and are looked up in each text."""
     is_settled: bool = False
     """Whether the names in it were held against the catalog, or without one against the built-in objects."""
 

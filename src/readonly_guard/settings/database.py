@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from readonly_guard.domain import CreatedType
 from readonly_guard.settings.section import Section
 
 __all__ = [
@@ -46,6 +47,10 @@ class ReadingSettings(Section, frozen=True, kw_only=True):
 
     patient_keys: tuple[str, ...] = ("person_id", "encntr_id", "event_id", "order_id", "alias")
     """Columns that name a patient, or something that is one patient's, such as an encounter."""
+    created_keys: dict[str, CreatedType] = msgspec.field(default_factory=lambda: {"create_dt_tm": "timestamptz"})
+    """Columns that say when a row was created, with their type, the same in every relation that has such a column."""
+    created_zone: str = "Europe/Stockholm"
+    """Whose clock a ``timestamp`` and a ``date`` among them were read from."""
     reference_tables: tuple[str, ...] = ("code_value", "organization", "prsnl")
     """Relations that hold nothing about patients: a read of them needs no predicate on a patient key."""
     documentation_tables: tuple[str, ...] = ("clinical_event", "ce_blob", "diagnosis", "allergy")

@@ -8,6 +8,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -171,6 +172,12 @@ def _check(path: Path, settings: Settings) -> None:
         seconds = getattr(settings.reading, name)
         if not 0 < seconds < math.inf:  # TOML can write inf, and nan, which is not above 0 either
             raise ConfigurationError(f"{path}: reading.{name} is {seconds}; it must be above 0 and finite")
+    try:
+        ZoneInfo(settings.reading.created_zone)
+    except (ValueError, OSError, KeyError):  # a name that no time zone can have, or has
+        raise ConfigurationError(
+            f"{path}: reading.created_zone is {settings.reading.created_zone!r}; write a name such as Europe/Stockholm"
+        ) from None
     _check_listener(path, settings)
     _check_upstream(path, settings.upstream)
     _check_authentication(path, settings)

@@ -246,6 +246,7 @@ class Analyzer:
             normalised=normalised,
             patients=trace.scope,
             information_sets=trace.information_sets,
+            creation=trace.creation,
             telling_tokens=trace.telling_tokens,
             holds_for_shape=not reasons and trace.holds_for_shape and all(one.holds_for_shape for one in first),
             fingerprint=hashlib.blake2b(normalised.encode(), digest_size=8).hexdigest(),

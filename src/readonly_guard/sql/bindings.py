@@ -11,7 +11,8 @@ that cannot be told, the column is nobody's. So a binding that is found is one; 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from readonly_guard.domain import SYSTEM_SCHEMAS, Name
@@ -29,8 +30,9 @@ from readonly_guard.sql.comparisons import (
     single,
     strings,
 )
+from readonly_guard.sql.creation import CreationConditions
 from readonly_guard.sql.equalities import UNKNOWN, Column, Frame, Item, Outputs, Star, solve
-from readonly_guard.sql.names import Level
+from readonly_guard.sql.names import Level, names_in, resolve
 
 __all__ = ["Catalog", "Uses", "find_uses", "is_bound", "is_reference", "is_system_relation"]
 
@@ -55,14 +57,21 @@ class Uses(NamedTuple):
     """The uses of relations in a query, in the order of the text, settled.
 
     ``rests_on_form``: what they are pinned to could be otherwise where a literal were written in another way.
+    ``created_literals``: where the literals stand that columns of creation are compared with, in bytes of the text.
     """
 
     items: list[Item]
     rests_on_form: bool
+    created_literals: Sequence[int] = ()
 
 
 def find_uses(
-    query: Tree, rules: ReadingSettings, catalog: Catalog | None = None, *, has_subqueries: bool = True
+    query: Tree,
+    rules: ReadingSettings,
+    catalog: Catalog | None = None,
+    *,
+    has_subqueries: bool = True,
+    has_created_key: bool = False,
 ) -> Uses | None:
     """Every use of a relation in a query, settled.
 
@@ -71,17 +80,19 @@ def find_uses(
         rules: patient keys and reference tables.
         catalog: the columns of relations, where they are known.
         has_subqueries: False spares the search for queries in expressions.
+        has_created_key: whether to look for what bounds the time of creation.
 
     Returns:
         None when the query cannot be told (too deep).
     """
-    walker = _Walker(rules, catalog, has_subqueries=has_subqueries)
+    creation = CreationConditions(rules) if has_created_key else None
+    walker = _Walker(rules, catalog, creation, has_subqueries=has_subqueries)
     try:
         walker.query(query, None, {}, wanted=False)
     except RecursionError:
         return None
     solve(walker.uses, rules.patient_keys)
-    return Uses(walker.uses, walker.rests_on_form)
+    return Uses(walker.uses, walker.rests_on_form, () if creation is None else creation.literals)
 
 
 def is_bound(uses: Iterable[Item] | None, count: int) -> bool:
@@ -112,8 +123,16 @@ _WALKED: Final = frozenset({"withClause", "larg", "rarg", "fromClause", "whereCl
 class _Walker:
     """Walks a query once; ``uses`` is what it found."""
 
-    def __init__(self, rules: ReadingSettings, catalog: Catalog | None, *, has_subqueries: bool) -> None:
+    def __init__(
+        self,
+        rules: ReadingSettings,
+        catalog: Catalog | None,
+        creation: CreationConditions | None,
+        *,
+        has_subqueries: bool,
+    ) -> None:
         self.rules = rules
+        self.creation = creation
         self.has_subqueries = has_subqueries
         self.catalog = catalog
         self.uses: list[Item] = []
@@ -176,7 +195,7 @@ class _Walker:
             if fields and "A_Star" in fields[-1]:
                 stars.append(level if len(fields) == 1 else self._starred(fields, level))
                 continue
-            column = _resolve(fields, level) if fields else None
+            column = resolve(fields, level) if fields else None
             name = body.get("name") or next(iter(strings(fields[-1:])), None)
             columns.append((name, () if column is None else column[0].origins(column[1])))
         if len(stars) > 1 or None in stars:
@@ -185,7 +204,7 @@ class _Walker:
 
     @staticmethod
     def _starred(fields: list[Tree], level: Level) -> Star | None:
-        column = _resolve([*fields[:-1], {"String": {"sval": "*"}}], level)
+        column = resolve([*fields[:-1], {"String": {"sval": "*"}}], level)
         return None if column is None else column[0]
 
     # --- FROM ------------------------------------------------------------------------------------------------------
@@ -288,13 +307,16 @@ class _Walker:
         """The columns that USING or NATURAL makes one."""
         if not body.get("isNatural"):
             return strings(body.get("usingClause"))
-        sides = [_names_in(level) for level in (left, right)]
+        sides = [names_in(level) for level in (left, right)]
         return [] if sides[0] is None or sides[1] is None else sorted(sides[0] & sides[1])
 
     # --- what holds ------------------------------------------------------------------------------------------------
 
     def _conjunction(self, tree: Tree, at: _Place) -> None:
-        """Note the equalities of a condition; walk the queries in the rest of it."""
+        """Note the equalities of a condition, and its bounds of creation; walk the queries in the rest of it."""
+        if self.creation is not None:
+            for column, span in self.creation.spans(tree, partial(resolve, level=at.level)).items():
+                at.frame.date(column, span)
         stack = [tree]
         while stack:
             ((kind, body),) = stack.pop().items()
@@ -330,7 +352,7 @@ class _Walker:
         """A side of an equality: the column it is or is cast from; a subquery, walked, is the column it gives."""
         if type(side) is dict:
             if (fields := column_fields(side)) is not None:
-                return _resolve(fields, at.level)
+                return resolve(fields, at.level)
             if side.get("SubLink", {}).get("subLinkType") == "EXPR_SUBLINK":
                 outputs = self.query(side["SubLink"]["subselect"]["SelectStmt"], at.level, at.ctes)
                 return (Item(frame=at.frame, outputs=outputs.renamed(["1"])), "1")
@@ -348,25 +370,3 @@ class _Walker:
             column = self._side(side, at)
             if column is not None:
                 at.frame.link(column, (item, name))
-
-
-def _resolve(fields: list[Tree], level: Level) -> Column | None:
-    match strings(fields):
-        case [column] if len(fields) == 1:
-            return level.unqualified(column)
-        case [name, column] if len(fields) == 2:  # noqa: PLR2004  no star among them
-            return level.qualified(name, column)
-        case [schema, name, column] if len(fields) == 3:  # noqa: PLR2004  as above
-            return level.in_schema(schema, name, column)
-        case _:
-            return None
-
-
-def _names_in(level: Level) -> frozenset[str] | None:
-    """All the columns of a level, or None when some are unknown."""
-    names: frozenset[str] = frozenset()
-    for item in level.items:
-        if item.columns is None:
-            return None
-        names |= item.columns
-    return names

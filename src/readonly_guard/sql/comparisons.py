@@ -13,6 +13,7 @@ __all__ = [
     "EQUALITIES",
     "VALUES",
     "Tree",
+    "cast_type",
     "column_fields",
     "is_equals",
     "is_in",
@@ -56,13 +57,13 @@ def is_in(body: Tree) -> bool:
 def column_fields(node: Tree) -> list[Tree] | None:
     """The fields of a plain column, or of one under a cast that tells different values apart."""
     cast = node.get("TypeCast")
-    if cast is not None and _type(cast) in _KEEPING:
+    if cast is not None and cast_type(cast) in _KEEPING:
         node = cast.get("arg", {})
     reference = node.get("ColumnRef")
     return None if reference is None else reference.get("fields", [])
 
 
-def _type(cast: Tree, *, array: bool = False) -> str:
+def cast_type(cast: Tree, *, array: bool = False) -> str:
     """The name of a cast's built-in type without length or precision; empty for any other."""
     kind = cast.get("typeName", {})
     names = strings(kind.get("names"))
@@ -113,7 +114,7 @@ def _array(node: Tree) -> list[Value]:
         return [value._replace(operator="any") for value in _listed(node["A_ArrayExpr"].get("elements", ()))]
     cast = node.get("TypeCast")
     if cast is not None:
-        if _type(cast, array=True) not in _PLAIN:
+        if cast_type(cast, array=True) not in _PLAIN:
             return []
         arg = cast.get("arg", {})
         if "A_ArrayExpr" in arg:
@@ -144,7 +145,7 @@ def _constant(node: Any, operator: Literal["=", "in", "any"]) -> Value | None:
     kind = "numeric"
     form: Literal["plain", "whole"] = "plain"
     if (cast := node.get("TypeCast")) is not None:
-        kind = _type(cast)
+        kind = cast_type(cast)
         if kind not in _PLAIN:
             return None
         form = "whole" if kind in _WHOLE else "plain"

@@ -12,14 +12,16 @@ Nothing here knows a parse tree; `readonly_guard.sql.bindings` reads one into th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple, Protocol
 
-from readonly_guard.domain import Name
+from readonly_guard.domain import CreationSpan, Name
 
-__all__ = ["UNKNOWN", "Column", "Frame", "Item", "Outputs", "Star", "Value", "equals", "solve"]
+__all__ = ["UNKNOWN", "Column", "Frame", "Item", "Outputs", "Star", "Value", "created_within", "equals", "solve"]
 
 Column = tuple["Item", str]
+
+_ANY_TIME: Final = CreationSpan()
 
 
 class Value(NamedTuple):
@@ -39,12 +41,13 @@ class Value(NamedTuple):
 class Frame:
     """Equalities that hold together, on top of those of the frame around it."""
 
-    __slots__ = ("classes", "links", "outer", "values")
+    __slots__ = ("classes", "created", "links", "outer", "values")
 
     def __init__(self, outer: Frame | None = None) -> None:
         self.outer = outer
         self.links: dict[Column, list[Column]] = {}
         self.values: dict[Column, list[Value]] = {}
+        self.created: dict[Column, CreationSpan] = {}
         self.classes: dict[Column, Equals] = {}
         """What `equals` has found."""
 
@@ -56,6 +59,10 @@ class Frame:
     def pin(self, column: Column, values: Sequence[Value]) -> None:
         """The column equals one of the constants."""
         self.values.setdefault(column, []).extend(values)
+
+    def date(self, column: Column, span: CreationSpan) -> None:
+        """The column, one of creation, is within a span."""
+        self.created[column] = span.both(self.created.get(column, _ANY_TIME))
 
 
 class Outputs:
@@ -268,3 +275,18 @@ def solve(uses: Sequence[Item], keys: Sequence[str]) -> None:
     for _ in range(_ROUNDS):
         if not any([group.carry() for group in groups.values()]):  # noqa: C419  every group has its turn
             return
+
+
+def created_within(use: Item, keys: Iterable[str]) -> CreationSpan:
+    """What is sure of when the rows of a use were created.
+
+    Args:
+        use: a use of a relation.
+        keys: names of the columns of creation.
+    """
+    found = _ANY_TIME
+    for frame in () if use.renamed else _around(use.frame):
+        for key in keys:
+            if (span := frame.created.get((use, key))) is not None:
+                found = found.both(span)
+    return found

@@ -6,9 +6,10 @@ certain is an owner.
 
 from __future__ import annotations
 
+from readonly_guard.sql.comparisons import Tree, strings
 from readonly_guard.sql.equalities import Column, Item
 
-__all__ = ["Level"]
+__all__ = ["Level", "names_in", "resolve"]
 
 
 class Level:
@@ -105,3 +106,26 @@ class Level:
         """As a `Star`: what ``*`` of these items gives under a name."""
         column, _ = self.own(name)
         return () if column is None else column[0].origins(column[1])
+
+
+def resolve(fields: list[Tree], level: Level) -> Column | None:
+    """What the fields of a ColumnRef mean."""
+    match strings(fields):
+        case [column] if len(fields) == 1:
+            return level.unqualified(column)
+        case [name, column] if len(fields) == 2:  # noqa: PLR2004  no star among them
+            return level.qualified(name, column)
+        case [schema, name, column] if len(fields) == 3:  # noqa: PLR2004  as above
+            return level.in_schema(schema, name, column)
+        case _:
+            return None
+
+
+def names_in(level: Level) -> frozenset[str] | None:
+    """All the columns of a level, or None when some are unknown."""
+    names: frozenset[str] = frozenset()
+    for item in level.items:
+        if item.columns is None:
+            return None
+        names |= item.columns
+    return names

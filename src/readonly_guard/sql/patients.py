@@ -13,10 +13,19 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from readonly_guard.domain import MOST_PATIENTS, Analysis, Name, PatientPlace, PatientScope, patient_names
+from readonly_guard.domain import (
+    MOST_PATIENTS,
+    Analysis,
+    CreationScope,
+    Name,
+    PatientPlace,
+    PatientScope,
+    patient_names,
+)
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import Uses, find_uses, is_bound, is_reference
 from readonly_guard.sql.comparisons import Tree, number, plain_array, single, word
+from readonly_guard.sql.creation import creation_scope
 from readonly_guard.sql.equalities import Frame, Item, Value
 from readonly_guard.sql.information import information_sets, telling_values
 from readonly_guard.sql.postgres_tree import EARLIER, PostgresReading
@@ -35,6 +44,7 @@ class Trace(NamedTuple):
 
     scope: PatientScope
     information_sets: tuple[str, ...]
+    creation: CreationScope | None
     telling_tokens: tuple[int, ...]
     bound: tuple[bool, ...]
     holds_for_shape: bool
@@ -44,6 +54,7 @@ def trace_patients(statements: Sequence[PostgresReading], scanned: Scanned, rule
     """Trace what the statements of a text read, or would have written, of patients."""
     items: list[Item] = []
     bound: list[bool] = []
+    created_literals: list[int] = []
     is_unbound, rests_on_form = False, False
     for one in statements:
         uses = _uses(one, rules)
@@ -51,20 +62,27 @@ def trace_patients(statements: Sequence[PostgresReading], scanned: Scanned, rule
         bound.append(not one.reasons and one.query is not None and is_bound(uses.items, one.uses))
         is_unbound = is_unbound or one.kind in EARLIER or bool(patients and not bound[-1])
         rests_on_form = rests_on_form or uses.rests_on_form
+        created_literals += uses.created_literals
         items += patients
     found = _Found(scanned)
+    is_elsewhere = any(one.kind in EARLIER for one in statements)
+    is_dated = any(_is_dated(one, rules) for one in statements)
+    # PREPARE may name types of parameters
+    prepares = any(one.prepares is not None for one in statements)
     for use in items:
         for key, values in use.pinned.items():
             found.add(key, values)
     telling = telling_values(items, rules.information_sets) if items else ()
-    tokens = sorted({found.token(value.location) for value in telling if not value.parameter})
+    locations = [value.location for value in telling if not value.parameter]
+    tokens = sorted({found.token(location) for location in (*locations, *created_literals)})
     return Trace(
         scope=found.scope(
             is_bound=any(bound) and not is_unbound,
-            is_elsewhere=any(one.kind in EARLIER for one in statements),
+            is_elsewhere=is_elsewhere,
             arguments=tuple(_argument(node) for one in statements for node in one.arguments),
         ),
         information_sets=information_sets(items, rules.information_sets) if items else (),
+        creation=creation_scope(items, rules, None if prepares else scanned) if is_dated and not is_elsewhere else None,
         telling_tokens=tuple(tokens),
         bound=tuple(bound),
         holds_for_shape=not rests_on_form and not found.is_lost,
@@ -76,18 +94,28 @@ def _uses(one: PostgresReading, rules: ReadingSettings) -> Uses:
     if one.reasons:
         return _refused(one, rules)
     if one.query is not None and _may_tell(one, rules):
-        uses = find_uses(one.query, rules, has_subqueries=one.has_subqueries)
+        uses = find_uses(
+            one.query,
+            rules,
+            has_subqueries=one.has_subqueries,
+            has_created_key=_is_dated(one, rules),
+        )
         if uses is not None and len(uses.items) == one.uses:
             return uses
     return Uses([] if one.kind == "lock" else _unpinned(one.relations, rules), rests_on_form=False)
 
 
 def _may_tell(one: PostgresReading, rules: ReadingSettings) -> bool:
-    """Whether a column is named that is a patient key, or tells information sets of the relations apart."""
-    if not one.columns.isdisjoint(rules.patient_keys):
+    """Whether a column is named that is a patient key, one of creation, or tells information sets apart."""
+    if not one.columns.isdisjoint(rules.patient_keys) or _is_dated(one, rules):
         return True
     names = {name.name for name in one.relations}
     return any(entry.table in names and not one.columns.isdisjoint(entry.when) for entry in rules.information_sets)
+
+
+def _is_dated(one: PostgresReading, rules: ReadingSettings) -> bool:
+    """Whether a column is named that says when a row was created."""
+    return not one.columns.isdisjoint(rules.created_keys)
 
 
 def _unpinned(relations: Iterable[Name], rules: ReadingSettings) -> list[Item]:
@@ -170,6 +198,10 @@ class Arguments:
             return None
         elements = plain_array(argument) if is_array else [argument]
         return None if elements is None else tuple(elements)
+
+    def type_name(self, number: int) -> str | None:  # noqa: ARG002  as the port has it
+        """Not known: PREPARE names the types, or leaves them to the server."""
+        return None
 
 
 # --- texts of a known shape -----------------------------------------------------------------------------------------

@@ -65,6 +65,10 @@ class Scanned:
             self._shape = "\0".join([mask(kind) or word for kind, word in pairs])
         return self._shape
 
+    def parameters(self) -> list[int]:
+        """The numbers of the parameters, each as often as it stands in the text."""
+        return [int(word[1:]) for kind, word in zip(self.tokens.kinds, self.words, strict=True) if kind == "PARAM"]
+
 
 # Kinds whose text PostgreSQL majors read differently, found in scanner output by PARSERS.md's study.
 _STRINGS: Final = frozenset({"SCONST", "USCONST", "BCONST", "XCONST"})
