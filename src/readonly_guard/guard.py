@@ -354,7 +354,8 @@ class Guard:
             return False
         now, pdp = self._stamp(), cast("SyncPolicyDecisionPoint", self._pdp)
         outcome = self._repeat(request, known, now, pdp) or self._decide_now(request, known, now, pdp)
-        self._tell(*outcome, then)
+        decision, receipts = outcome
+        self._tell(decision, receipts, then)
         return True
 
     def _repeat(

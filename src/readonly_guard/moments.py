@@ -40,8 +40,8 @@ class _SystemStamps:
 
     def __call__(self) -> str:
         microseconds = time.time_ns() // 1_000
-        second = microseconds // _SECOND
+        second, fraction = microseconds // _SECOND, microseconds % _SECOND
         if second != self._second:
             self._second = second
             self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        return f"{self._text}{str(microseconds - second * _SECOND + _SECOND)[1:]}Z"  # six digits, without a format
+        return f"{self._text}{str(fraction + _SECOND)[1:]}Z"  # six digits, without a format

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final
 
-import msgspec
+from msgspec.structs import replace
 
 from readonly_guard.case import Case
 from readonly_guard.domain import (
@@ -31,23 +31,37 @@ __all__ = ["Precedent", "Precedents"]
 _Key = tuple[str, int, int, int, int, int]
 
 
-class Precedent(NamedTuple):
-    """An allowed decision with its record, and what it rested on. ``since`` and ``until`` are RFC 3339 in UTC."""
+class Precedent:
+    """An allowed decision with its record, and what it rested on.
 
-    case: Case
-    known: Analysis
-    answer: Answer
-    decision: Decision
-    record: DecisionRecord
-    since: str
-    until: str
+    Args:
+        case: that was decided.
+        known: what its text was read as, its names not settled.
+        answer: the policies'.
+        decision: what was decided.
+        record: of it.
+        until: when the answer expires, RFC 3339 in UTC.
+    """
+
+    __slots__ = ("answer", "case", "decision", "known", "record", "since", "until")
+
+    def __init__(  # noqa: PLR0917  one caller
+        self, case: Case, known: Analysis, answer: Answer, decision: Decision, record: DecisionRecord, until: str
+    ) -> None:
+        self.case: Final = case
+        self.known: Final = known
+        self.answer: Final = answer
+        self.decision: Final = decision
+        self.record: Final = record
+        self.since: Final[str] = case.time
+        self.until: Final = until
 
     def repeated(self, decision_id: str, known: Analysis) -> Decision:
         """The same decision under another id, about a text that is read alike."""
         if known is self.known:
-            return msgspec.structs.replace(self.decision, decision_id=decision_id)
-        analysis = msgspec.structs.replace(self.decision.analysis, patients=known.patients)
-        return msgspec.structs.replace(self.decision, decision_id=decision_id, analysis=analysis)
+            return replace(self.decision, decision_id=decision_id)
+        analysis = replace(self.decision.analysis, patients=known.patients)
+        return replace(self.decision, decision_id=decision_id, analysis=analysis)
 
     def patients(self, request: StatementRequest, known: Analysis) -> tuple[str, ...]:
         """Whom a text that is read alike is about, with the request's parameters."""
@@ -58,11 +72,11 @@ class Precedent(NamedTuple):
     def question(self, decision_id: str, time: str, patients: tuple[str, ...]) -> AccessRequest:
         """The question that was answered, asked about these patients at this time."""
         context = {**self.case.question.context, "time": time, "patients": patients}
-        return msgspec.structs.replace(self.case.question, request_id=decision_id, context=context)
+        return replace(self.case.question, request_id=decision_id, context=context)
 
     def recorded(self, decision_id: str, time: str, patients: tuple[str, ...]) -> DecisionRecord:
         """Its record, about these patients at this time."""
-        return msgspec.structs.replace(self.record, decision_id=decision_id, time=time, patients=patients)
+        return replace(self.record, decision_id=decision_id, time=time, patients=patients)
 
 
 class Precedents:
@@ -98,13 +112,7 @@ class Precedents:
         if known.creation is not None and any(span.parameters for span in known.creation.spans):
             return  # the window of creation is another with other parameters
         self._kept[_key(case.request, known)] = Precedent(
-            case=case,
-            known=known,
-            answer=answer,
-            decision=decision,
-            record=record,
-            since=case.time,
-            until=rfc3339(datetime.fromisoformat(answer.expires_at)),
+            case, known, answer, decision, record, rfc3339(datetime.fromisoformat(answer.expires_at))
         )
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import time  # uvloop's own clock only counts whole milliseconds
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 import structlog
 
-from readonly_guard.domain import Decision, Earlier, Language, Parameters, StatementRequest
+from readonly_guard.domain import Decision, Earlier, Language, Parameters, StatementRequest, Verdict
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.flow import Valve, has_left
@@ -56,6 +56,7 @@ from readonly_guard_proxy.wire.messages import BackendKey
 __all__ = ["Link"]
 
 _log = structlog.get_logger(__name__)
+_ALLOW: Final = Verdict.ALLOW
 _EXECUTED: Final = frozenset({"query", "execute"})
 
 
@@ -126,7 +127,7 @@ class Link:
     def client_sent(self, data: bytes) -> None:
         """The client sent something."""
         self._meters.client_bytes += len(data)
-        self.happened(ClientData(data=data))
+        self.happened(ClientData(data))
 
     def client_lost(self) -> None:
         """The client is gone; how makes no difference."""
@@ -142,7 +143,7 @@ class Link:
         """The server sent something; one that has no room for one more says so before it is asked anything."""
         if self._is_joined:
             self._meters.server_bytes += len(data)
-            self.happened(ServerData(data=data))
+            self.happened(ServerData(data))
         else:
             self._early += data
 
@@ -192,8 +193,30 @@ class Link:
     # ------------------------------------------------------------------ the machine's commands
 
     def _carry_out(self, command: Command) -> None:
-        if not self._is_over or isinstance(command, Completed):
-            _COMMANDS[type(command)](self, command)
+        if isinstance(command, Completed):
+            self._complete(command)
+        elif self._is_over:
+            return
+        elif isinstance(command, ToClient):
+            self._to_client(command.data)
+        elif isinstance(command, ToServer):
+            self._to_server(command)
+        elif isinstance(command, Decide):
+            self._ask(command)
+        elif isinstance(command, Refuse):
+            self._refuse(command)
+        elif isinstance(command, Opened):
+            self._open(command)
+        elif isinstance(command, Rejected):
+            self._rejected()
+        elif isinstance(command, CancelStatement):
+            self._tasks.start(self._deliver_cancel(command.key))
+        elif isinstance(command, Finish):
+            self._finish(command.reason)
+        elif isinstance(command, Abort):
+            self._abort(command.reason)
+        else:
+            assert_never(command)
 
     def _to_server(self, command: ToServer) -> None:
         self._can_wait = command.can_wait and (self._can_wait or not self._unsent)
@@ -204,26 +227,20 @@ class Link:
         if not self._server.is_closing():  # its connection_lost is on its way
             self._server.write(unsent)
 
-    def _to_client(self, command: ToClient) -> None:
+    def _to_client(self, data: bytes) -> None:
         if not self._client.is_closing():
-            self._client.write(command.data)
+            self._client.write(data)
 
-    def _reject(self, _command: Rejected) -> None:
-        self._rejected()
-
-    def _cancel_statement(self, command: CancelStatement) -> None:
-        self._tasks.start(self._deliver_cancel(command.key))
-
-    def _finish(self, command: Finish) -> None:
-        self._end(reason=command.reason)
+    def _finish(self, reason: str) -> None:
+        self._end(reason=reason)
         if self._unsent:
             self._send()
         self._server.close()
         self._tasks.start(self._see_off())
 
-    def _abort(self, command: Abort) -> None:
-        _log.warning("session aborted", session_id=self._session_id, reason=command.reason)
-        self._end(reason=command.reason)
+    def _abort(self, reason: str) -> None:
+        _log.warning("session aborted", session_id=self._session_id, reason=reason)
+        self._end(reason=reason)
         self._server.abort()
 
     def _open(self, command: Opened) -> None:
@@ -290,11 +307,11 @@ class Link:
 
     def _decided(self, token: int, phase: str, decision: Decision) -> None:
         self._is_asking = False
-        if decision.allowed:
+        if decision.verdict is _ALLOW:
             self._released[token] = (decision, time.monotonic())
             if phase in _EXECUTED:
                 self._declared = decision.declared
-        self.happened(Decided(token=token, decision=decision, language=self._language))
+        self.happened(Decided(token, decision, self._language))
 
     async def _deliver_cancel(self, key: BackendKey) -> None:
         try:
@@ -333,17 +350,3 @@ class Link:
     @property
     def _session_id(self) -> str:
         return self._who.session.session_id
-
-
-_COMMANDS: Final[dict[type[Command], Callable[[Link, Any], None]]] = {
-    ToServer: Link._to_server,  # noqa: SLF001
-    ToClient: Link._to_client,  # noqa: SLF001
-    Decide: Link._ask,  # noqa: SLF001
-    Refuse: Link._refuse,  # noqa: SLF001
-    Completed: Link._complete,  # noqa: SLF001
-    Opened: Link._open,  # noqa: SLF001
-    Rejected: Link._reject,  # noqa: SLF001
-    CancelStatement: Link._cancel_statement,  # noqa: SLF001
-    Finish: Link._finish,  # noqa: SLF001
-    Abort: Link._abort,  # noqa: SLF001
-}

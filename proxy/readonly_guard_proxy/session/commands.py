@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Final
 
 from readonly_guard.domain import Earlier, Parameters
 from readonly_guard_proxy.wire.messages import BackendKey
@@ -22,50 +22,60 @@ __all__ = [
 ]
 
 
-class _Command(msgspec.Struct, frozen=True, kw_only=True):
-    pass
-
-
-class ToServer(_Command, frozen=True, kw_only=True):
+class ToServer:
     """Send to the server: only what was decided, or what carries no text.
 
     With ``can_wait`` it runs nothing and is answered with what follows it, so that it can be sent together with that
     once it is decided.
     """
 
-    data: bytes
-    can_wait: bool = False
+    __slots__ = ("can_wait", "data")
+
+    def __init__(self, data: bytes, *, can_wait: bool = False) -> None:
+        self.data: Final = data
+        self.can_wait: Final = can_wait
 
 
-class ToClient(_Command, frozen=True, kw_only=True):
+class ToClient:
     """Send to the client."""
 
-    data: bytes
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data: Final = data
 
 
-class Decide(_Command, frozen=True, kw_only=True):
+class Decide:
     """Have this text decided and answer with `Decided`.
 
     ``phase``, ``parameters`` and ``earlier`` as in `readonly_guard.domain.StatementRequest`.
     """
 
-    token: int
-    phase: str
-    text: str
-    parameters: Parameters | None = None
-    earlier: Earlier | None = None
+    __slots__ = ("earlier", "parameters", "phase", "text", "token")
+
+    def __init__(
+        self, token: int, phase: str, text: str, parameters: Parameters | None, earlier: Earlier | None
+    ) -> None:
+        self.token: Final = token
+        self.phase: Final = phase
+        self.text: Final = text
+        self.parameters: Final = parameters
+        self.earlier: Final = earlier
 
 
-class Refuse(_Command, frozen=True, kw_only=True):
+class Refuse:
     """Have a denial with this code recorded, without a text being read, and answer with `Decided`."""
 
-    token: int
-    phase: str
-    code: str
-    what: str
+    __slots__ = ("code", "phase", "token", "what")
+
+    def __init__(self, token: int, phase: str, code: str, what: str) -> None:
+        self.token: Final = token
+        self.phase: Final = phase
+        self.code: Final = code
+        self.what: Final = what
 
 
-class Opened(_Command, frozen=True, kw_only=True):
+class Opened:
     """The server let the client in.
 
     Args:
@@ -73,15 +83,20 @@ class Opened(_Command, frozen=True, kw_only=True):
         authentication: how the server knows who it is, in the words of pg_hba.conf.
     """
 
-    key: BackendKey
-    authentication: str
+    __slots__ = ("authentication", "key")
+
+    def __init__(self, key: BackendKey, authentication: str) -> None:
+        self.key: Final = key
+        self.authentication: Final = authentication
 
 
-class Rejected(_Command, frozen=True, kw_only=True):
+class Rejected:
     """The server did not take the client for who it said it was."""
 
+    __slots__ = ()
 
-class Completed(_Command, frozen=True, kw_only=True):
+
+class Completed:
     """An allowed decision has run its course: exactly one comes for each.
 
     Args:
@@ -92,31 +107,43 @@ class Completed(_Command, frozen=True, kw_only=True):
             connection ended first.
     """
 
-    token: int
-    rows: int | None
-    bytes_sent: int
-    sqlstate: str
+    __slots__ = ("bytes_sent", "rows", "sqlstate", "token")
+
+    def __init__(self, token: int, rows: int | None, bytes_sent: int, sqlstate: str) -> None:
+        self.token: Final = token
+        self.rows: Final = rows
+        self.bytes_sent: Final = bytes_sent
+        self.sqlstate: Final = sqlstate
 
 
-class Finish(_Command, frozen=True, kw_only=True):
+class Finish:
     """Close both sides in good order: what has been written is still sent. ``reason``, if any, is for the log."""
 
-    reason: str = ""
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason: Final = reason
 
 
-class Abort(_Command, frozen=True, kw_only=True):
+class Abort:
     """Drop the server's side at once; close the client's once what it was told is sent. ``reason`` is for the log."""
 
-    reason: str
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason: Final = reason
 
 
-class CancelStatement(_Command, frozen=True, kw_only=True):
+class CancelStatement:
     """Send the server a cancel request for what it is running, and answer with `CancelDelivered`.
 
     Until then nothing more is released: a cancel request that is on its way hits whatever it finds running.
     """
 
-    key: BackendKey
+    __slots__ = ("key",)
+
+    def __init__(self, key: BackendKey) -> None:
+        self.key: Final = key
 
 
 Command = ToServer | ToClient | Decide | Refuse | Opened | Rejected | Completed | CancelStatement | Finish | Abort

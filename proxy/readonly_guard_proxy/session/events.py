@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-
-import msgspec
+from typing import Final
 
 from readonly_guard.domain import Decision, Language
 
@@ -36,58 +35,78 @@ class Waiting(Enum):
     """The client may say something, and holds a transaction (``idle_in_transaction_session_timeout``, 25P03)."""
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True):
-    pass
-
-
-class ClientData(_Event, frozen=True, kw_only=True):
+class ClientData:
     """Bytes from the client, cut anywhere."""
 
-    data: bytes
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data: Final = data
 
 
-class ServerData(_Event, frozen=True, kw_only=True):
+class ServerData:
     """Bytes from the server, cut anywhere."""
 
-    data: bytes
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data: Final = data
 
 
-class Decided(_Event, frozen=True, kw_only=True):
+class Decided:
     """The answer to a `Decide` or `Refuse`, by its token; ``language`` is the one a denial is told in."""
 
-    token: int
-    decision: Decision
-    language: Language = "en"
+    __slots__ = ("decision", "language", "token")
+
+    def __init__(self, token: int, decision: Decision, language: Language = "en") -> None:
+        self.token: Final = token
+        self.decision: Final = decision
+        self.language: Final[Language] = language
 
 
-class ClientLost(_Event, frozen=True, kw_only=True):
+class ClientLost:
     """The client's side of the connection ended."""
 
+    __slots__ = ()
 
-class ServerLost(_Event, frozen=True, kw_only=True):
+
+class ServerLost:
     """The server's side of the connection ended."""
 
+    __slots__ = ()
 
-class DrainRequested(_Event, frozen=True, kw_only=True):
+
+class DrainRequested:
     """The proxy stops: end the session as soon as nothing is under way, or, with ``now``, at once."""
 
-    now: bool = False
+    __slots__ = ("now",)
+
+    def __init__(self, *, now: bool = False) -> None:
+        self.now: Final = now
 
 
-class Failed(_Event, frozen=True, kw_only=True):
+class Failed:
     """Something of ours failed (no decision came back): the session cannot go on. ``what`` has no literal in it."""
 
-    what: str
+    __slots__ = ("what",)
+
+    def __init__(self, what: str) -> None:
+        self.what: Final = what
 
 
-class OutOfPatience(_Event, frozen=True, kw_only=True):
+class OutOfPatience:
     """The session has waited as long as it may, for this and, since it began to, for nothing else."""
 
-    waiting: Waiting
+    __slots__ = ("waiting",)
+
+    def __init__(self, waiting: Waiting) -> None:
+        self.waiting: Final = waiting
 
 
-class CancelDelivered(_Event, frozen=True, kw_only=True):
+class CancelDelivered:
     """The server has dealt with the cancel request that a `CancelStatement` asked for, or cannot be reached with it."""
+
+    __slots__ = ()
 
 
 Event = (

@@ -14,9 +14,8 @@ status are then right by construction. When guard and server no longer agree on 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Final, assert_never
 
 from readonly_guard.domain import Language
 from readonly_guard_proxy.session.authentication import Handshake
@@ -143,7 +142,7 @@ class SessionMachine:
         if self._phase is _CLOSED and not isinstance(event, Decided):
             return []
         try:
-            _EVENTS[type(event)](self, event)
+            self._take(event)
             if self._phase is _READY:
                 self._requests.pump()
                 if self._requests.terminated:
@@ -156,8 +155,31 @@ class SessionMachine:
 
     # ------------------------------------------------------------------ events
 
-    def _client_data(self, event: ClientData) -> None:
-        for message in self._client.feed(event.data):
+    def _take(self, event: Event) -> None:
+        match event:
+            case ClientData():
+                self._client_data(event.data)
+            case ServerData():
+                self._server_data(event.data)
+            case Decided():
+                self._decided(event)
+            case ClientLost():
+                self._finish()
+            case ServerLost():
+                self._server_lost()
+            case DrainRequested():
+                self._drain(now=event.now)
+            case Failed():
+                self._failed(event.what)
+            case OutOfPatience():
+                self._out_of_patience(event.waiting)
+            case CancelDelivered():
+                self._requests.hold = False
+            case never:
+                assert_never(never)
+
+    def _client_data(self, data: bytes) -> None:
+        for message in self._client.feed(data):
             if self._phase is _READY:
                 self._requests.put(message)
             elif self._phase is _CLOSED:
@@ -166,8 +188,8 @@ class SessionMachine:
                 self._early_client(message)
         self._client.check()
 
-    def _server_data(self, event: ServerData) -> None:
-        for message in self._server.feed(event.data):
+    def _server_data(self, data: bytes) -> None:
+        for message in self._server.feed(data):
             if self._phase is _READY:
                 self._reply(message)
             elif self._phase is _CLOSED:
@@ -178,28 +200,25 @@ class SessionMachine:
 
     def _decided(self, event: Decided) -> None:
         if not self._requests.decided(event):
-            self._failed(Failed(what="a refusal came back as an allowance"))
+            self._failed("a refusal came back as an allowance")
 
-    def _client_lost(self, _event: ClientLost) -> None:
-        self._finish()
-
-    def _server_lost(self, _event: ServerLost) -> None:
+    def _server_lost(self) -> None:
         if self._replies.server_is_leaving:
             self._finish()
         else:
             self._abort(self._fatal("08006", "the server closed the connection"), "the server closed the connection")
 
-    def _drain(self, event: DrainRequested) -> None:
+    def _drain(self, *, now: bool) -> None:
         self._draining = True
-        if event.now or self._phase is not Phase.READY:  # who has not been let in has nothing under way
+        if now or self._phase is not Phase.READY:  # who has not been let in has nothing under way
             self._farewell()
 
-    def _failed(self, event: Failed) -> None:
-        self._abort(fatal_of_code("RG-SYS-001", event.what, self._language, codec=self._reported.codec), event.what)
+    def _failed(self, what: str) -> None:
+        self._abort(fatal_of_code("RG-SYS-001", what, self._language, codec=self._reported.codec), what)
 
-    def _out_of_patience(self, event: OutOfPatience) -> None:
+    def _out_of_patience(self, awaited: Waiting) -> None:
         waiting, number = self.waiting
-        if waiting is not event.waiting:
+        if waiting is not awaited:
             return
         match waiting:
             case Waiting.STARTUP:
@@ -221,9 +240,6 @@ class SessionMachine:
             self._replies.mark_overdue()
             self._requests.hold = True
             self._outbox.commands.append(CancelStatement(key=self._key))
-
-    def _cancel_delivered(self, _event: CancelDelivered) -> None:
-        self._requests.hold = False
 
     # ------------------------------------------------------------------ before ReadyForQuery
 
@@ -362,16 +378,3 @@ class SessionMachine:
         self._requests.clear()
         self._replies.end()
         self._outbox.commands.append(command)
-
-
-_EVENTS: Final[dict[type[Event], Callable[[SessionMachine, Any], None]]] = {
-    ClientData: SessionMachine._client_data,  # noqa: SLF001
-    ServerData: SessionMachine._server_data,  # noqa: SLF001
-    Decided: SessionMachine._decided,  # noqa: SLF001
-    ClientLost: SessionMachine._client_lost,  # noqa: SLF001
-    ServerLost: SessionMachine._server_lost,  # noqa: SLF001
-    DrainRequested: SessionMachine._drain,  # noqa: SLF001
-    Failed: SessionMachine._failed,  # noqa: SLF001
-    OutOfPatience: SessionMachine._out_of_patience,  # noqa: SLF001
-    CancelDelivered: SessionMachine._cancel_delivered,  # noqa: SLF001
-}

@@ -25,12 +25,17 @@ class Outbox:
         """Everything collected, as commands: bytes first, so that a closing command closes behind them."""
         commands: list[Command] = []
         if self.to_server:
-            commands.append(ToServer(data=b"".join(self.to_server), can_wait=self._can_wait))
-            self.to_server.clear()
+            commands.append(ToServer(_joined(self.to_server), can_wait=self._can_wait))
+            self.to_server = []
             self._can_wait = True
         if self.to_client:
-            commands.append(ToClient(data=b"".join(self.to_client)))
-            self.to_client.clear()
-        commands.extend(self.commands)
-        self.commands.clear()
+            commands.append(ToClient(_joined(self.to_client)))
+            self.to_client = []
+        if self.commands:
+            commands += self.commands
+            self.commands = []
         return commands
+
+
+def _joined(parts: list[bytes]) -> bytes:
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -60,7 +60,7 @@ class EarlierNames:
 
     def __init__(self, replies: ReplyLane, codec: str) -> None:
         self._replies = replies
-        self._codec = codec
+        self.codec: Final = codec
 
     def find(self, kind: Literal["statement", "cursor"], name: str) -> EarlierStatement | None:
         """The statement behind a name as PostgreSQL folded it; None unless it is certain."""
@@ -69,6 +69,6 @@ class EarlierNames:
             return None
         if kind == "cursor":
             portal = self._replies.look_up_cursor(raw)
-            return None if portal is None else EarlierStatement(portal.text, BoundParameters(portal, self._codec))
+            return None if portal is None else EarlierStatement(portal.text, BoundParameters(portal, self.codec))
         is_certain, statement = self._replies.look_up("statement", raw)
         return EarlierStatement(statement.text) if is_certain and isinstance(statement, Prepared) else None

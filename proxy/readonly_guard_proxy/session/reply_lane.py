@@ -286,9 +286,7 @@ class ReplyLane:
 
     def _complete(self, entry: Entry) -> None:
         if entry.token is not None:
-            self._outbox.commands.append(
-                Completed(token=entry.token, rows=entry.rows, bytes_sent=entry.bytes_sent, sqlstate=entry.sqlstate)
-            )
+            self._outbox.commands.append(Completed(entry.token, entry.rows, entry.bytes_sent, entry.sqlstate))
 
     def end(self) -> None:
         """The connection ended: nothing more will be answered."""

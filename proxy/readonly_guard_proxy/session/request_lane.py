@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from readonly_guard.domain import Reason
+from readonly_guard.domain import Reason, Verdict
 from readonly_guard_proxy.session.commands import Completed, Decide, Refuse
 from readonly_guard_proxy.session.consequences import consequences
 from readonly_guard_proxy.session.events import Decided
@@ -29,6 +29,7 @@ _BACKLOG_BYTES: Final = 128 * 1024
 _BACKLOG_MESSAGES: Final = 1_024
 _FIRST_OWN_OID: Final = 16_384
 """FirstNormalObjectId: below it are the objects that initdb makes (PostgreSQL sources, access/transam.h)."""
+_ALLOW: Final = Verdict.ALLOW
 _FLUSH: Final = frame(Frontend.FLUSH, b"")
 _KINDS: Final[dict[bytes, Kind]] = {b"S": "statement", b"P": "portal"}
 _HEARD_WHILE_SKIPPING: Final = frozenset({Frontend.SYNC, Frontend.TERMINATE})
@@ -80,6 +81,7 @@ class RequestLane:
         self._token = 0
         self._stalled = False
         self._told: set[str] = set()
+        self._earlier = EarlierNames(replies, reported.codec)
         self.hold = False  # nothing may be released, because a cancel request is on its way
         self.terminated = False
 
@@ -143,15 +145,15 @@ class RequestLane:
         if self._replies.skipping:
             if decision.allowed:  # the log is told that it came to nothing
                 cause = self._replies.skip_cause
-                self._outbox.commands.append(Completed(token=event.token, rows=None, bytes_sent=0, sqlstate=cause))
-        elif not decision.allowed:
+                self._outbox.commands.append(Completed(event.token, None, 0, cause))
+        elif decision.verdict is not _ALLOW:
             self._replies.send_substitute(pending.message, pending.name, decision, event.language)
         elif not pending.may_be_allowed:
             return False
         elif pending.phase == "parse":
             self._replies.send_change(pending.message, "statement", pending.name, pending.prepared, token=event.token)
         else:
-            after = consequences(decision.analysis)
+            after, warnings = consequences(decision.analysis), decision.warnings
             self._reported.released(after)
             self._replies.send_released(
                 pending.message,
@@ -159,15 +161,13 @@ class RequestLane:
                 pending.text,
                 after,
                 portal=pending.portal,
-                warnings=self._not_told(decision.warnings),
+                warnings=self._not_told(warnings) if warnings else (),
                 language=event.language,
             )
         return True
 
     def _not_told(self, warnings: tuple[Reason, ...]) -> tuple[Reason, ...]:
         """Those of which the session has not been told: each code once, or a report's loop would drown in them."""
-        if not warnings:
-            return ()
         news = {warning.code: warning for warning in warnings if warning.code not in self._told}
         self._told.update(news)
         return tuple(news.values())
@@ -270,19 +270,14 @@ class RequestLane:
     ) -> None:
         self._pend(message, phase, text, name, may_be_allowed=True, prepared=prepared, portal=portal)
         codec = "ascii" if self._reported.in_doubt else self._reported.codec
-        self._outbox.commands.append(
-            Decide(
-                token=self._token,
-                phase=phase,
-                text=text,
-                parameters=None if portal is None else BoundParameters(portal, codec),
-                earlier=EarlierNames(self._replies, codec),
-            )
-        )
+        if codec != self._earlier.codec:
+            self._earlier = EarlierNames(self._replies, codec)
+        parameters = None if portal is None else BoundParameters(portal, codec)
+        self._outbox.commands.append(Decide(self._token, phase, text, parameters, self._earlier))
 
     def _refuse(self, message: Frame, phase: str, code: str, what: str, name: bytes = b"") -> None:
         self._pend(message, phase, "", name, may_be_allowed=False)
-        self._outbox.commands.append(Refuse(token=self._token, phase=phase, code=code, what=what))
+        self._outbox.commands.append(Refuse(self._token, phase, code, what))
 
     def _pend(
         self,

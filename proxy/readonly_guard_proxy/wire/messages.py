@@ -8,6 +8,7 @@ message in two ways.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -55,6 +56,8 @@ __all__ = [
 _INT16: Final = Struct("!H")
 _INT32: Final = Struct("!I")
 _PID: Final = Struct("!i")
+_TAG_BYTES: Final = 64
+"""COMPLETION_TAG_BUFSIZE: no command tag is as long (PostgreSQL sources, tcop/cmdtag.h)."""
 
 
 class Frontend:
@@ -163,6 +166,13 @@ class Target:
         self.name: Final = name
 
 
+def _end(data: bytes, at: int) -> int:
+    """Where the String at ``at`` ends, -1 when it does not; the names of portals and statements are mostly empty."""
+    if at < len(data) and not data[at]:
+        return at
+    return data.find(b"\0", at)
+
+
 def query_text(message: Frame) -> bytes:
     """The text of a Query: ``String text``. Bytes behind the NUL are refused: no other reader would see them."""
     data = message.data
@@ -196,8 +206,8 @@ def parse_message(name: bytes, text: bytes) -> bytes:
 def read_bind(message: Frame) -> BindMessage:
     """The parts of a Bind: ``String portal, String statement`` and formats and values, which the server checks."""
     data = message.data
-    portal = data.find(b"\0", HEADER_BYTES)
-    statement = -1 if portal < 0 else data.find(b"\0", portal + 1)
+    portal = _end(data, HEADER_BYTES)
+    statement = -1 if portal < 0 else _end(data, portal + 1)
     if statement < 0:
         raise ProtocolViolation("Bind that is cut short")
     return BindMessage(data[HEADER_BYTES:portal], data[portal + 1 : statement], data[statement + 1 :])
@@ -206,7 +216,7 @@ def read_bind(message: Frame) -> BindMessage:
 def execute_portal(message: Frame) -> bytes:
     """The portal of an Execute: ``String portal, Int32 row limit``."""
     data = message.data
-    end = data.find(b"\0", HEADER_BYTES)
+    end = _end(data, HEADER_BYTES)
     if end < 0 or len(data) - end - 1 != _INT32.size:
         raise ProtocolViolation("Execute of the wrong length")
     return data[HEADER_BYTES:end]
@@ -215,7 +225,7 @@ def execute_portal(message: Frame) -> bytes:
 def target(message: Frame) -> Target:
     """What a Close or Describe is about: ``Byte1 kind, String name``."""
     data = message.data
-    end = data.find(b"\0", HEADER_BYTES + 1)
+    end = _end(data, HEADER_BYTES + 1)
     if end < 0 or end != len(data) - 1 or data[HEADER_BYTES] not in b"SP":
         raise ProtocolViolation("Close or Describe that is neither of a statement nor of a portal")
     return Target(data[HEADER_BYTES : HEADER_BYTES + 1], data[HEADER_BYTES + 1 : end])
@@ -277,6 +287,11 @@ def command_tag(message: Frame) -> bytes:
 
 def rows_of(tag: bytes) -> int | None:
     """How many rows a command tag tells of (``SELECT 3``, ``FETCH 1``, ``COPY 7``), None when it tells none."""
+    return _rows_of(tag) if len(tag) < _TAG_BYTES else None
+
+
+@lru_cache(maxsize=1_024)
+def _rows_of(tag: bytes) -> int | None:
     last = tag.rpartition(b" ")[2]
     return int(last) if last.isdigit() else None
 
