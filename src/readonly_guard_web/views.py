@@ -33,7 +33,7 @@ from readonly_guard_web.page import Page, Shown, pdf_answer
 __all__ = ["Views"]
 
 _PAGE_ROWS: Final = 200
-_FILTERS: Final = ("period", "unit", "state", "ground", "flag")
+_FILTERS: Final = ("period", "unit", "who", "state", "ground", "flag")
 
 
 class Views:
@@ -209,7 +209,7 @@ class Views:
             "link": f"/protocol/{period}/{quote(unit, safe='')}",
             "total": len(cases),
             "answered": len(cases) - len(open_),
-            "mine": sum(self._desk.standing.responsible(case) == page.actor.user for case in open_),
+            "mine": sum(self._waits_for(page, case) for case in open_),
             "overdue": sum(self._desk.standing.is_overdue(case) for case in open_),
             "escalated": sum(bool(case.reference) for case in cases),
             "protocol": history.protocols.get((period, unit)),
@@ -220,10 +220,13 @@ class Views:
         units, query = self._units(page), page.query
         return [
             case
-            for period, unit in history.selections
+            for period, unit in sorted(
+                history.selections, key=lambda made: made[0], reverse=True
+            )  # the newest month first
             if unit in units and query.get("period") in {None, period} and query.get("unit") in {None, unit}
             for case in history.of(period, unit)
             if query.get("state") in {None, case.state}
+            and (query.get("who") is None or self._waits_for(page, case))
             and query.get("ground") in {None, case.ground}
             and (query.get("flag") is None or query["flag"] in case.flags)
         ]
@@ -240,9 +243,13 @@ class Views:
         cases = history.of(case.period, case.unit)
         place = next(number for number, other in enumerate(cases) if other.event == case.event)
         for other in (*cases[place + 1 :], *cases[:place]):
-            if other.state not in CONCLUDED and self._desk.standing.responsible(other) == page.actor.user:
+            if self._waits_for(page, other):
                 return other.event
         return ""
+
+    def _waits_for(self, page: Page, case: Case) -> bool:
+        """Whether the case has no answer yet, and is the actor's to answer."""
+        return case.state not in CONCLUDED and self._desk.standing.responsible(case) == page.actor.user
 
     def _is_mine(self, page: Page, case: Case, event: Event) -> bool:
         return self._desk.standing.objection(page.actor, case, event) is None

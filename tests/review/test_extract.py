@@ -7,7 +7,7 @@ import pytest
 from readonly_guard.audit.chains import PATIENTS
 from readonly_guard.audit.custody import record_custody
 from readonly_guard.domain import IdentificationRecord
-from readonly_guard.review import NotPossible, Store, extract_csv, extract_paper, paper_html
+from readonly_guard.review import Facts, NotPossible, Store, extract_csv, extract_paper, paper_html
 
 from .conftest import MONTH
 
@@ -36,6 +36,18 @@ def test_the_rows_are_the_patients_and_say_unit_role_action_and_purpose(desk):
     assert "Anna Lind" not in text
     assert "Medvetslös" not in text  # why is not part of the extract: it may tell of others
     assert "Anna Lind" in _html(desk, events, with_names=True)
+
+
+def test_a_care_provider_has_its_name_where_the_facts_say_it(desk, event):
+    of_unit = event(care_unit="Medicinavdelning 1")
+    assert "<td>Exempelregionen</td>" in _html(desk, [of_unit])
+    desk.knowledge.facts = Facts()
+    assert "<td>SE9999999999-E000000000000</td>" in _html(desk, [of_unit])
+
+
+def test_whole_days_are_told_as_days_and_moments_as_moments(desk):
+    assert "2026-10-01 – 2026-10-31" in _html(desk, [])
+    assert "2026-10-01 00:00 – 2026-10-31 01:00" in _html(desk, [], until="2026-10-31T00:00:00.000000Z")
 
 
 def test_in_csv_and_where_there_is_nothing(desk):

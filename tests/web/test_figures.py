@@ -92,3 +92,24 @@ def test_they_are_refused_over_a_broken_review(officer, desk):
     segment.write_bytes(segment.read_bytes().replace(b'"enyman"', b'"dekman"', 1))
     for path in ("/management", "/late", "/routine"):
         assert officer.get(path).status == 503
+
+
+def test_the_list_of_what_waits_for_oneself(manager, officer, desk):
+    cases = desk.ledger.history().of("2026-10", UNIT)
+    mine = [case.event for case in cases if case.reviewer == "enyman"]
+    desk.take_step(Actor(user="enyman", via="test"), Step.CLEAR, [mine[0]])
+    assert "who=me" in manager.get("/").text
+    shown = manager.get("/list?who=me").text
+    assert f"{len(mine) - 1} händelser" in shown
+    assert mine[0] not in shown
+    assert all(case.event not in shown for case in cases if case.reviewer != "enyman")
+    assert len(manager.get("/list.csv?who=me").text.strip().splitlines()) == len(mine)
+    answer = manager.post("/clear", manager.get("/list?who=me"), who="me", event=[mine[1]])
+    assert answer.headers["location"] == "/list?who=me"
+
+
+def test_in_english_actions_are_english_too(officer, desk):
+    officer.post("/language", officer.get("/"), language="en")
+    text = officer.get("/list").text
+    assert "Denied read" in text
+    assert "Nekad" not in text

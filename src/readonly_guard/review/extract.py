@@ -7,6 +7,7 @@ identity the log does not know is named as that. Nothing of what was read is in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import time, timedelta
 from typing import Final
 
 from readonly_guard.review.event import Event
@@ -14,6 +15,7 @@ from readonly_guard.review.knowledge import Knowledge
 from readonly_guard.review.listing import table_csv
 from readonly_guard.review.papers import Fact, Facts, Note, Paper, Section, Table
 from readonly_guard.review.periods import in_sweden
+from readonly_guard.review.words import word
 
 __all__ = ["extract_csv", "extract_paper"]
 
@@ -35,9 +37,9 @@ def _rows(events: Iterable[Event], knowledge: Knowledge, language: str, *, with_
         row = (
             _local(event.time),
             event.care_unit,
-            knowledge.provider_of(event.care_unit) or unknown,
+            knowledge.provider_name(knowledge.provider_of(event.care_unit)) or unknown,
             knowledge.title_of(event.subject) or unknown,
-            event.activity,
+            word("activity", event.activity, language),
             ", ".join(event.information_sets),
             knowledge.purpose(event.purpose, language) or unknown,
         )
@@ -95,8 +97,7 @@ def extract_paper(
     )
     facts = (
         Fact(name=t("Patient", "Patient"), lines=tuple(patients)),
-        Fact(name=t("Från och med", "From"), lines=(_local(since),)),
-        Fact(name=t("Till", "Until"), lines=(_local(until),)),
+        Fact(name=t("Tid", "Time"), lines=(_span(since, until),)),
         Fact(name=t("Utskrivet", "Made"), lines=(_local(made),)),
         Fact(
             name=t("Loggen är inläst till", "Log imported until"),
@@ -105,7 +106,7 @@ def extract_paper(
     )
     count = f"{len(rows)} {t('händelse', 'event') if len(rows) == 1 else t('händelser', 'events')}"
     meanings = tuple(
-        Fact(name=name, lines=(t(swedish, english),))
+        Fact(name=word("activity", name, language), lines=(t(swedish, english),))
         for name, swedish, english in (
             ("Läsa", "Uppgifterna visades.", "The information was shown."),
             ("Sök", "Någon sökte bland flera patienter.", "Somebody searched among several patients."),
@@ -146,5 +147,13 @@ def extract_paper(
     )
 
 
-def _local(time: str) -> str:
-    return in_sweden(time).strftime("%Y-%m-%d %H:%M")
+def _local(moment: str) -> str:
+    return in_sweden(moment).strftime("%Y-%m-%d %H:%M")
+
+
+def _span(since: str, until: str) -> str:
+    """From when to when; whole days by their dates, the last one included."""
+    first, end = in_sweden(since), in_sweden(until)
+    if first.time() == end.time() == time():
+        return f"{first:%Y-%m-%d} – {end - timedelta(days=1):%Y-%m-%d}"
+    return f"{_local(since)} – {_local(until)}"

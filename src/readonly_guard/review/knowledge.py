@@ -5,7 +5,7 @@ flag whose facts are missing is not decided, which the selection and the protoco
 
     {"protected": ["person_id:7"], "surnames": {"person_id:7": "Lind"}, "addresses": {"person_id:7": "Storgatan 1"},
      "staff_addresses": {"alind": "Storgatan 1"}, "absences": {"alind": [["2026-10-01", "2026-10-15"]]},
-     "complaints": ["person_id:9"]}
+     "complaints": ["person_id:9"], "providers": {"SE2321000131-E000000000001": "Västra Götalandsregionen"}}
 
 Patients are named by key, or by identifier where the log knows whose a key is. Dates are Swedish civil dates; an
 absence includes its first day and not its last.
@@ -34,6 +34,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     staff_addresses: dict[str, str] | None = None
     absences: dict[str, tuple[tuple[date, date], ...]] | None = None
     complaints: frozenset[str] | None = None
+    providers: dict[str, str] | None = None
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +132,10 @@ class Knowledge:
         """HSA-id of a unit's care provider; empty when it is not known."""
         known = self._data.units.get(unit)
         return "" if known is None else known.provider
+
+    def provider_name(self, provider: str) -> str:
+        """What a care provider is called, where the facts say so; else its HSA-id."""
+        return (self.facts.providers or {}).get(provider, provider)
 
     def keys_of(self, patients: Iterable[str]) -> frozenset[str]:
         """Patients and the persons that their keys stand for, where that is known."""

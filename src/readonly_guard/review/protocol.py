@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -18,6 +19,13 @@ from readonly_guard.review.states import State
 from readonly_guard.review.words import word
 
 __all__ = ["chain_text", "make_protocol", "protocol_html", "protocol_json", "protocol_paper", "protocol_pdf"]
+
+# what make_protocol and chain_text write
+_METHOD: Final = re.compile(
+    r"all emergency accesses, prints, denied writes and flagged events; of the rest "
+    r"([0-9]+) %, at least ([0-9]+), in the order of SHA-256\(seed, event\)"
+)
+_CHAIN: Final = re.compile(r"(.+): whole, ([0-9]+) records, head (\S+), (?:not signed|signed up to ([0-9]+) by (.+))")
 
 _ORDER: Final = (State.WITHOUT_REMARK, State.JUSTIFIED, State.ESCALATED, State.ACTED, State.CLOSED)
 
@@ -94,16 +102,11 @@ def protocol_paper(record: ProtocolRecord, keys: KeyRing, language: str) -> Pape
     objection = keys.objection(record)
     reviewed = in_sweden(record.time).strftime("%Y-%m-%d %H:%M")
     undecided = ", ".join(f"{code} {t(FLAGS[code].sv, FLAGS[code].en)}" for code in record.undecided if code in FLAGS)
-    method = t(
-        "Alla nödöppningar, utskrifter, nekade skrivförsök och flaggade händelser, och ett slumpurval av resten:",
-        "All emergency accesses, prints, denied writes and flagged events, and a random sample of the rest:",
-    )
     selection = [
         Fact(name=t("Händelser i perioden", "Events in the period"), lines=(str(record.population),)),
         Fact(name=t("Granskade", "Reviewed"), lines=(str(record.selected),)),
         *counts("grounds", record.grounds),
-        Fact(name=t("Metod", "Method"), lines=(method,)),
-        Fact(name="", lines=(record.method,), is_code=True),
+        Fact(name=t("Metod", "Method"), lines=(_method(record.method) if sv else record.method,)),
         Fact(name=t("Slumpfrö", "Seed"), lines=(record.seed,), is_code=True),
         Fact(
             name="",
@@ -160,7 +163,11 @@ def protocol_paper(record: ProtocolRecord, keys: KeyRing, language: str) -> Pape
             blocks=(
                 Facts(
                     facts=(
-                        Fact(name=t("Loggens kedjor", "The log's chains"), lines=record.chains, is_code=True),
+                        Fact(
+                            name=t("Loggens kedjor", "The log's chains"),
+                            lines=tuple(_chain(item) if sv else item for item in record.chains),
+                            is_code=True,
+                        ),
                         Fact(
                             name=t("Granskningens egen kedja", "The review's own chain"),
                             lines=(record.ledger,),
@@ -208,3 +215,26 @@ def protocol_html(record: ProtocolRecord, keys: KeyRing, language: str) -> str:
 def protocol_pdf(record: ProtocolRecord, keys: KeyRing, language: str) -> bytes:
     """The same as PDF, with the signed record inside as ``protocol.json``."""
     return paper_pdf(protocol_paper(record, keys, language), attached={"protocol.json": protocol_json(record)})
+
+
+def _method(text: str) -> str:
+    """The method in Swedish; as it was signed where another version wrote it."""
+    found = _METHOD.fullmatch(text)
+    return (
+        text
+        if found is None
+        else (
+            "Alla nödöppningar, utskrifter, nekade skrivförsök och flaggade händelser; av resten "
+            f"{found[1]} %, minst {found[2]}, i ordning efter SHA-256(frö, händelse)"
+        )
+    )
+
+
+def _chain(text: str) -> str:
+    """How a chain was found, in Swedish; as it was signed where another version wrote it."""
+    found = _CHAIN.fullmatch(text)
+    if found is None:
+        return text
+    name, records, head, seq, keys = found.groups()
+    signed = "inte signerad" if seq is None else f"signerad till och med {seq} av {keys}"
+    return f"{name}: hel, {records} poster, huvud {head}, {signed}"

@@ -16,6 +16,7 @@ from readonly_guard.audit import SigningKey
 from readonly_guard.settings import JournalSettings, PolicySettings, Settings, UpstreamSettings
 from readonly_guard_cli.demo.roster import policy_data
 from readonly_guard_cli.demo.staff import PERSONAS, STAFF, Employee
+from readonly_guard_cli.demo.vocabulary import UNITS
 
 __all__ = ["write_month", "write_review"]
 
@@ -167,7 +168,15 @@ def write_review(
         },
     }
     data.write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
-    facts = {"protected": ["person_id:12"], "complaints": ["person_id:55"], "surnames": {"person_id:60": "Lind"}}
+    facts = {
+        "protected": ["person_id:12"],
+        "complaints": ["person_id:55"],
+        "surnames": {"person_id:60": "Lind"},
+        "providers": {
+            UNITS["medicine"].provider_hsa_id: "Exempelregionen",
+            UNITS["private"].provider_hsa_id: "Exempelvården AB",
+        },
+    }
     (directory / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
     for back in range(before, -1, -1):
         count = year * 12 + month - 1 - back
