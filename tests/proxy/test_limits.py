@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from readonly_guard.settings import TcpSettings, UpstreamSettings
+from readonly_guard.settings import JournalSettings, ListenerSettings, Settings, TcpSettings, UpstreamSettings
+from readonly_guard.sql import judge_startup as judge
+from readonly_guard_proxy.metrics.meters import Meters
+from readonly_guard_proxy.net.credentials import Credentials
+from readonly_guard_proxy.net.listener import Listener
 from readonly_guard_proxy.net.upstream import connect_socket
 
 _MEGABYTE = 1024 * 1024
@@ -241,21 +247,39 @@ class TestBackpressure:
             client.writer.transport.abort()
 
 
+_TCP = TcpSettings(keepalive_idle_s=61, keepalive_interval_s=11, keepalive_probes=7, unacknowledged_s=13)
+
+
+def _told(end: socket.socket) -> list[int]:
+    options = (
+        *(socket.TCP_NODELAY, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL),
+        *(socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT),
+    )
+    assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    return [end.getsockopt(socket.IPPROTO_TCP, option) for option in options]
+
+
 async def test_the_kernel_is_told_how_to_treat_connections():
-    tcp = TcpSettings(keepalive_idle_s=61, keepalive_interval_s=11, keepalive_probes=7, unacknowledged_s=13)
     async with _dead_server() as (port, _):
-        transport = await connect_socket(UpstreamSettings(host="127.0.0.1", port=port, tcp=tcp), asyncio.Protocol)
-        end = transport.get_extra_info("socket")
-        assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        told = [
-            end.getsockopt(socket.IPPROTO_TCP, option)
-            for option in (
-                socket.TCP_NODELAY,
-                socket.TCP_KEEPIDLE,
-                socket.TCP_KEEPINTVL,
-                socket.TCP_KEEPCNT,
-                socket.TCP_USER_TIMEOUT,
-            )
-        ]
-        assert told == [1, 61, 11, 7, 13_000]
+        transport = await connect_socket(UpstreamSettings(host="127.0.0.1", port=port, tcp=_TCP), asyncio.Protocol)
+        assert _told(transport.get_extra_info("socket")) == [1, 61, 11, 7, 13_000]
         transport.abort()
+
+
+async def test_a_clients_connection_begins_as_the_listening_socket_is_also_after_a_reload(guard, tmp_path):
+    settings = Settings(
+        upstream=UpstreamSettings(host="127.0.0.1", port=5432),
+        journal=JournalSettings(path=str(tmp_path)),
+        listener=ListenerSettings(port=0, tcp=_TCP),
+    )
+    listener = Listener(settings, guard, judge, Meters(), Credentials(settings))
+    port = await listener.open()
+    (listening,) = listener._server.sockets
+    assert _told(listening) == [1, 61, 11, 7, 13_000]
+    with socket.socket() as knocking:  # what the kernel makes of it
+        knocking.connect(("127.0.0.1", port))
+        with socket.socket(fileno=os.dup(listening.fileno())) as same, same.accept()[0] as theirs:
+            assert _told(theirs) == [1, 61, 11, 7, 13_000]
+    listener.adopt(msgspec.structs.replace(settings, listener=ListenerSettings(port=0)))
+    assert _told(listening) == [1, 60, 10, 6, 0]
+    await listener.drain(0.0)

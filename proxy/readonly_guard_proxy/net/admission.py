@@ -231,8 +231,7 @@ class Admission:
             server.abort()
             self._unreached("ClosedAtOnce", "it closed the connection at once")
             return
-        desk.over()
-        house.crowd.arrive(desk.address)  # as a session now, no longer as a client that is received
+        desk.over(stays=True)
         link.join(self._transport, server)
         server.write(startup_message(applicant.version, forward))
 

@@ -55,7 +55,8 @@ class Attempts:
         """A login failed."""
         name, now = _name(user, address), self._clock()
         own = self._own(name)
-        is_in_a_row = own.times and own.last_s >= self._success_s(name) and now - own.last_s <= _FORGOTTEN_AFTER_S
+        success_s = max((seen.success_s for seen in self._all(name)), default=_NEVER)
+        is_in_a_row = own.times and own.last_s >= success_s and now - own.last_s <= _FORGOTTEN_AFTER_S
         times = min(own.times + 1, 1_000) if is_in_a_row else 1
         self._write(name, _Seen(times, now, own.success_s))
 
@@ -67,15 +68,15 @@ class Attempts:
 
     def _together(self, name: str, now: float) -> tuple[int, float]:
         """The failures in a row of all workers, and when the last was."""
-        success_s = self._success_s(name)
+        known = self._all(name)
+        if not known:  # as nearly always
+            return 0, _NEVER
+        success_s = max(seen.success_s for seen in known)
         recent = [
-            seen for seen in self._all(name)
+            seen for seen in known
             if seen.times and seen.last_s >= success_s and now - seen.last_s <= _FORGOTTEN_AFTER_S
         ]  # fmt: skip
         return sum(seen.times for seen in recent), max((seen.last_s for seen in recent), default=_NEVER)
-
-    def _success_s(self, name: str) -> float:
-        return max((seen.success_s for seen in self._all(name)), default=_NEVER)
 
     def _all(self, name: str) -> list[_Seen]:
         return [_Seen(int(times), last_s, success_s) for times, last_s, success_s in self._board.read(name)]

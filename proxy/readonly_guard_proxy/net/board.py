@@ -13,6 +13,7 @@ can foresee, and is found there by that hash; nothing is ever moved, so that a r
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import mmap
 import secrets
@@ -27,6 +28,9 @@ _WAYS: Final = 16
 _HASH_BYTES: Final = 16
 _SPACIOUS: Final = 4
 """How many slots there are for each name that is expected, so that practically no bucket is ever full."""
+
+_REMEMBERED: Final = 1_024
+"""Names whose places are not worked out anew: the same users come from the same addresses, several times a login."""
 
 Figures = tuple[float, ...]
 
@@ -49,6 +53,7 @@ class Board:
         self._bucket_bytes = _WAYS * self._slot_bytes
         self._buckets = len(self._own) // self._bucket_bytes
         self._secret = secret
+        self._place = functools.lru_cache(_REMEMBERED)(self._place_of)
 
     @classmethod
     def alone(cls, names: int, layout: str) -> Self:
@@ -105,7 +110,7 @@ class Board:
             self._figures.pack_into(self._own, at + _HASH_BYTES, *figures)
         return True
 
-    def _place(self, name: str) -> tuple[bytes, int]:
+    def _place_of(self, name: str) -> tuple[bytes, int]:
         key = hashlib.blake2b(
             name.encode("utf-8", "surrogateescape"), digest_size=_HASH_BYTES, key=self._secret
         ).digest()

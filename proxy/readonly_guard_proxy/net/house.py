@@ -40,8 +40,8 @@ class Desk(Protocol):
         """The client has said all that is waited for."""
         ...
 
-    def over(self) -> None:
-        """The client has its link."""
+    def over(self, *, stays: bool = False) -> None:
+        """The client has its link, and then it stays connected; or it has been turned away."""
         ...
 
     def turn_down(self, limit: str) -> None:
@@ -87,6 +87,6 @@ class House(Protocol):
         """A client is received."""
         ...
 
-    def depart(self, desk: Desk) -> None:
-        """A client is no longer received: it got its link, or was turned away."""
+    def depart(self, desk: Desk, *, stays: bool) -> None:
+        """A client is no longer received: it got its link, with which it stays, or was turned away."""
         ...

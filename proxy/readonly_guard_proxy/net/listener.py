@@ -23,12 +23,14 @@ from readonly_guard_proxy.net.colleagues import Colleagues
 from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.net.crowd import Crowd
 from readonly_guard_proxy.net.house import Desk
+from readonly_guard_proxy.net.judging import remembering
 from readonly_guard_proxy.net.link import Link
 from readonly_guard_proxy.net.patience import deadlines_of, interval_s
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 from readonly_guard_proxy.net.reception import Reception
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.net.tls import fault_of
+from readonly_guard_proxy.net.tuning import tune
 from readonly_guard_proxy.session.events import Waiting
 from readonly_guard_proxy.wire.startup import CancelRequest
 
@@ -46,7 +48,7 @@ class Listener:
     Args:
         settings: where to listen, whom to connect to, bounds.
         guard: decides.
-        judge: judges startup packets.
+        judge: judges startup packets, the same ones always in the same way.
         meters: count what comes and goes.
         credentials: for TLS.
         colleagues: the other workers on the same port; None when there are none.
@@ -63,7 +65,7 @@ class Listener:
         colleagues: Colleagues | None = None,
     ) -> None:
         self.guard = guard
-        self.judge = judge
+        self.judge = remembering(judge)
         self.meters = meters
         self.credentials = credentials
         self._links: set[Link] = set()
@@ -75,12 +77,12 @@ class Listener:
         self.attempts = Attempts(time.monotonic, boards.failures)
         self.deadlines_s: Mapping[Waiting, float] = {}
         self._look_s = 0.0
+        self._server: asyncio.Server | None = None
         self.adopt(settings)
         self._looking: asyncio.Handle | None = None
         self._receptions: set[Desk] = set()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._server: asyncio.Server | None = None
 
     def adopt(self, settings: Settings) -> None:
         """Go by other settings from the next connection on, and by their deadlines at once; the address stays."""
@@ -88,6 +90,7 @@ class Listener:
         self.crowd.limits = settings.limits
         self.deadlines_s = deadlines_of(settings.limits)
         self._look_s = interval_s(self.deadlines_s)
+        self._tune()
         for link in self._links:
             link.expect(self.deadlines_s)
 
@@ -109,13 +112,20 @@ class Listener:
                 where.port,
                 backlog=_BACKLOG,
                 reuse_port=self._colleagues is not None or None,
+                start_serving=False,
             )
+            self._tune()
+            await self._server.start_serving()
         except OSError as error:
             raise ConfigurationError(cannot_listen("listener", where.host, where.port, error)) from error
         port: int = self._server.sockets[0].getsockname()[1]
         self._look()
         _log.info("listening", host=where.host, port=port, listener=where.name)
         return port
+
+    def _tune(self) -> None:
+        for listening in self._server.sockets if self._server is not None else ():
+            tune(listening, self.settings.listener.tcp)
 
     async def drain(self, deadline_s: float) -> None:
         """Stop listening, end idle sessions now, others after their statement, the rest at the deadline (seconds)."""
@@ -206,9 +216,9 @@ class Listener:
         elif len(self._receptions) > self.settings.limits.connections + _BACKLOG:
             reception.turn_down("connections")
 
-    def depart(self, reception: Desk) -> None:
+    def depart(self, reception: Desk, *, stays: bool) -> None:
         """A client is no longer received."""
-        if reception in self._receptions:
+        if reception in self._receptions and not stays:
             self.crowd.depart(reception.address)
         self._receptions.discard(reception)
         self.meters.sessions_starting = len(self._receptions)

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import uuid
 from typing import Final, cast
 
 import structlog
 
 from readonly_guard.domain import Session
+from readonly_guard.ids import new_id
 from readonly_guard_proxy.net.admission import Admission
 from readonly_guard_proxy.net.certificates import ALPN, ClientTls
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.house import House
 from readonly_guard_proxy.net.tls import HANDSHAKE, fault_of, has_alpn, receive_tls
-from readonly_guard_proxy.net.tuning import tune
 from readonly_guard_proxy.session.denial import fatal
 from readonly_guard_proxy.wire.framing import ProtocolViolation
 from readonly_guard_proxy.wire.startup import (
@@ -65,13 +64,12 @@ class Reception(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected."""
         self._transport = cast("asyncio.Transport", transport)
-        tune(transport, self._house.settings.listener.tcp)
         limits = self._house.settings.limits
         self._timer = asyncio.get_running_loop().call_later(limits.startup_timeout_s, self._late)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
         self.session = Session(
-            session_id=str(uuid.uuid4()),
+            session_id=new_id(),
             client_address=f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "",
             listener=self._house.settings.listener.name,
         )
@@ -216,11 +214,11 @@ class Reception(asyncio.Protocol):
         """The client has said all that is waited for."""
         self._timer.cancel()
 
-    def over(self) -> None:
-        """The reception is over: the client has its link, or has been turned away."""
+    def over(self, *, stays: bool = False) -> None:
+        """The reception is over: the client has its link, with which it stays, or has been turned away."""
         self.is_over = True
         self._timer.cancel()
-        self._house.depart(self)
+        self._house.depart(self, stays=stays)
 
 
 _FULL: Final = {

@@ -1,29 +1,56 @@
-"""How the kernel is asked to treat a TCP connection: small messages at once, and peers that are gone are found out."""
+"""How the kernel is asked to treat a TCP connection: small messages at once, and peers that are gone are found out.
+
+A connection that is accepted begins with the options of the socket that listens (`accept(2)`, "inherited" on Linux and
+the BSDs), so those are set there, once.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import socket
+from typing import Final
 
 from readonly_guard.settings import TcpSettings
 
 __all__ = ["tune"]
 
+_TCP: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
-def tune(transport: asyncio.BaseTransport, settings: TcpSettings) -> None:
-    """Set a connection's options; a unix socket has none of them."""
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
+
+def tune(shown: socket.socket | None, settings: TcpSettings) -> None:
+    """Set a socket's options; a unix socket has none of them.
+
+    Args:
+        shown: what the event loop shows of the socket of a connection or a server.
+        settings: what to set.
+    """
+    if shown is None or shown.family not in _TCP:
         return
-    # not every loop and socket does so by itself: 40 ms a round trip otherwise
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (
+    # it may be no socket, but something that makes one for every option that it is given
+    tuned = socket.socket(shown.family, socket.SOCK_STREAM, socket.IPPROTO_TCP, shown.fileno())
+    try:
+        for level, option, value in _options(settings):
+            tuned.setsockopt(level, option, value)
+    finally:
+        tuned.detach()  # it stays the loop's
+
+
+@functools.lru_cache(maxsize=8)
+def _options(settings: TcpSettings) -> tuple[tuple[int, int, int], ...]:
+    wanted = (
         ("TCP_KEEPIDLE", settings.keepalive_idle_s),
         ("TCP_KEEPINTVL", settings.keepalive_interval_s),
         ("TCP_KEEPCNT", settings.keepalive_probes),
-        ("TCP_USER_TIMEOUT", None if settings.unacknowledged_s is None else settings.unacknowledged_s * 1000),
-    ):
-        number = getattr(socket, option, None)  # macOS names some of them otherwise, and lacks the last
-        if value is not None and number is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, number, value)
+        ("TCP_USER_TIMEOUT", (settings.unacknowledged_s or 0) * 1000),  # 0 is the system's
+    )
+    return (
+        # not every loop and socket does so by itself: 40 ms a round trip otherwise
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        *(
+            # macOS names some of them otherwise, and lacks the last
+            (socket.IPPROTO_TCP, getattr(socket, name), value)
+            for name, value in wanted
+            if hasattr(socket, name)
+        ),
+    )

@@ -37,9 +37,9 @@ async def connect(
         OSError: it cannot be reached or does not do TLS as it must, or not within ``connect_timeout_s`` (then a
             TimeoutError).
     """
+    if context is None:
+        return await connect_socket(upstream, factory)
     async with asyncio.timeout(upstream.connect_timeout_s):
-        if context is None:
-            return await connect_socket(upstream, factory)
         asking = _Asking()
         transport = await connect_socket(upstream, lambda: asking)
         try:
@@ -79,7 +79,8 @@ async def connect_socket(upstream: UpstreamSettings, factory: Callable[[], async
             transport, _ = await loop.create_unix_connection(factory, path)
         else:
             transport, _ = await loop.create_connection(factory, upstream.host, upstream.port)
-    tune(transport, upstream.tcp)
+    if not upstream.is_socket:
+        tune(transport.get_extra_info("socket"), upstream.tcp)
     return transport
 
 

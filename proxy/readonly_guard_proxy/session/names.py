@@ -23,6 +23,7 @@ _MAX_CHARACTERS: Final = 8 * 1024 * 1024
 _MAX_VALUES: Final = 256 * 1024  # an array of 10,000 whole numbers has 120,000 bytes
 
 Kind = Literal["statement", "portal", "cursor", "held"]
+_KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
 def is_followed(name: bytes) -> bool:
@@ -131,7 +132,7 @@ class NameTable:
     """The prepared statements and portals of one session."""
 
     def __init__(self) -> None:
-        self._shelves: Final[dict[Kind, _Shelf]] = {kind: _Shelf() for kind in get_args(Kind)}
+        self._shelves: Final[dict[Kind, _Shelf]] = {kind: _Shelf() for kind in _KINDS}
 
     def send(self, change: Change) -> None:
         """A request that would make this change is on its way to the server."""

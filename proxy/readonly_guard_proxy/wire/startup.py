@@ -125,7 +125,7 @@ class StartupReader:
 
 def startup_message(version: int, parameters: Mapping[str, str]) -> bytes:
     """The bytes of a startup message."""
-    body = b"".join(text.encode() + b"\0" for pair in parameters.items() for text in pair) + b"\0"
+    body = "".join(f"{name}\0{value}\0" for name, value in parameters.items()).encode() + b"\0"
     return _HEAD.pack(_HEAD.size + len(body), version) + body
 
 
@@ -148,16 +148,15 @@ def _cancel(body: bytes) -> CancelRequest:
 
 def _parameters(body: bytes) -> dict[str, str]:
     # Two names for one thing would let guard and server each believe another value: a repeated name is refused.
-    parts = body.split(b"\0")
-    if parts[-2:] != [b"", b""]:
-        raise ProtocolViolation("startup packet without its terminator")
-    parts = parts[:-2]
-    if len(parts) % 2 or not all(parts[::2]):
-        raise ProtocolViolation("startup packet whose names and values do not pair")
     try:
-        words = [part.decode() for part in parts]
+        words = body.decode().split("\0")
     except UnicodeDecodeError:
         raise ProtocolViolation("startup packet that is not UTF-8") from None
+    if words[-2:] != ["", ""]:
+        raise ProtocolViolation("startup packet without its terminator")
+    del words[-2:]
+    if len(words) % 2 or not all(words[::2]):
+        raise ProtocolViolation("startup packet whose names and values do not pair")
     parameters = dict(zip(words[::2], words[1::2], strict=True))
     if len(parameters) != len(words) // 2:
         raise ProtocolViolation("startup packet that names a parameter twice")
