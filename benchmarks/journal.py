@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from readonly_guard.audit import Journal, JournalPlugin, SigningKey, verify
-from readonly_guard.audit.chain import GENESIS, canonical, seal
+from readonly_guard.audit.chain import canonical
+from readonly_guard.audit.sealing import GENESIS, seal
 from readonly_guard.domain import CompletionRecord, DecisionRecord
 
 SESSIONS = (1, 8, 32)

@@ -18,7 +18,11 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 PLACES: Final = {"readonly_guard": "src/readonly_guard", "readonly_guard_proxy": "proxy/readonly_guard_proxy"}
 MODULES: Final = (
+    "readonly_guard.audit.group_commit",
+    "readonly_guard.audit.heads",
     "readonly_guard.audit.journal",
+    "readonly_guard.audit.sealing",
+    "readonly_guard.audit.segment_file",
     "readonly_guard.conclusion",
     "readonly_guard.guard",
     "readonly_guard.hooks.manager",

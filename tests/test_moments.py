@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from readonly_guard.moments import rfc3339, stamps_of, utc_now
+from readonly_guard.moments import rfc3339, seconds_of, stamps_of, utc_now
 
 
 def test_a_moment_is_written_in_utc_with_microseconds():
@@ -29,3 +29,9 @@ def test_another_clock_is_asked_each_time():
     times = iter([datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 1, 2, tzinfo=UTC)])
     stamp = stamps_of(lambda: next(times))
     assert (stamp(), stamp()) == ("2025-01-01T00:00:00.000000Z", "2025-01-02T00:00:00.000000Z")
+
+
+def test_seconds_are_those_of_the_clock_that_was_given():
+    moment = datetime(2025, 1, 1, tzinfo=UTC)
+    assert seconds_of(lambda: moment)() == moment.timestamp()
+    assert seconds_of(utc_now)() == pytest.approx(utc_now().timestamp(), abs=600)

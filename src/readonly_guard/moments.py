@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-__all__ = ["rfc3339", "stamps_of", "utc_now"]
+__all__ = ["rfc3339", "seconds_of", "stamps_of", "utc_now"]
 
 
 _SECOND: Final = 1_000_000
@@ -29,6 +29,13 @@ def stamps_of(clock: Callable[[], datetime]) -> Callable[[], str]:
     if clock is utc_now:
         return _SystemStamps()
     return lambda: rfc3339(clock())
+
+
+def seconds_of(clock: Callable[[], datetime]) -> Callable[[], float]:
+    """What tells the seconds since 1970 by a clock; by the system's clock without making a datetime of them."""
+    if clock is utc_now:
+        return time.time
+    return lambda: clock().timestamp()
 
 
 class _SystemStamps:

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from readonly_guard.audit import Journal, KeyRing, SigningKey, read_anchors, record_reading, sign_custody, verify_all
-from readonly_guard.audit.chain import GENESIS, content, seal
+from readonly_guard.audit.chain import content
+from readonly_guard.audit.sealing import GENESIS, seal
 from readonly_guard.domain import SealRecord
 from readonly_guard.errors import ConfigurationError, LogUnavailable
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from readonly_guard.audit.chain import GENESIS, MOST_AROUND_BYTES, Head, canonical, explain, reseal, seal
+from readonly_guard.audit.chain import Head, canonical, explain, reseal
+from readonly_guard.audit.sealing import GENESIS, MOST_AROUND_BYTES, seal
 from readonly_guard.domain import SessionRecord
 
 GOLDEN = Path(__file__).parent / "golden" / "journal-00000000000000000001.jsonl"

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from readonly_guard.audit import Journal, read, verify
-from readonly_guard.audit.chain import MAX_LINE_BYTES
+from readonly_guard.audit.sealing import MAX_LINE_BYTES
 from readonly_guard.errors import LogUnavailable
 from readonly_guard.moments import rfc3339
 

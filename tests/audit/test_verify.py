@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readonly_guard.audit import Head, Journal, KeyRing, SigningKey, read, read_all, read_anchors, verify, verify_all
-from readonly_guard.audit.chain import GENESIS, canonical, seal
+from readonly_guard.audit.chain import canonical
 from readonly_guard.audit.chain import content as content_of
+from readonly_guard.audit.sealing import GENESIS, seal
 from readonly_guard.domain import CompletionRecord, SealRecord
 from readonly_guard.errors import ConfigurationError
 

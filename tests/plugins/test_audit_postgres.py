@@ -9,7 +9,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from readonly_guard.audit.chain import content, envelope, seal
+from readonly_guard.audit.chain import content, envelope
+from readonly_guard.audit.sealing import seal
 from readonly_guard.errors import ConfigurationError
 from readonly_guard_plugins.audit_postgres import migrate
 from readonly_guard_plugins.continuity import Diverged

@@ -1,69 +1,36 @@
-r"""The hash chain: how a record becomes a line, and how a line is known to be the one that was written.
+r"""The hash chain: how a record is spelt, and how a line is known to be the one that was written.
 
-Pure: bytes in, bytes out. Files, locks and durability live in the neighbours.
+Pure: bytes in, bytes out. How a record is sealed into a line is in the neighbour :mod:`readonly_guard.audit.sealing`;
+files, locks and durability live in the others.
 
 **Canonical form of a record**: its JSON as msgspec writes it. The tag ``type`` comes first, then every field in the
 order of its declaration, defaults included; no white space; UTF-8 as it is (``Läsa``, not ``L\u00e4sa``); within
 strings only ``"``, ``\`` and the control characters below U+0020 are escaped. Records hold text, integers, booleans,
 null and lists of text, so there is nothing whose JSON could vary (no float, no unordered set, no mapping).
-
-**Hash**: SHA-256, in lower-case hexadecimal, over this text::
-
-    readonly-guard journal v1\n
-    <seq, decimal, from 1, no leading zero>\n
-    <hash of the record before, 64 hexadecimal digits; GENESIS for the first>\n
-    <canonical record>
-
-The first three parts end in a line feed and cannot contain one, the fourth is everything that remains: two different
-(seq, prev, record) never give the same text. An auditor can recompute it with ``printf`` and ``sha256sum``.
-
-**Line**: one JSON object, whose last member is the canonical record, byte for byte, and a line feed::
-
-    {"seq":1,"prev":"000…000","hash":"9f2…","record":{"type":"decision",…}}\n
-
-The hash has no key. It shows every change to a chain whose head is known; whoever can write the files can also compute
-a whole new chain, which is why a head belongs in a place that the guard's host cannot write (see
-:func:`readonly_guard.audit.verify`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from hashlib import sha256
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 import msgspec
 
+from readonly_guard.audit.sealing import GENESIS, Line, seal
 from readonly_guard.domain import LogRecord
 
 __all__ = [
-    "GENESIS",
-    "MAX_LINE_BYTES",
-    "MOST_AROUND_BYTES",
     "Head",
-    "Line",
     "canonical",
     "content",
     "envelope",
     "explain",
-    "is_seal",
     "reseal",
-    "seal",
+    "time_of",
 ]
 
-GENESIS: Final = "0" * 64
-"""What stands for the hash before the first record."""
-
-MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-"""The longest line that is written or read, line feed included: as much as a frame of the wire may hold."""
-
-MOST_AROUND_BYTES: Final = 187
-"""By how much a line is longer than its record at most: `seq` of 20 digits, `prev` and `hash` with their names."""
-
-_PREFIX: Final = b"readonly-guard journal v1\n"
 _RECORD: Final = b',"record":'
-_SEAL: Final = b',"record":{"type":"seal",'
 _HEAD: Final = re.compile(r"(0|[1-9][0-9]{0,19}):([0-9a-f]{64})")
 
 
@@ -89,12 +56,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
         return cls(seq=int(match[1]), hash=match[2])
 
 
-class Line(NamedTuple):
-    """A sealed record: its number, its hash, and the line as it stands on disk, line feed included."""
-
-    seq: int
-    hash: str
-    data: bytes
+class _Timed(msgspec.Struct):
+    time: str
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,26 +73,12 @@ canonical: Final[Callable[[LogRecord], bytes]] = msgspec.json.Encoder().encode
 """The canonical bytes of a record (the method of one encoder itself, because it is on the hot path)."""
 
 _envelopes: Final = msgspec.json.Decoder(Envelope)
+_timed: Final = msgspec.json.Decoder(_Timed)
 _any_json: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
-def seal(seq: int, prev: str, record: bytes) -> Line:
-    """Chain a canonical record to the one before it.
-
-    Args:
-        seq: its number, from 1.
-        prev: the hash of record ``seq - 1``, or :data:`GENESIS`.
-        record: the canonical bytes.
-    """
-    number, before = str(seq).encode(), prev.encode()
-    digest = sha256(b"".join((_PREFIX, number, b"\n", before, b"\n", record))).hexdigest()
-    # the record is spliced in as it was hashed: encoding it again could only cost time or differ
-    parts = (b'{"seq":', number, b',"prev":"', before, b'","hash":"', digest.encode(), b'","record":', record, b"}\n")
-    return Line(seq, digest, b"".join(parts))
-
-
 def reseal(data: bytes, seq: int, prev: str) -> Line | None:
-    """The line, when it is byte for byte what :func:`seal` writes at this place of the chain; None when it is not.
+    """The line, when it is byte for byte what sealing writes at this place of the chain; None when it is not.
 
     Because the whole line is compared, there is no second spelling of a right line: no other case of a digit, no white
     space, no further member. The record must be one JSON object; its fields are not looked at, so that a chain can be
@@ -141,13 +90,8 @@ def reseal(data: bytes, seq: int, prev: str) -> Line | None:
 
 
 def content(data: bytes) -> bytes:
-    """The canonical record of a line that :func:`seal` wrote."""
+    """The canonical record of a line that :func:`~readonly_guard.audit.sealing.seal` wrote."""
     return data[data.find(_RECORD) + len(_RECORD) : -2]
-
-
-def is_seal(data: bytes) -> bool:
-    """Whether the record of such a line is a signed head."""
-    return data.find(_SEAL, 0, MOST_AROUND_BYTES + len(_SEAL)) != -1
 
 
 def envelope(data: bytes) -> Envelope | None:
@@ -157,6 +101,14 @@ def envelope(data: bytes) -> Envelope | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return taken if _is_object(bytes(taken.record)) else None
+
+
+def time_of(data: bytes) -> str:
+    """When the record of a line was made, as it says itself; empty when it says nothing, or there is no line."""
+    try:
+        return _timed.decode(content(data)).time
+    except msgspec.DecodeError:
+        return ""
 
 
 def _is_object(record: bytes) -> bool:

@@ -8,10 +8,11 @@ from typing import Final
 import msgspec
 
 from readonly_guard.audit.anchors import Anchor
-from readonly_guard.audit.chain import GENESIS, Head, Line, content, explain, is_seal
+from readonly_guard.audit.chain import Head, content, explain, time_of
 from readonly_guard.audit.chains import Chain
 from readonly_guard.audit.findings import Fault, Progress, Verification
 from readonly_guard.audit.keys import KeyRing
+from readonly_guard.audit.sealing import GENESIS, Line, is_seal
 from readonly_guard.audit.segments import Segment, follow, list_segments, torn_files
 from readonly_guard.domain import SealRecord
 
@@ -100,7 +101,7 @@ class ChainCheck:
             seals=len(self._seals),
             signed=Head() if last is None else Head(seq=last.head_seq, hash=last.head_hash),
             signed_at="" if last is None else last.time,
-            unsigned_since=_time(self._unsigned),
+            unsigned_since=time_of(self._unsigned),
             key_ids=tuple(sorted({seal.key_id for seal in self._seals})),
         )
 
@@ -176,14 +177,3 @@ class ChainCheck:
             what = "the segment was closed without a signed head, though heads were signed before"
             line = self._seq - segment.first + 1
             self._fault = Fault(file=segment.path.name, line=line, seq=self._seq, what=what)
-
-
-class _Timed(msgspec.Struct):
-    time: str
-
-
-def _time(line: bytes) -> str:
-    try:
-        return msgspec.json.decode(content(line), type=_Timed).time
-    except msgspec.DecodeError:
-        return ""

@@ -12,8 +12,9 @@ from typing import Final
 
 import msgspec
 
-from readonly_guard.audit.chain import GENESIS, MAX_LINE_BYTES, content
+from readonly_guard.audit.chain import content
 from readonly_guard.audit.chains import Chain
+from readonly_guard.audit.sealing import GENESIS, MAX_LINE_BYTES
 from readonly_guard.audit.segments import Segment, list_segments
 from readonly_guard.domain import Entry, LogRecord
 from readonly_guard.errors import ConfigurationError

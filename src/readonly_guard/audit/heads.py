@@ -7,13 +7,13 @@ passed since the last one; whoever closes a segment or the journal signs whether
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from readonly_guard.audit.chain import canonical
 from readonly_guard.audit.keys import SigningKey
 from readonly_guard.domain import SealRecord
-from readonly_guard.moments import rfc3339
+from readonly_guard.moments import rfc3339, seconds_of
 
 __all__ = ["SEAL_EVERY_S", "HeadSigner"]
 
@@ -34,18 +34,19 @@ class HeadSigner:
     def __init__(self, key: SigningKey, chain: str, every_s: float, clock: Callable[[], datetime]) -> None:
         self._key = key
         self._chain = chain
-        self._every = timedelta(seconds=every_s)
+        self._every_s = every_s
         self._clock = clock
-        self._due_at = clock() + self._every
+        self._seconds = seconds_of(clock)
+        self._due_at_s = self._seconds() + every_s
 
     @property
     def is_due(self) -> bool:
         """Whether the last signature is older than that."""
-        return self._clock() >= self._due_at
+        return self._seconds() >= self._due_at_s
 
     def signed(self, seq: int, digest: str) -> bytes:
         """The canonical record that signs a head, now; the next is due some time later."""
         now = self._clock()
-        self._due_at = now + self._every
+        self._due_at_s = now.timestamp() + self._every_s
         record = SealRecord(time=rfc3339(now), chain=self._chain, head_seq=seq, head_hash=digest, key_id="")
         return canonical(self._key.sign(record))

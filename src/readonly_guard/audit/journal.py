@@ -15,20 +15,21 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
 
-from readonly_guard.audit.chain import MAX_LINE_BYTES, MOST_AROUND_BYTES, Head, canonical, is_seal, seal
+from readonly_guard.audit.chain import Head, canonical
 from readonly_guard.audit.heads import SEAL_EVERY_S, HeadSigner
 from readonly_guard.audit.keys import SigningKey
 from readonly_guard.audit.opening import Opened, open_directory
 from readonly_guard.audit.recovery import Recovery
+from readonly_guard.audit.sealing import MAX_LINE_BYTES, MOST_AROUND_BYTES, seal
 from readonly_guard.audit.segment_file import Place, SegmentFile, sync_data, write_all
 from readonly_guard.domain import LogRecord, RepairRecord
 from readonly_guard.errors import ConfigurationError, LogUnavailable
-from readonly_guard.moments import rfc3339, utc_now
+from readonly_guard.moments import rfc3339, seconds_of, utc_now
 
 __all__ = ["SEGMENT_BYTES", "Durability", "Journal"]
 
@@ -56,7 +57,7 @@ class Journal:
         directory: Path,
         signer: HeadSigner | None,
         segment_bytes: int,
-        segment_age: timedelta | None,
+        segment_age_s: float | None,
         clock: Callable[[], datetime],
         sync: Callable[[int], None] | None,
     ) -> None:
@@ -66,8 +67,9 @@ class Journal:
         self._directory = directory
         self._signer = signer
         self._segment_bytes = segment_bytes
-        self._segment_age = segment_age
+        self._segment_age_s = segment_age_s
         self._clock = clock
+        self._seconds = seconds_of(clock)
         self._sync = sync
         self._pending: list[bytes] = []
         self._is_closed = False
@@ -118,7 +120,7 @@ class Journal:
             directory=path,
             signer=None if signing_key is None else HeadSigner(signing_key, chain, seal_every_s, clock),
             segment_bytes=segment_bytes,
-            segment_age=None if segment_age_s is None else timedelta(seconds=segment_age_s),
+            segment_age_s=segment_age_s,
             clock=clock,
             sync=sync if durability == "fsync" else None,
         )
@@ -278,30 +280,33 @@ class Journal:
 
         At least one of the two is given.
         """
-        seq, digest, size, line, _ = self._segment.durable
+        durable = self._segment.durable
+        seq, digest, last = durable.seq, durable.hash, durable.tail
         lines: list[bytes] = []
         for record in records:
-            seq, digest, line = seal(seq + 1, digest, record)
-            lines.append(line)
+            line = seal(seq + 1, digest, record)
+            seq, digest, last = line.seq, line.hash, line.data
+            lines.append(last)
         if is_signed and self._signer is not None:
-            seq, digest, line = seal(seq + 1, digest, self._signer.signed(seq, digest))
-            lines.append(line)
+            line = seal(seq + 1, digest, self._signer.signed(seq, digest))
+            seq, digest, last = line.seq, line.hash, line.data
+            lines.append(last)
         data = b"".join(lines)
-        self._segment.write(data, Place(seq, digest, size + len(data), line, is_seal(line)), self._sync)
-        if self._segment.begun is None:
-            self._segment.begun = self._clock()
+        self._segment.write(data, Place(seq, digest, durable.size + len(data), last, is_signed), self._sync)
+        if self._segment.begun_s is None:
+            self._segment.begun_s = self._seconds()
 
     def _is_over(self, records: list[bytes]) -> bool:
         """Whether the segment is to be closed before these records."""
         segment = self._segment
         if not segment.durable.size:
             return False
-        more = sum(map(len, records)) + MOST_AROUND_BYTES * len(records)
+        more = sum(len(record) for record in records) + MOST_AROUND_BYTES * len(records)
         is_long = segment.durable.size + more > self._segment_bytes
         is_old = (
-            self._segment_age is not None
-            and segment.begun is not None
-            and self._clock() - segment.begun >= self._segment_age
+            self._segment_age_s is not None
+            and segment.begun_s is not None
+            and self._seconds() - segment.begun_s >= self._segment_age_s
         )
         return is_long or is_old
 

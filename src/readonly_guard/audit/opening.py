@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from readonly_guard.audit.chain import is_seal
 from readonly_guard.audit.keys import SigningKey
 from readonly_guard.audit.recovery import Recovery, recover
+from readonly_guard.audit.sealing import is_seal
 from readonly_guard.audit.segment_file import Place, SegmentFile
 from readonly_guard.audit.segments import list_segments, sync_directory
 from readonly_guard.errors import ConfigurationError

@@ -11,30 +11,33 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Final, Self
 
-import msgspec
-
-from readonly_guard.audit.chain import content
-from readonly_guard.audit.segments import create_segment, lines
+from readonly_guard.audit.segments import begun_s, create_segment
 from readonly_guard.errors import LogUnavailable
 
 __all__ = ["Place", "SegmentFile", "sync_data", "write_all"]
 
 
-class Place(NamedTuple):
+class Place:
     """Where the durable part ends: the last record, the length of the segment up to its end, and its line.
 
     ``is_signed`` says whether that record is a signed head.
     """
 
-    seq: int
-    hash: str
-    size: int
-    tail: bytes
-    is_signed: bool
+    __slots__ = ("hash", "is_signed", "seq", "size", "tail")
+
+    def __init__(self, seq: int, digest: str, size: int, tail: bytes, is_signed: bool) -> None:  # noqa: FBT001  hot: by position
+        self.seq: Final = seq
+        self.hash: Final = digest
+        self.size: Final = size
+        self.tail: Final = tail
+        self.is_signed: Final = is_signed
+
+    def in_the_next(self) -> Place:
+        """The same record, seen from a new segment behind it."""
+        return Place(self.seq, self.hash, 0, b"", self.is_signed)
 
 
 class SegmentFile:
@@ -43,18 +46,18 @@ class SegmentFile:
     Attributes:
         path: of the file.
         durable: up to where it is on disk. One value, changed in one step: an interrupt sees the former or the next.
-        begun: when its first record was made; None while there is none, or it does not say.
+        begun_s: when its first record was made, in seconds since 1970; None while there is none, or it does not say.
         is_suspect: the file may hold more than what is durable.
     """
 
-    def __init__(self, path: Path, descriptor: int, durable: Place, begun: datetime | None) -> None:
+    def __init__(self, path: Path, descriptor: int, durable: Place, begun_s: float | None) -> None:
         self.path = path
         self.durable = durable
-        self.begun = begun
+        self.begun_s = begun_s
         self.is_suspect = False
         self._name = str(path)
         self._descriptor = descriptor
-        self._identity = _identity(descriptor)
+        self._device, self._inode = _identity(descriptor)
 
     @classmethod
     def open(cls, path: Path, durable: Place) -> Self:
@@ -65,11 +68,11 @@ class SegmentFile:
         Raises:
             OSError: it cannot be opened for writing.
         """
-        begun = _begun(path)
+        since_s = begun_s(path)
         descriptor = _open(path)
         try:
             os.fsync(descriptor)
-            return cls(path, descriptor, durable, begun)
+            return cls(path, descriptor, durable, since_s)
         except BaseException:
             os.close(descriptor)
             raise
@@ -82,7 +85,7 @@ class SegmentFile:
             OSError: it cannot be created, or is there and not empty.
         """
         path, descriptor = create_segment(directory, before.seq + 1)
-        return cls(path, descriptor, before._replace(size=0, tail=b""), None)
+        return cls(path, descriptor, before.in_the_next(), None)
 
     def check_in_place(self) -> None:
         """See that the segment is still the file that was opened, of the length it was left with.
@@ -94,10 +97,10 @@ class SegmentFile:
             LogUnavailable: it is not.
         """
         try:
-            status = os.stat(self._name, follow_symlinks=False)  # noqa: PTH116  for each commit: a Path costs twice as much
+            status = os.lstat(self._name)  # for each commit: a Path costs twice as much
         except OSError as error:
             raise LogUnavailable(f"{self.path.name} is gone ({error.strerror}); put it back") from error
-        if (status.st_dev, status.st_ino) != self._identity:
+        if status.st_ino != self._inode or status.st_dev != self._device:
             raise LogUnavailable(f"{self.path.name} was replaced by another file; put it back")
         if status.st_size != self.durable.size:
             raise LogUnavailable(f"{self.path.name} was changed by another program; stop it, verify, and restart")
@@ -127,11 +130,11 @@ class SegmentFile:
             LogUnavailable: it did not work; to be tried again.
         """
         self.close()
-        _, _, size, tail, _ = self.durable
+        size, tail = self.durable.size, self.durable.tail
         try:
             self._descriptor = descriptor = _open(self.path)
             end = os.pread(descriptor, len(tail), size - len(tail))
-            if end == tail and _identity(descriptor) == self._identity:
+            if end == tail and _identity(descriptor) == (self._device, self._inode):
                 os.ftruncate(descriptor, size)
                 os.fsync(descriptor)
                 self.is_suspect = False
@@ -180,20 +183,6 @@ def write_all(descriptor: int, data: bytes) -> None:
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, memoryview(data)[written:])
-
-
-class _Timed(msgspec.Struct):
-    time: str
-
-
-def _begun(path: Path) -> datetime | None:
-    """When the first record of a segment was made; None when it has none, or none that says."""
-    with path.open("rb") as file:
-        first = next(lines(file), b"")
-    try:
-        return datetime.fromisoformat(msgspec.json.decode(content(first), type=_Timed).time).astimezone()
-    except (msgspec.DecodeError, ValueError):
-        return None
 
 
 def _open(path: Path) -> int:

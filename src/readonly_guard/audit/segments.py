@@ -12,16 +12,19 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from readonly_guard.audit.chain import MAX_LINE_BYTES, Head, Line, envelope, reseal
+from readonly_guard.audit.chain import Head, envelope, reseal, time_of
+from readonly_guard.audit.sealing import MAX_LINE_BYTES, Line
 from readonly_guard.errors import ConfigurationError
 
 __all__ = [
     "Segment",
     "Stretch",
+    "begun_s",
     "create_segment",
     "follow",
     "last_seq",
@@ -128,6 +131,20 @@ def lines(file: BinaryIO) -> Iterator[bytes]:
     return iter(partial(file.readline, MAX_LINE_BYTES), b"")
 
 
+def begun_s(path: Path) -> float | None:
+    """When the first record of a segment was made, in seconds since 1970; None when it has none, or none that says.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        first = next(lines(file), b"")
+    try:
+        return datetime.fromisoformat(time_of(first)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def follow(path: Path, head: Head, visit: Callable[[Line], None] | None = None) -> Stretch:
     """Read a segment from its beginning for as long as it continues the chain.
 
@@ -148,7 +165,7 @@ def follow(path: Path, head: Head, visit: Callable[[Line], None] | None = None) 
                 if line is None:
                     broken = data
                     break
-                seq, before, tail = line
+                seq, before, tail = line.seq, line.hash, line.data
                 size += len(tail)
                 if visit is not None:
                     visit(line)

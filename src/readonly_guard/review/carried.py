@@ -21,8 +21,9 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from readonly_guard.audit import GENESIS, Head, KeyRing
-from readonly_guard.audit.chain import envelope, is_seal, seal
+from readonly_guard.audit.chain import envelope
 from readonly_guard.audit.chains import CUSTODY
+from readonly_guard.audit.sealing import is_seal, seal
 from readonly_guard.audit.segments import Segment, lines, list_segments
 from readonly_guard.audit.starts import removed_heads
 from readonly_guard.errors import ConfigurationError

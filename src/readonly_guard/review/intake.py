@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import duckdb
 
 from readonly_guard.audit import Chain, Head, Verification, find_chains
-from readonly_guard.audit.chain import MAX_LINE_BYTES
+from readonly_guard.audit.sealing import MAX_LINE_BYTES
 from readonly_guard.audit.segments import list_segments
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.review.event import COLUMNS, NO_UNIT, RECORD

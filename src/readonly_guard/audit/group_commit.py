@@ -1,0 +1,219 @@
+"""Group commit: all records that somebody waits for within one iteration of an event loop share one commit.
+
+The commit runs inside the event loop: handing fdatasync to a thread costs more than it saves, while the next batch
+builds up in the sockets meanwhile. What is durable and how is the journal's business; this is about who waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+from readonly_guard.audit.journal import Journal
+from readonly_guard.domain import LogRecord
+from readonly_guard.errors import LogUnavailable
+
+__all__ = ["Batch", "CommitWatch", "GroupCommit"]
+
+_LINGER_RECORDS: Final = 1_000
+
+
+class CommitWatch(Protocol):
+    """Is told of every commit: how many records, how long it took, and whether it failed."""
+
+    def __call__(self, records: int, elapsed_s: float, /, *, failed: bool) -> None:
+        """May not raise, and should be quick: everyone who waits for the commit waits for it."""
+
+
+class Batch:
+    """The records that will become durable together. It is the receipt of each of its decisions."""
+
+    __slots__ = ("_commits", "_failure", "_is_settled", "_loop", "_told", "_waiters")
+
+    def __init__(self, commits: GroupCommit) -> None:
+        self._commits = commits
+        self._is_settled = False
+        self._failure: LogUnavailable | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self._told: list[Callable[[LogUnavailable | None], None]] = []
+
+    def wait(self) -> None:
+        """Commit now, unless that has happened.
+
+        Raises:
+            LogUnavailable: the records could not be made durable.
+        """
+        if not self._is_settled:
+            self._commits.commit()
+        self._raise_failure()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait for the commit at the end of this iteration of the event loop; raises as :meth:`wait`."""
+        if not self._is_settled:
+            waiter = self._commit_soon().create_future()  # one for each: cancelling a task cancels what it waits for
+            self._waiters.append(waiter)
+            yield from waiter
+        self._raise_failure()
+
+    def when_settled(self, then: Callable[[LogUnavailable | None], None]) -> None:
+        """Call ``then`` at the end of this iteration of the event loop with what became of the commit."""
+        if self._is_settled:
+            then(self._failure)
+        else:
+            self._commit_soon()
+            self._told.append(then)
+
+    def _commit_soon(self) -> asyncio.AbstractEventLoop:
+        loop = self._commits.running_loop() or asyncio.get_running_loop()  # the latter says that there is none
+        if self._loop is not loop:  # the first to wait, or the loop of the first has ended before its commit
+            self._loop = loop
+            loop.call_soon(self._commits.commit)
+        return loop
+
+    def settle(self, failure: LogUnavailable | None) -> None:
+        """Tell everyone who waits that it is done, or why not."""
+        self._failure, self._is_settled = failure, True
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                with suppress(RuntimeError):  # a loop that was closed: nobody waits there, the others still do
+                    waiter.set_result(None)
+        told, self._told = self._told, []
+        for then in told:
+            try:
+                then(failure)
+            except Exception as error:  # noqa: BLE001  one that fails must not keep the others waiting
+                _report(self._loop, error)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            # a new one for each: a shared exception would gather the traceback of everyone who waited
+            raise LogUnavailable(str(self._failure)) from self._failure
+
+
+def _report(loop: asyncio.AbstractEventLoop | None, error: Exception) -> None:
+    """Have the event loop tell of a defect; its type only, because its text could hold a literal."""
+    if loop is not None:
+        loop.call_exception_handler({"message": f"telling of a commit failed: {type(error).__name__}"})
+
+
+class GroupCommit:
+    """Puts records into a journal and commits for all who wait. Not for several threads at once.
+
+    Args:
+        journal: committed and closed by this one only.
+        linger_s: how long a record that nobody waits for may stay in the buffer while an event loop runs. Without one
+            it stays until the next decision, 1,000 such records, or the end.
+        seal_every_s: while an event loop runs, a head that nothing follows is signed after this time.
+    """
+
+    def __init__(self, journal: Journal, linger_s: float, seal_every_s: float) -> None:
+        self._journal = journal
+        self._linger_s = linger_s
+        self._seal_every_s = seal_every_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._on_thread = 0
+        self._signing_on: asyncio.AbstractEventLoop | None = None
+        self._lingering_on: asyncio.AbstractEventLoop | None = None
+        self._batch = Batch(self)
+        self._watch: CommitWatch | None = None
+
+    def watch(self, watch: CommitWatch) -> None:
+        """Tell ``watch`` of every commit from now on."""
+        self._watch = watch
+
+    def put(self, record: LogRecord) -> Batch:
+        """Put a record into the buffer that will be waited for: the receipt commits.
+
+        Raises:
+            LogUnavailable: the journal takes no records.
+        """
+        self._journal.append(record)
+        return self._batch
+
+    def add(self, record: LogRecord) -> None:
+        """Put a record into the buffer that rides along with the next commit.
+
+        Raises:
+            LogUnavailable: the journal takes no records.
+        """
+        self._journal.append(record)
+        if self._journal.pending >= _LINGER_RECORDS:
+            self._batch.wait()
+            return
+        loop = self.running_loop()
+        if loop is not None and self._lingering_on is not loop:
+            self._lingering_on = loop
+            loop.call_later(self._linger_s, self._linger_is_over)
+
+    def close(self) -> None:
+        """Commit what is in the buffer and close the journal.
+
+        Raises:
+            LogUnavailable: the last records could not be made durable.
+        """
+        batch = self._batch
+        try:
+            batch.wait()
+        finally:
+            self._journal.close()
+
+    def running_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop that runs in this thread, if there is one.
+
+        asyncio asks the system for the process's id each time (before Python 3.12); the loop that ran here the last
+        time knows for itself whether it still does.
+        """
+        loop = self._loop
+        if loop is None or not loop.is_running() or threading.get_ident() != self._on_thread:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return None
+            self._loop, self._on_thread = loop, threading.get_ident()
+        return loop
+
+    def _linger_is_over(self) -> None:
+        self._lingering_on = None
+        self.commit()
+
+    def commit(self) -> None:
+        """Commit; everyone who waits learns how it went from the receipt."""
+        batch, records, began = self._batch, self._journal.pending, time.perf_counter()
+        failed = True
+        try:
+            self._batch = Batch(self)
+            self._journal.commit()
+            failed = False
+        except LogUnavailable as error:
+            batch.settle(error)
+        except BaseException as error:
+            # whatever this is, an interrupt above all: nothing is durable, and nobody may be left waiting
+            batch.settle(LogUnavailable(f"the commit was interrupted ({type(error).__name__})"))
+            raise
+        else:
+            batch.settle(None)
+            if not self._journal.is_signed:
+                self._sign_later()
+        finally:
+            if self._watch is not None and records:
+                self._watch(records, time.perf_counter() - began, failed=failed)
+
+    def _sign_later(self) -> None:
+        """See to it that the last records before a quiet time are signed too."""
+        loop = self.running_loop()
+        if loop is not None and self._signing_on is not loop:
+            self._signing_on = loop
+            loop.call_later(self._seal_every_s, self._sign)
+
+    def _sign(self) -> None:
+        self._signing_on = None
+        self.commit()
+        # nothing was released on a signature, and the next decision meets the same fault
+        with suppress(LogUnavailable):
+            self._journal.sign()
