@@ -113,12 +113,12 @@ def main() -> None:
     size = sum(file.stat().st_size for file in (directory / "journal").iterdir())
     print(f"journal {size / 2**30:.2f} GiB", flush=True)
     with told("verify the log"):
-        desk.verify_log()
+        desk.log.verify()
     with told("import"):
-        print(f"{desk.import_log().decisions:,} decisions")
+        print(f"{desk.log.bring_in().decisions:,} decisions")
     with told("import again, nothing new"):
-        desk.import_log()
-    print(f"store {desk.store_path.stat().st_size / 2**20:,.0f} MiB", flush=True)
+        desk.log.bring_in()
+    print(f"store {desk.log.store_path.stat().st_size / 2**20:,.0f} MiB", flush=True)
     for unit in ("Enhet 07", "Enhet 08"):
         with told(f"select {unit}, one month"):
             made = desk.select(Actor(user="enyman", via="benchmark"), Period.parse("2026-10"), unit)
@@ -134,7 +134,7 @@ def main() -> None:
         desk.take_step(OFFICER, Step.ASK, [next(c.event for c in cases if c.ground != "sample")], comment="Varför?")
     with told("figures for management"):
         figures_of(desk, OFFICER, desk.now())
-    with told("a patient's extract"), Store.open(desk.store_path) as store:
+    with told("a patient's extract"), Store.open(desk.log.store_path) as store:
         print(f"{len(store.of_patient(['person_id:4711'], '2025-01-01', '2027-01-01')):,} events")
     open_pages(directory)
     print(json.dumps({"ledger_bytes": sum(f.stat().st_size for f in desk.ledger.path.iterdir())}))

@@ -122,7 +122,7 @@ class Views:
         is_mine = self._is_mine(page, case, event)
         if is_mine and case.state is State.ASSIGNED and desk.standing.responsible(case) == page.actor.user:
             case = desk.take_step(page.actor, Step.BEGIN, [name]).cases[name]
-        with Store.open(desk.store_path) as store:
+        with Store.open(desk.log.store_path) as store:
             near, same = store.around(event, minutes=30, limit=12)
         steps = {step for state, step in TRANSITIONS if state is case.state} - {Step.BEGIN, Step.ASSIGN, Step.CLOSE}
         return "event.html", {
@@ -163,7 +163,7 @@ class Views:
             return "paper.html", {"paper": paper, "files": [(link, "PDF")], "is_printed": True}
         fault, reason, glance = "", "", None
         try:
-            glance = desk.glance_at_log()
+            glance = desk.log.glance()
             desk.protocol(history, page.actor, period, unit, () if glance is None else glance.chains)
         except BrokenLog as broken:
             fault = str(broken)
@@ -235,7 +235,7 @@ class Views:
         """The events of these cases; that they are looked at is recorded first."""
         told = {"case": cases[0].event} if len(cases) == 1 else page.query | {"cases": str(len(cases))}
         self._desk.record_reading(page.actor, command, told)
-        with Store.open(self._desk.store_path) as store:
+        with Store.open(self._desk.log.store_path) as store:
             return store.named(case.event for case in cases)
 
     def _following(self, page: Page, history: History, case: Case) -> str:

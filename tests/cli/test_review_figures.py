@@ -19,7 +19,7 @@ UNIT = "Medicinavdelning 1"
 def review(tmp_path: Path, monkeypatch) -> Path:
     path = write_review(tmp_path / "review", year=2026, month=9, readings=20)
     desk = Desk.open(path)
-    desk.import_log()
+    desk.log.bring_in()
     desk.select(Actor(user="enyman", via="test"), Period.parse("2026-09"), UNIT)
     monkeypatch.setenv("READONLY_GUARD_REVIEW", str(path))
     return path

@@ -38,7 +38,7 @@ def selected(written, tmp_path_factory) -> Path:
     """Imported and selected, once for all."""
     path = Path(shutil.copytree(written, tmp_path_factory.mktemp("selected") / "review"))
     opened = Desk.open(path, clock=lambda: _FIRST_MONDAY)
-    opened.import_log()
+    opened.log.bring_in()
     opened.select(MANAGER, MONTH, UNIT)
     return path
 

@@ -108,7 +108,7 @@ def log(written, tmp_path, postgres) -> Carried:
 
 
 def test_the_copy_is_the_journal_byte_for_byte_and_imports_the_same(log, written):
-    imported = log.desk.import_log()
+    imported = log.desk.log.bring_in()
     copy = log.directory / "carried" / "audit"
     ((chain,),) = [[item for item in copy.iterdir() if item.is_dir()]]
     whole = b"".join(path.read_bytes() for path in sorted(chain.glob("journal-*.jsonl")))
@@ -116,22 +116,22 @@ def test_the_copy_is_the_journal_byte_for_byte_and_imports_the_same(log, written
     (log.directory / "events.duckdb").rename(log.directory / "of-database")
     plan = (log.directory / "review.toml").read_text()
     (log.directory / "review.toml").write_text(f'journals = ["journal"]\n{plan.partition("[databases")[0]}')
-    again = log.desk.import_log()
+    again = log.desk.log.bring_in()
     assert (again.decisions, again.chains[0].head) == (imported.decisions, imported.chains[0].head)
-    with Store.open(log.directory / "of-database") as one, Store.open(log.desk.store_path) as other:
+    with Store.open(log.directory / "of-database") as one, Store.open(log.desk.log.store_path) as other:
         assert one.of_unit(UNIT, MONTH) == other.of_unit(UNIT, MONTH)
         assert one.period_heads(MONTH) == other.period_heads(MONTH)
 
 
 def test_an_import_goes_on_where_the_last_one_ended(log, monkeypatch):
     monkeypatch.setattr(carried, "_SEGMENT_BYTES", 1)  # each signed head ends a segment
-    log.desk.import_log()
+    log.desk.log.bring_in()
     log.write(2)
-    assert log.desk.import_log().decisions == 2
-    assert log.desk.import_log().decisions == 0
+    assert log.desk.log.bring_in().decisions == 2
+    assert log.desk.log.bring_in().decisions == 0
     log.write(1)
     desk = log.desk
-    assert desk.import_log().decisions == 1
+    assert desk.log.bring_in().decisions == 1
     copy = log.directory / "carried" / "audit" / "journal"
     assert len(list(copy.glob("journal-*.jsonl"))) > 2
     keys = KeyRing.load(log.directory.glob("*.pub"))
@@ -146,8 +146,8 @@ def test_other_chains_come_as_well(log):
     record_custody(log.directory / "journal" / PATIENTS, found, signing_key=key)
     log.carry()
     desk = log.desk
-    desk.import_log()
-    assert desk.keys_of_patient(["191212121212"]) == ["191212121212", "person_id:7"]
+    desk.log.bring_in()
+    assert desk.log.keys_of_patient(["191212121212"]) == ["191212121212", "person_id:7"]
 
 
 _ROW = "(SELECT min(seq) FROM readonly_guard_log.entry WHERE type = 'decision' AND seq > 100)"
@@ -190,27 +190,27 @@ _TWICE = (
 def test_what_was_done_to_a_row_is_said_and_nothing_imported(log, statements, what):
     log.run(*statements)
     with pytest.raises(BrokenLog, match=what):
-        log.desk.import_log()
+        log.desk.log.bring_in()
     assert not (log.directory / "events.duckdb").exists()
     assert not (log.directory / "carried" / "audit").exists()
 
 
 def test_a_row_that_is_rewritten_after_the_import_forbids_to_sign_and_mended_it_does_not(log):
     desk = log.desk
-    desk.import_log()
+    desk.log.bring_in()
     log.run("CREATE TABLE kept AS TABLE readonly_guard_log.entry",
             f"UPDATE readonly_guard_log.entry SET canonical = replace(canonical, 'TREAT', 'X') WHERE seq = {_ROW}")  # fmt: skip
     with pytest.raises(BrokenLog, match="was changed"):
         desk.sign(MANAGER, MONTH, UNIT)
     with pytest.raises(BrokenLog, match="was changed"):
-        desk.glance_at_log()
+        desk.log.glance()
     log.run("UPDATE readonly_guard_log.entry AS e SET canonical = k.canonical FROM kept AS k WHERE e.seq = k.seq")
-    assert desk.glance_at_log().is_current
+    assert desk.log.glance().is_current
 
 
 def test_a_chain_that_was_cut_off_with_its_head_is_found_by_what_was_imported(log):
     desk = log.desk
-    desk.import_log()
+    desk.log.bring_in()
     cut = "(SELECT max(seq) - 1 FROM readonly_guard_log.chain)"
     log.run(
         f"DELETE FROM readonly_guard_log.entry WHERE seq > {cut}",
@@ -219,7 +219,7 @@ def test_a_chain_that_was_cut_off_with_its_head_is_found_by_what_was_imported(lo
     )
     for _ in range(2):  # with the copy, and when that is gone
         with pytest.raises(BrokenLog, match="held record"):
-            desk.import_log()
+            desk.log.bring_in()
 
 
 def test_a_log_that_somebody_else_signed_is_not_believed(log, tmp_path):
@@ -227,15 +227,15 @@ def test_a_log_that_somebody_else_signed_is_not_believed(log, tmp_path):
     (key,) = log.directory.glob("*.pub")
     key.write_bytes(SigningKey.load(tmp_path / "other.key").public_text())
     with pytest.raises(BrokenLog, match="which is not among the keys"):
-        log.desk.import_log()
+        log.desk.log.bring_in()
 
 
 def test_a_copy_that_was_broken_off_is_taken_up_again(log):
-    log.desk.import_log()
+    log.desk.log.bring_in()
     (segment,) = (log.directory / "carried" / "audit" / "journal").glob("journal-*.jsonl")
     whole = segment.read_bytes()
     segment.write_bytes(whole[:-20])
-    assert log.desk.import_log().decisions == 0
+    assert log.desk.log.bring_in().decisions == 0
     assert segment.read_bytes() == whole
 
 
@@ -244,7 +244,7 @@ def test_two_imports_at_once_do_not_spoil_the_copy(log):
 
     def check():
         try:
-            log.desk.verify_log()
+            log.desk.log.verify()
         except Exception as error:  # noqa: BLE001  told below
             failures.append(error)
 
@@ -272,23 +272,23 @@ def test_a_database_that_cannot_be_read_is_named_without_its_password(log, old, 
         database = database.replace(str(log.postgres.port), "1")
     path.write_text(f"{head}{mark}{database}")
     with pytest.raises(ConfigurationError, match=what) as caught:
-        log.desk.import_log()
+        log.desk.log.bring_in()
     assert f"of-{log.name}" not in str(caught.value)
 
 
 def test_tables_of_an_earlier_version_and_rows_that_it_carried_are_named(log):
     log.run("UPDATE readonly_guard_log.entry SET canonical = NULL WHERE seq = 5")
     with pytest.raises(ConfigurationError, match="record 5 was carried without .* carry the log again"):
-        log.desk.import_log()
+        log.desk.log.bring_in()
     log.run("ALTER TABLE readonly_guard_log.entry DROP COLUMN canonical")
     with pytest.raises(ConfigurationError, match="SQLSTATE 42703.*tables up to date"):
-        log.desk.import_log()
+        log.desk.log.bring_in()
 
 
 def test_a_database_without_a_record_is_named(log):
     log.run("TRUNCATE readonly_guard_log.entry, readonly_guard_log.chain")
     with pytest.raises(ConfigurationError, match=r"databases\.audit: holds no record yet"):
-        log.desk.import_log()
+        log.desk.log.bring_in()
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_a_plan_that_names_a_database_wrongly_is_refused(log, section, what):
     path = log.directory / "review.toml"
     path.write_text(f"{path.read_text().partition('[databases')[0]}{section}\n")
     with pytest.raises(ConfigurationError, match=what):
-        log.desk.import_log()
+        log.desk.log.bring_in()
 
 
 def test_a_database_needs_keys_and_a_plan_a_log(log):
@@ -316,10 +316,10 @@ def test_a_database_needs_keys_and_a_plan_a_log(log):
     (key,) = log.directory.glob("*.pub")
     path.write_text(plan.replace(f'public_keys = ["{key.name}"]', ""))
     with pytest.raises(ConfigurationError, match="public_keys: name them"):
-        log.desk.import_log()
+        log.desk.log.bring_in()
     path.write_text(plan.partition("[databases")[0])
     with pytest.raises(ConfigurationError, match=r"name at least one directory of a log, or a \[databases.NAME\]"):
-        log.desk.import_log()
+        log.desk.log.bring_in()
 
 
 def test_what_postgresql_cannot_hold_comes_back_all_the_same(log):
@@ -327,8 +327,8 @@ def test_what_postgresql_cannot_hold_comes_back_all_the_same(log):
         guard.check("SELECT 1", subject='a\0b\\u0000\\\0"', purpose="TREAT")
     log.carry()
     desk = log.desk
-    desk.import_log()
+    desk.log.bring_in()
     log.run("UPDATE readonly_guard_log.entry SET record = record || '{\"subject\": \"b\"}', subject = 'b'"
             " WHERE type = 'decision' AND seq > (SELECT max(seq) - 4 FROM readonly_guard_log.entry)")  # fmt: skip
     with pytest.raises(BrokenLog, match="its columns"):
-        desk.import_log()
+        desk.log.bring_in()

@@ -38,7 +38,7 @@ def _cases(desk, ground=None, reviewer="enyman"):
 class TestSelecting:
     def test_everything_that_must_be_is_selected_and_the_rest_is_the_sample_drawn_by_hand(self, desk):
         made = desk.ledger.history().selections["2026-10", UNIT]
-        with Store.open(desk.store_path) as store:
+        with Store.open(desk.log.store_path) as store:
             events = store.of_unit(UNIT, MONTH)
             (head,) = store.period_heads(MONTH)
         grounds = dict(zip(made.events, made.grounds, strict=True))
@@ -77,7 +77,7 @@ class TestSelecting:
 
     def test_the_managers_own_accesses_go_to_the_superior(self, desk):
         own = _cases(desk, reviewer="dekman")
-        with Store.open(desk.store_path) as store:
+        with Store.open(desk.log.store_path) as store:
             known = store.named(desk.ledger.history().cases)
         assert own
         assert {known[case.event].subject for case in own} == {"enyman"}
@@ -237,7 +237,7 @@ def test_the_managers_list_has_its_columns_and_no_formula(desk):
     event = _cases(desk, "flag")[0].event
     desk.take_step(MANAGER, Step.REMARK, [event], comment='=HYPERLINK("http://x")')
     history = desk.ledger.history()
-    with Store.open(desk.store_path) as store:
+    with Store.open(desk.log.store_path) as store:
         events = store.named(history.cases)
     text = list_csv(history.cases.values(), events, desk.knowledge).decode("utf-8-sig")
     heading, *rows = text.split("\r\n")

@@ -25,7 +25,7 @@ def _html(desk, events, **changes):
 
 
 def test_the_rows_are_the_patients_and_say_unit_role_action_and_purpose(desk):
-    with Store.open(desk.store_path) as store:
+    with Store.open(desk.log.store_path) as store:
         events = store.of_patient(["person_id:7"], MONTH.since, MONTH.until)
     assert events
     assert all("person_id:7" in event.patients for event in events)
@@ -64,8 +64,8 @@ def test_names_are_text(desk, event):
 
 def test_a_patient_is_found_by_number_where_the_log_knows_whose_a_key_is(desk):
     with pytest.raises(NotPossible, match="does not know that number"):
-        desk.keys_of_patient(["191212121212"])
+        desk.log.keys_of_patient(["191212121212"])
     record = IdentificationRecord(time=MONTH.until, patient="person_id:7", identifiers=("191212121212",), source="test")
     record_custody(Path(desk.plan.journals[0]) / PATIENTS, record)
-    assert desk.import_log().decisions == 0  # that chain is checked, and holds no decision
-    assert desk.keys_of_patient(["191212121212", "person_id:9"]) == ["191212121212", "person_id:7", "person_id:9"]
+    assert desk.log.bring_in().decisions == 0  # that chain is checked, and holds no decision
+    assert desk.log.keys_of_patient(["191212121212", "person_id:9"]) == ["191212121212", "person_id:7", "person_id:9"]

@@ -31,7 +31,7 @@ def test_every_unit_that_had_events_is_selected_once(fresh):
 
 
 def test_what_was_selected_by_hand_is_left_alone(fresh):
-    fresh.import_log()
+    fresh.log.bring_in()
     fresh.select(MANAGER, MONTH, UNIT)
     assert [made.unit for made in run_month(fresh, SUPERIOR).selected] == ["Akutmottagning"]
 
@@ -54,8 +54,8 @@ def test_nothing_is_selected_from_a_broken_log_or_by_who_may_not(fresh, director
 
 def test_a_store_that_is_being_written_says_so(desk):
     with (
-        Store.open(desk.store_path, is_written=True),
+        Store.open(desk.log.store_path, is_written=True),
         pytest.raises(StoreBusy, match="try again"),
-        Store.open(desk.store_path),
+        Store.open(desk.log.store_path),
     ):
         pass

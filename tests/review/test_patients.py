@@ -28,12 +28,12 @@ def known(directory, clock):
     identify(directory / "journal", "person_id:7", "alias:tolvan")
     identify(directory / "journal", "person_id:8", identifiers=())
     desk = Desk.open(directory, clock=lambda: clock[0])
-    desk.import_log()
+    desk.log.bring_in()
     return desk
 
 
 def test_events_are_shown_by_identifier_and_nobodys_key_stays_visible(known):
-    with Store.open(known.store_path) as store:
+    with Store.open(known.log.store_path) as store:
         events = store.of_unit(UNIT, MONTH)
     sevens = [event for event in events if "person_id:7" in event.patients]
     assert sevens
@@ -45,7 +45,7 @@ def test_events_are_shown_by_identifier_and_nobodys_key_stays_visible(known):
 
 @pytest.mark.parametrize("asked", [NUMBER, "person_id:7", "alias:tolvan"])
 def test_an_extract_by_any_name_of_the_patient_is_the_same(known, asked):
-    with Store.open(known.store_path) as store:
+    with Store.open(known.log.store_path) as store:
         found = store.of_patient([asked], MONTH.since, MONTH.until)
         by_key = [event for event in store.of_unit(UNIT, MONTH) if "person_id:7" in event.patients]
     assert {event.decision_id for event in found} >= {event.decision_id for event in by_key} != set()
@@ -54,7 +54,7 @@ def test_an_extract_by_any_name_of_the_patient_is_the_same(known, asked):
 def test_the_managers_list_names_the_patient(known):
     known.select(MANAGER, MONTH, UNIT)
     cases = list(known.ledger.history().cases.values())
-    with Store.open(known.store_path) as store:
+    with Store.open(known.log.store_path) as store:
         events = store.named(case.event for case in cases)
     assert NUMBER in list_csv(cases, events, known.knowledge).decode("utf-8-sig")
 
@@ -63,18 +63,18 @@ def test_facts_may_name_patients_by_identifier(directory, clock):
     identify(directory / "journal", "person_id:7")
     (directory / "facts.json").write_text(f'{{"protected": ["{NUMBER}"]}}', encoding="utf-8")
     desk = Desk.open(directory, clock=lambda: clock[0])
-    desk.import_log()
+    desk.log.bring_in()
     made = desk.select(MANAGER, MONTH, UNIT)
     flagged = {event for event, flags in zip(made.events, made.flags, strict=True) if "F07" in flags.split(",")}
-    with Store.open(desk.store_path) as store:
+    with Store.open(desk.log.store_path) as store:
         of_patient = {event.decision_id for event in store.of_patient([NUMBER], MONTH.since, MONTH.until)}
     assert flagged == of_patient & set(made.events) != set()
 
 
 def test_what_is_learnt_later_is_known_after_the_next_import(known):
     identify(known.directory / "journal", "person_id:9", identifiers=("199001012391",))
-    known.import_log()
-    with Store.open(known.store_path) as store:
+    known.log.bring_in()
+    with Store.open(known.log.store_path) as store:
         assert store.of_patient(["199001012391"], MONTH.since, MONTH.until)
 
 
@@ -87,9 +87,9 @@ def test_two_logs_have_a_chain_of_patients_each(directory, tmp_path, clock):
     plan = [f"journals = ['journal', '{other}']" if line.startswith("journals") else line for line in plan]
     (directory / "review.toml").write_text("\n".join(plan), encoding="utf-8")
     desk = Desk.open(directory, clock=lambda: clock[0])
-    desk.import_log()
-    desk.import_log()
-    with Store.open(desk.store_path) as store:
+    desk.log.bring_in()
+    desk.log.bring_in()
+    with Store.open(desk.log.store_path) as store:
         for number in (NUMBER, "199001012391"):
             assert store.of_patient([number], MONTH.since, MONTH.until)
 
@@ -98,7 +98,7 @@ def test_a_forged_identification_stops_the_import(known):
     segment = next((known.directory / "journal" / PATIENTS).glob("*.jsonl"))
     segment.write_bytes(segment.read_bytes().replace(NUMBER.encode(), b"199001012391"))
     with pytest.raises(BrokenLog, match="'patients' is broken"):
-        known.import_log()
+        known.log.bring_in()
 
 
 def test_a_log_that_is_signed_wants_its_patients_signed_too(directory, clock):
@@ -107,4 +107,4 @@ def test_a_log_that_is_signed_wants_its_patients_signed_too(directory, clock):
     plan = directory / "review.toml"
     plan.write_text(f"public_keys = ['{public}']\n{plan.read_text(encoding='utf-8')}", encoding="utf-8")
     with pytest.raises(BrokenLog, match="'patients' is broken: .*no head of the chain is signed"):
-        Desk.open(directory, clock=lambda: clock[0]).import_log()
+        Desk.open(directory, clock=lambda: clock[0]).log.bring_in()

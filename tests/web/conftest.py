@@ -33,7 +33,7 @@ NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 def selected(tmp_path_factory) -> Path:
     path = write_review(tmp_path_factory.mktemp("written") / "review", year=2026, month=10, readings=60)
     desk = Desk.open(path, clock=lambda: NOW)
-    desk.import_log()
+    desk.log.bring_in()
     for unit, manager in ((UNIT, "enyman"), ("Akutmottagning", "yhaddad")):
         desk.select(Actor(user=manager, via="test"), Period.parse("2026-10"), unit)
     for user in ("enyman", "dekman", "yhaddad"):

@@ -15,7 +15,7 @@ from readonly_guard.audit import read
 from readonly_guard.audit.chains import PATIENTS
 from readonly_guard.audit.custody import record_custody
 from readonly_guard.domain import IdentificationRecord, ReadingRecord
-from readonly_guard.review import wholeness
+from readonly_guard.review import watch
 
 from .conftest import PASSWORD, Visitor
 
@@ -30,7 +30,7 @@ def identified(desk):
         time="2026-10-30T08:00:00.000000Z", patient="person_id:7", identifiers=(_NUMBER,), source="test"
     )
     record_custody(Path(desk.plan.journals[0]) / PATIENTS, record)
-    desk.import_log()
+    desk.log.bring_in()
     return desk
 
 
@@ -152,7 +152,7 @@ def test_none_is_made_of_a_broken_log(desk, officer):
 
 
 def test_a_large_log_is_not_read_for_it(desk, officer, monkeypatch):
-    monkeypatch.setattr(wholeness, "_SMALL_BYTES", 0)
+    monkeypatch.setattr(watch, "_SMALL_BYTES", 0)
     assert _asked(officer, patient="person_id:7").status == 303
 
 

@@ -51,7 +51,7 @@ def test_nobody_else_does_or_sees_the_page(port, officer, desk):
     assert 'href="/log"' not in manager.get("/").text
     assert manager.get("/log").status == 409
     assert manager.post("/log", manager.get("/")).status == 409
-    assert not desk.store_path.exists()
+    assert not desk.log.store_path.exists()
 
 
 def test_a_broken_log_is_said_and_nothing_is_selected(officer, desk):
@@ -65,7 +65,7 @@ def test_a_broken_log_is_said_and_nothing_is_selected(officer, desk):
 
 
 def test_while_it_is_being_written_the_other_pages_say_so(officer, desk):
-    desk.import_log()
-    with Store.open(desk.store_path, is_written=True):
+    desk.log.bring_in()
+    with Store.open(desk.log.store_path, is_written=True):
         answer = officer.get("/list")
     assert (answer.status, "Loggen läses in just nu" in answer.text) == (503, True)

@@ -14,12 +14,13 @@ from readonly_guard.review.acknowledgements import (
     import_acknowledgements,
     read_acknowledgements,
 )
-from readonly_guard.review.desk import Desk, Imported
+from readonly_guard.review.desk import Desk
 from readonly_guard.review.event import NO_UNIT, Event
 from readonly_guard.review.extract import extract_csv, extract_paper
 from readonly_guard.review.extracting import Extract, make_extract
 from readonly_guard.review.flags import FLAGS, Flag, Surroundings, flags_of, undecided
 from readonly_guard.review.followup import management_csv, management_html, management_paper, page_values
+from readonly_guard.review.imported import Imported, ImportedLog
 from readonly_guard.review.knowledge import Facts, Knowledge, load_facts
 from readonly_guard.review.late import late_total, look_for_late_writes
 from readonly_guard.review.ledger import Case, History, Ledger
@@ -65,6 +66,7 @@ __all__ = [
     "Flag",
     "History",
     "Imported",
+    "ImportedLog",
     "Knowledge",
     "LateWritesPlan",
     "Ledger",

@@ -8,46 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
-import msgspec
-
-from readonly_guard.audit import Anchor, SigningKey, Verification, read_anchors
-from readonly_guard.audit.chains import CUSTODY
+from readonly_guard.audit import SigningKey, Verification
 from readonly_guard.domain import LogRecord, ProtocolRecord, ReadingRecord, ReviewRecord, SelectionRecord
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.moments import rfc3339, utc_now
 from readonly_guard.policy import load_policies
-from readonly_guard.review.carried import CARRIED, brought_back
 from readonly_guard.review.event import Event
+from readonly_guard.review.imported import ImportedLog
 from readonly_guard.review.knowledge import Facts, Knowledge, load_facts
-from readonly_guard.review.ledger import History, Ledger
+from readonly_guard.review.ledger import Case, History, Ledger
 from readonly_guard.review.periods import Period
 from readonly_guard.review.plan import ReviewPlan, load_plan
 from readonly_guard.review.protocol import chain_text, make_protocol
 from readonly_guard.review.selecting import make_selection
 from readonly_guard.review.standing import Actor, Standing
 from readonly_guard.review.states import CONCLUDED, NotPossible, State, Step, next_state
+from readonly_guard.review.steps import check_words, step_record
 from readonly_guard.review.store import Store
-from readonly_guard.review.wholeness import Glance, LogWatch
 
-__all__ = ["Desk", "Imported"]
-
-STORE: Final = "events.duckdb"
-_SHORTEST_COMMENT: Final = 3
-_LONGEST_COMMENT: Final = 2_000
-_LONGEST_REFERENCE: Final = 64
-
-_NEEDS_COMMENT: Final = frozenset({Step.ASK, Step.JUSTIFY, Step.REMARK, Step.ACT, Step.RECONSIDER})
-
-
-class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """What an import brought: the new decisions, and how every chain was found."""
-
-    decisions: int
-    chains: tuple[Verification, ...]
+__all__ = ["Desk"]
 
 
 class Desk:
@@ -56,7 +38,7 @@ class Desk:
     Attributes:
         plan: its review.toml.
         knowledge: the policy's data and the hospital's facts.
-        store_path: the analytic store.
+        log: the log, checked and imported.
         ledger: the chain of what was done.
         standing: who may do what, and whose turn it is.
     """
@@ -72,10 +54,9 @@ class Desk:
         self.directory = directory
         self.plan = plan
         self.knowledge = knowledge
-        self.store_path = directory / STORE
         self.ledger = Ledger(directory, signing_key)
         self.standing = Standing(plan, knowledge, clock)
-        self._watch = _watch(directory, plan)
+        self.log = ImportedLog(directory, plan, knowledge, self.now_text)
         self._key = signing_key
         self._clock = clock
 
@@ -100,71 +81,6 @@ class Desk:
         """The same as RFC 3339."""
         return rfc3339(self._clock())
 
-    # -- the log ------------------------------------------------------------------------------------------------------
-
-    def verify_log(self) -> list[Verification]:
-        """Check every chain of the log, against the heads that were imported and those kept elsewhere.
-
-        Raises:
-            BrokenLog: a chain is not whole, or no longer holds what was imported.
-        """
-        found = self._verified()
-        return [item for verified in found.values() for item in verified]
-
-    def import_log(self) -> Imported:
-        """Bring the store up to date with the log, which is verified first.
-
-        Raises:
-            BrokenLog: a chain is not whole; nothing is imported.
-        """
-        found = self._verified()
-        with Store.open(self.store_path, is_written=True) as store:
-            count = sum(
-                store.take(path, item) for path, verified in found.items() for item in verified if item.chain != CUSTODY
-            )
-        return Imported(decisions=count, chains=tuple(item for verified in found.values() for item in verified))
-
-    def glance_at_log(self) -> Glance | None:
-        """What is known of the log without reading all of a large one; None where nothing is.
-
-        Raises:
-            BrokenLog: as :meth:`verify_log`, where it was read.
-        """
-        return self._watch.glance(self._anchors(), self.now_text())
-
-    def _verified(self) -> dict[Path, list[Verification]]:
-        return self._watch.check(self._anchors(), self.now_text())
-
-    def _anchors(self) -> list[Anchor]:
-        anchors = [] if self.plan.anchors is None else read_anchors(Path(self.plan.anchors))
-        if self.store_path.exists():
-            with Store.open(self.store_path) as store:
-                anchors += store.heads()
-        return anchors
-
-    def keys_of_patient(self, patients: Sequence[str]) -> list[str]:
-        """Every key under which a patient is in the log.
-
-        Args:
-            patients: keys (``person_id:7``), or what identifies the patient (a personnummer) as far as the log knows.
-
-        Raises:
-            NotPossible: the log does not know whose number it is.
-        """
-        named: set[str] = set()
-        with Store.open(self.store_path) as store:
-            found = {patient: store.keys_of([patient]) for patient in patients}
-        for patient, keys in found.items():
-            if ":" not in patient and not keys - {patient}:
-                raise NotPossible(
-                    "the log does not know that number: no key was looked up that is this person's. Name the keys"
-                    " instead, person_id:7, or let a plugin look them up (docs/plugins.md)",
-                    "Loggen känner inte till det numret. Kontrollera det (tolv siffror), eller ange patientens nycklar"
-                    " i databasen i stället, till exempel person_id:7.",
-                )
-            named |= keys
-        return sorted(self.knowledge.keys_of(named))
-
     # -- selecting ----------------------------------------------------------------------------------------------------
 
     def select(self, actor: Actor, period: Period, unit: str) -> SelectionRecord:
@@ -181,7 +97,7 @@ class Desk:
                 f"{period} is not over; the sample must not be known before",
                 f"{period} är inte slut; ingen ska känna till urvalet i förväg.",
             )
-        with Store.open(self.store_path) as store:
+        with Store.open(self.log.store_path) as store:
             events, heads = store.of_unit(unit, period), store.period_heads(period)
         if not heads:
             raise NotPossible(
@@ -217,7 +133,7 @@ class Desk:
         others = tuple(event for event in made.events if event not in set(own))
         for reviewer, share in ((plan.reviewer, others), (plan.superior, own)):
             if share:
-                yield self._step(actor, Step.ASSIGN, share, reviewer=reviewer)
+                yield step_record(self.now_text(), actor, Step.ASSIGN, share, reviewer=reviewer)
 
     def record_reading(self, actor: Actor, command: str, selection: dict[str, str]) -> None:
         """Record that somebody is about to see events, before they are shown.
@@ -248,8 +164,8 @@ class Desk:
             NotPossible: it is not the actor's to take, or not possible for one of the events.
         """
         comment, reference = comment.strip(), reference.strip()
-        _check_words(step, comment, reference)
-        with Store.open(self.store_path) as store:
+        check_words(step, comment, reference)
+        with Store.open(self.log.store_path) as store:
             known = store.named(events)
 
         def records(history: History) -> Iterable[LogRecord]:
@@ -272,21 +188,39 @@ class Desk:
                         f"{event} was selected for a reason of its own; look at it by itself",
                         f"{event} är utvald av en särskild anledning; bedöm den för sig.",
                     )
-            yield self._step(actor, step, tuple(events), comment=comment, reference=reference, reviewer=reviewer)
+            yield step_record(
+                self.now_text(), actor, step, tuple(events), comment=comment, reference=reference, reviewer=reviewer
+            )
             closing = tuple(
                 event
                 for event in events
                 if step is Step.ACT and (history.cases[event].period, history.cases[event].unit) in history.protocols
             )
             if closing:
-                yield self._step(actor, Step.CLOSE, closing)
+                yield step_record(self.now_text(), actor, Step.CLOSE, closing)
 
         return self.ledger.add(records)
 
     # -- signing ------------------------------------------------------------------------------------------------------
 
-    def sign(self, actor: Actor, period: Period, unit: str) -> ProtocolRecord:
+    def sign(
+        self,
+        actor: Actor,
+        period: Period,
+        unit: str,
+        *,
+        chains: Sequence[Verification] | None = None,
+        seen: Sequence[Case] | None = None,
+    ) -> ProtocolRecord:
         """Sign the protocol of a unit and a month, and close what can be closed.
+
+        Args:
+            actor: who signs.
+            period: the month.
+            unit: the care unit.
+            chains: how the log was found, by a check that was begun after the actor had decided to sign; without it,
+                the log is checked now.
+            seen: the events as the actor saw them, where time has passed since.
 
         Raises:
             BrokenLog: the log or the review's own chain is not whole.
@@ -295,13 +229,18 @@ class Desk:
         """
         if self._key is None:
             raise ConfigurationError("review.toml names no signing_key; make one: readonly-guard audit keygen FILE")
-        chains = self.verify_log()
+        found = self.log.verify() if chains is None else chains
         self.ledger.forget()
         signed: list[ProtocolRecord] = []
         key = self._key
 
         def records(history: History) -> Iterable[LogRecord]:
-            made = self.protocol(history, actor, period, unit, chains)
+            if seen is not None and history.of(str(period), unit) != list(seen):
+                raise NotPossible(
+                    "something was assessed anew while the log was checked; look at it, and sign again",
+                    "Något bedömdes om medan loggen kontrollerades. Se efter, och underteckna igen.",
+                )
+            made = self.protocol(history, actor, period, unit, found)
             signed.append(key.sign(made))
             yield signed[0]
             closing = tuple(
@@ -310,7 +249,7 @@ class Desk:
                 if case.state in CONCLUDED - {State.ESCALATED, State.CLOSED}
             )
             if closing:
-                yield self._step(actor, Step.CLOSE, closing)
+                yield step_record(self.now_text(), actor, Step.CLOSE, closing)
 
         self.ledger.add(records)
         key.publish(self.ledger.path)
@@ -344,7 +283,7 @@ class Desk:
                 f"{open_} of {len(cases)} events have no answer yet",
                 f"{open_} av {len(cases)} händelser är inte bedömda än.",
             )
-        with Store.open(self.store_path) as store:
+        with Store.open(self.log.store_path) as store:
             known = store.named(case.event for case in cases)
         lost = [case.event for case in cases if case.event not in known]
         if lost:
@@ -362,57 +301,4 @@ class Desk:
             routines={event.routine for event in known.values() if event.routine},
             chains=[chain_text(item) for item in chains],
             ledger=str(history.head),
-        )
-
-    def _step(
-        self,
-        actor: Actor,
-        step: Step,
-        events: tuple[str, ...],
-        *,
-        comment: str = "",
-        reference: str = "",
-        reviewer: str = "",
-    ) -> ReviewRecord:
-        return ReviewRecord(
-            time=self.now_text(),
-            actor=actor.user,
-            via=actor.via,
-            step=step.value,
-            events=events,
-            comment=comment,
-            reviewer=reviewer,
-            reference=reference,
-        )
-
-
-def _watch(directory: Path, plan: ReviewPlan) -> LogWatch:
-    if not plan.databases:
-        return LogWatch(plan.journals, plan.public_keys)
-    databases = {name: database.dsn for name, database in plan.databases.items()}
-    copies = [str(directory / CARRIED / name) for name in databases]
-    renewed = partial(brought_back, databases, directory, plan.public_keys)
-    return LogWatch([*plan.journals, *copies], plan.public_keys, renewed)
-
-
-def _check_words(step: Step, comment: str, reference: str) -> None:
-    if step in _NEEDS_COMMENT and len(comment) < _SHORTEST_COMMENT:
-        raise NotPossible(f"{step}: a comment is needed", "En kommentar behövs.")
-    if len(comment) > _LONGEST_COMMENT:
-        raise NotPossible(
-            f"the comment is longer than {_LONGEST_COMMENT} characters",
-            f"Kommentaren är längre än {_LONGEST_COMMENT} tecken.",
-        )
-    if step is Step.ESCALATE and not reference:
-        raise NotPossible(
-            "escalate: the number of the case in MedControl PRO is needed", "Ärendets nummer i MedControl PRO behövs."
-        )
-    if len(reference) > _LONGEST_REFERENCE or not reference.isprintable():
-        raise NotPossible(
-            f"the case number is printable text of at most {_LONGEST_REFERENCE} characters",
-            f"Ärendets nummer är högst {_LONGEST_REFERENCE} skrivbara tecken.",
-        )
-    if step is Step.CLOSE:
-        raise NotPossible(
-            "events are closed by signing the protocol", "Händelser avslutas när protokollet undertecknas."
         )

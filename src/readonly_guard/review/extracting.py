@@ -54,8 +54,8 @@ def make_extract(
     named = [_plain(patient) for patient in patients]
     told = {"patient": ",".join(named), "since": since, "until": until, "names": "yes" if with_names else "no"}
     desk.record_reading(actor, "extract", told)
-    keys = desk.keys_of_patient(named)
-    with Store.open(desk.store_path) as store:
+    keys = desk.log.keys_of_patient(named)
+    with Store.open(desk.log.store_path) as store:
         events, imported_until = store.of_patient(keys, since, until), store.imported_until()
     paper = extract_paper(
         events,

@@ -118,8 +118,8 @@ def figures_of(desk: Desk, actor: Actor, now: datetime, *, months: int = 12) -> 
     last = Period.before(now)
     periods = [last.earlier(back) for back in range(min(max(1, months), _MOST_MONTHS) - 1, -1, -1)]
     active: dict[str, set[str]] = {}
-    if desk.store_path.exists():
-        with Store.open(desk.store_path) as store:
+    if desk.log.store_path.exists():
+        with Store.open(desk.log.store_path) as store:
             active = {str(period): set(store.units_with_events(period)) for period in periods}
     cells = {
         (str(period), unit): cell

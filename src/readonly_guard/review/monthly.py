@@ -8,8 +8,9 @@ from __future__ import annotations
 import msgspec
 
 from readonly_guard.domain import LateWritesRecord, SelectionRecord
-from readonly_guard.review.desk import Desk, Imported
+from readonly_guard.review.desk import Desk
 from readonly_guard.review.event import NO_UNIT
+from readonly_guard.review.imported import Imported
 from readonly_guard.review.late import look_for_late_writes
 from readonly_guard.review.periods import Period
 from readonly_guard.review.standing import Actor
@@ -45,9 +46,9 @@ def run_month(desk: Desk, actor: Actor) -> Monthly:
         ConfigurationError: something cannot be read or written.
     """
     desk.standing.check_officer(actor)
-    imported = desk.import_log()
+    imported = desk.log.bring_in()
     period = Period.before(desk.now())
-    with Store.open(desk.store_path) as store:
+    with Store.open(desk.log.store_path) as store:
         active = store.units_with_events(period)
     known = desk.ledger.history().selections
     selected = tuple(

@@ -55,7 +55,7 @@ def write_reviewed(directory: Path, month: Period, *, before: int = 3, late_dsn:
             file.write(f"\n[late_writes]\ndsn = '{late_dsn}'\n")
     clock = [_first_working_day(month)]
     desk = Desk.open(directory, clock=lambda: clock[0])
-    imported = desk.import_log()
+    imported = desk.log.bring_in()
     selected: dict[str, tuple[int, int]] = {}
     flagged = 0
     for back in range(before, -1, -1):

@@ -50,7 +50,7 @@ def import_log(directory: Path) -> None:
     """See the command."""
     desk = Desk.open(directory)
     try:
-        imported = desk.import_log()
+        imported = desk.log.bring_in()
     except BrokenLog as broken:
         stop(broken)
     _tell_chains(imported.chains)
@@ -108,7 +108,7 @@ def list_events(
         and state in {None, case.state}
     ]
     desk.record_reading(acting(by), "list", {"cases": str(len(cases))})
-    with Store.open(desk.store_path) as store:
+    with Store.open(desk.log.store_path) as store:
         events = store.named(case.event for case in cases)
     if output is not None:
         write_new(output, list_csv(cases, events, desk.knowledge))
@@ -140,7 +140,7 @@ def show(directory: Path, by: str, event_id: str, language: str) -> None:
     desk.record_reading(who, "show", {"decision": event_id})
     if case.state is State.ASSIGNED and desk.standing.responsible(case) == by:
         case = desk.take_step(who, Step.BEGIN, [event_id]).cases[event_id]
-    with Store.open(desk.store_path) as store:
+    with Store.open(desk.log.store_path) as store:
         event = store.named([event_id]).get(event_id)
         near, same = ([], []) if event is None else store.around(event, minutes=30, limit=10)
     if event is None:
@@ -196,7 +196,7 @@ def status(directory: Path) -> None:
     """See the command."""
     desk = Desk.open(directory)
     try:
-        _tell_chains(desk.verify_log())
+        _tell_chains(desk.log.verify())
         history = desk.ledger.history()
     except BrokenLog as broken:
         stop(broken)
@@ -230,7 +230,7 @@ def extract(
     first, last = (_day(text, option) for text, option in ((since, "--since"), (until, "--until")))
     desk = Desk.open(directory)
     try:
-        desk.import_log()
+        desk.log.bring_in()
     except BrokenLog as broken:
         stop(broken)
     made = make_extract(
