@@ -8,25 +8,33 @@ their own, in a real journal with a real chain, so that import and selection do 
 
 from __future__ import annotations
 
+import http.client
 import json
 import random
+import re
 import resource
 import shutil
+import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
+from urllib.parse import urlencode
 
 import msgspec
+import uvicorn
 
 from readonly_guard.audit import SigningKey, read
 from readonly_guard.audit.custody import opened_patiently
 from readonly_guard.domain import CompletionRecord, DecisionRecord
 from readonly_guard.moments import rfc3339
-from readonly_guard.review import Actor, Desk, Period, Step, Store, figures_of
+from readonly_guard.review import Actor, Desk, Period, State, Step, Store, figures_of
 from readonly_guard_cli.demo.activity import write_review
+from readonly_guard_web import Accounts, make_app
 
 UNITS = 40
 PEOPLE = 2_000
@@ -80,17 +88,48 @@ def write(directory: Path, count: int) -> None:
     shutil.rmtree(small)
 
 
-def open_pages(directory: Path) -> None:
-    """Every page, as a browser asks for it; needs httpx."""
-    from starlette.testclient import TestClient  # noqa: PLC0415  needs httpx, which only this needs
+class Browser:
+    """Asks a page as a browser does, over a socket; a cookie is all that it keeps."""
 
-    from readonly_guard_web import Accounts, make_app  # noqa: PLC0415
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._cookie = ""
 
-    Accounts(directory).put("dekman", "korrekt häst batteri")
-    with told("start the page"):
-        desk = Desk.open(directory)
-        client = TestClient(make_app(desk, is_secure=False), follow_redirects=True)
-    client.post("/sign-in", data={"user": "dekman", "password": "korrekt häst batteri"})
+    def ask(self, method: str, path: str, **form: str) -> str:
+        """The text of an answer that is no error; redirects are not followed."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=600)) as connection:
+            headers = {"cookie": self._cookie, "content-type": "application/x-www-form-urlencoded"}
+            connection.request(method, path, urlencode(form), headers)
+            answer = connection.getresponse()
+            text = answer.read().decode(errors="replace")
+            self._cookie = (answer.getheader("set-cookie") or self._cookie).partition(";")[0]
+        assert answer.status in {200, 303}, (path, answer.status, text[:300])
+        return text
+
+    def send(self, path: str) -> None:
+        """The last form of a page."""
+        token = re.findall(r'name="form" value="([^"]+)"', self.ask("GET", path))[-1]
+        self.ask("POST", path, form=token)
+
+
+@contextmanager
+def served(desk: Desk) -> Iterator[Browser]:
+    """The page, and somebody who is signed in to it."""
+    Accounts(desk.directory).put("dekman", "korrekt häst batteri")
+    listening = socket.create_server(("127.0.0.1", 0))
+    app = make_app(desk, is_secure=False)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    browser = Browser(listening.getsockname()[1])
+    browser.ask("POST", "/sign-in", user="dekman", password="korrekt häst batteri")  # noqa: S106  of a log that nobody has
+    yield browser
+    server.should_exit = True
+    thread.join()
+
+
+def open_pages(desk: Desk, browser: Browser) -> None:
+    """Every page, as a browser asks for it."""
     event = next(iter(desk.ledger.history().cases))
     pages = (
         *("/", "/", "/list?period=2026-10", "/list?period=2026-10&unit=Enhet+07&flag=F06", f"/event/{event}"),
@@ -99,8 +138,26 @@ def open_pages(directory: Path) -> None:
     )  # fmt: skip
     for page in pages:
         with told(f"GET {page}"):
-            answer = client.get(page)
-        assert answer.status_code == 200, (page, answer.status_code, answer.text[:300])
+            browser.ask("GET", page)
+
+
+def sign(desk: Desk, browser: Browser) -> None:
+    """A signature on the page: how long its request takes, its check, and every other page meanwhile."""
+    open_ = [case.event for case in desk.ledger.history().of("2026-10", "Enhet 07") if case.ground != "sample"]
+    asked = {case.event for case in desk.ledger.history().cases.values() if case.state is State.EXPLANATION_ASKED}
+    desk.take_step(OFFICER, Step.ASK, [event for event in open_ if event not in asked], comment="Varför?")
+    desk.take_step(OFFICER, Step.JUSTIFY, open_, comment="Behövdes")
+    path = "/protocol/2026-10/Enhet%2007"
+    with told("sign on the page: until the request is answered"):
+        browser.send(path)
+    begun, waits = time.perf_counter(), []
+    while (str(Period.parse("2026-10")), "Enhet 07") not in desk.ledger.history().protocols:
+        before = time.perf_counter()
+        browser.ask("GET", "/")
+        waits.append(time.perf_counter() - before)
+        time.sleep(0.2)
+    print(f"signed {time.perf_counter() - begun:.1f} s later; the inbox meanwhile, {len(waits)} times: "
+          f"{median(waits):.2f} s in the middle, {max(waits):.2f} s at most")  # fmt: skip
 
 
 def main() -> None:
@@ -136,7 +193,9 @@ def main() -> None:
         figures_of(desk, OFFICER, desk.now())
     with told("a patient's extract"), Store.open(desk.log.store_path) as store:
         print(f"{len(store.of_patient(['person_id:4711'], '2025-01-01', '2027-01-01')):,} events")
-    open_pages(directory)
+    with served(desk) as browser:
+        open_pages(desk, browser)
+        sign(desk, browser)
     print(json.dumps({"ledger_bytes": sum(f.stat().st_size for f in desk.ledger.path.iterdir())}))
 
 

@@ -18,6 +18,7 @@ from readonly_guard_web.doors import posted, shown, sign_in
 from readonly_guard_web.extracts import ExtractViews
 from readonly_guard_web.figures import FigureViews
 from readonly_guard_web.house import House
+from readonly_guard_web.protocols import ProtocolViews
 from readonly_guard_web.running import RunViews
 from readonly_guard_web.views import Views
 
@@ -65,6 +66,7 @@ def make_app(desk: Desk, *, is_secure: bool, clock: Callable[[], float] = time.m
         clock: gives seconds, for sessions and patience.
     """
     house = House(desk, is_secure=is_secure, clock=clock)
+    protocols = ProtocolViews(desk)
     views, figures, runs, extracts = Views(desk), FigureViews(desk), RunViews(desk), ExtractViews(desk, clock)
     routes = [
         Route("/sign-in", sign_in(house), methods=["GET", "POST"]),
@@ -90,9 +92,10 @@ def make_app(desk: Desk, *, is_secure: bool, clock: Callable[[], float] = time.m
         Route("/log", posted(house, runs.run), methods=["POST"]),
         Route("/routine", shown(house, figures.routine)),
         Route("/routine", posted(house, figures.confirm), methods=["POST"]),
-        Route("/protocol.pdf/{period}/{unit:path}", shown(house, views.protocol_pdf)),
-        Route("/protocol/{period}/{unit:path}", shown(house, views.protocol)),
-        Route("/protocol/{period}/{unit:path}", posted(house, views.sign), methods=["POST"]),
+        Route("/protocol.pdf/{period}/{unit:path}", shown(house, protocols.pdf)),
+        Route("/protocol/{period}/{unit:path}", shown(house, protocols.show)),
+        Route("/protocol/{period}/{unit:path}", posted(house, protocols.sign), methods=["POST"]),
+        Route("/signing/{period}/{unit:path}", shown(house, protocols.progress)),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
     ]
     app = Starlette(routes=routes)

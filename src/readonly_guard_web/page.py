@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from readonly_guard.errors import GuardError
 from readonly_guard.review import Actor, NotPossible
 from readonly_guard_web.sessions import Session
 
@@ -29,9 +30,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         """What a field of the form says."""
         return self.form.get(name, [""])[0]
 
-    def told(self, error: NotPossible) -> str:
-        """Why something was not possible, in the session's language."""
-        return error.sv if self.session.language == "sv" else str(error)
+    def told(self, error: GuardError) -> str:
+        """Why something was not possible, in the session's language where it has it."""
+        return error.sv if isinstance(error, NotPossible) and self.session.language == "sv" else str(error)
 
     def notice(self, sv: str, en: str) -> None:
         """Say something on the next page."""

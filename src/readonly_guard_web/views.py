@@ -8,29 +8,23 @@ from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 
-from readonly_guard.audit import KeyRing
-from readonly_guard.errors import ConfigurationError
 from readonly_guard.review import (
     CONCLUDED,
     TRANSITIONS,
-    BrokenLog,
     Case,
     Desk,
     Event,
     History,
     NotPossible,
-    Period,
     State,
     Step,
     Store,
     list_csv,
-    protocol_paper,
-    protocol_pdf,
     row_of,
 )
-from readonly_guard_web.page import Page, Shown, pdf_answer
+from readonly_guard_web.page import Page, Shown
 
-__all__ = ["Views"]
+__all__ = ["Views", "summary_of", "waits_for"]
 
 _PAGE_ROWS: Final = 200
 _FILTERS: Final = ("period", "unit", "who", "state", "ground", "flag")
@@ -55,7 +49,7 @@ class Views:
         """What is due for whom, month by month and unit by unit."""
         history = self._desk.ledger.history()
         rows = [
-            self._summary(page, history, period, unit)
+            summary_of(self._desk, page, history, period, unit)
             for period, unit in sorted(history.selections, reverse=True)
             if unit in self._units(page)
         ]
@@ -150,71 +144,8 @@ class Views:
         page.notice("Bedömningen är sparad.", "The assessment is kept.")
         return RedirectResponse(f"/event/{quote(name)}", 303)
 
-    def protocol(self, page: Page) -> Shown:
-        """The protocol, or what is missing before it can be signed."""
-        desk, period, unit = self._desk, Period.parse(page.path["period"]), page.path["unit"]
-        if unit not in self._units(page):
-            raise NotPossible("no protocol of that unit among yours", "Inget protokoll för den enheten bland dina.")
-        history = desk.ledger.history()
-        signed = history.protocols.get((str(period), unit))
-        if signed is not None:
-            paper = protocol_paper(signed, KeyRing.beside(desk.ledger.path), page.session.language)
-            link = f"/protocol.pdf/{period}/{quote(unit, safe='')}"
-            return "paper.html", {"paper": paper, "files": [(link, "PDF")], "is_printed": True}
-        fault, reason, glance = "", "", None
-        try:
-            glance = desk.log.glance()
-            desk.protocol(history, page.actor, period, unit, () if glance is None else glance.chains)
-        except BrokenLog as broken:
-            fault = str(broken)
-        except NotPossible as error:
-            reason = page.told(error)
-        except ConfigurationError as error:
-            reason = str(error)
-        return "to_sign.html", {
-            "summary": self._summary(page, history, str(period), unit),
-            "fault": fault,
-            "glance": glance,
-            "reason": reason,
-            "outcomes": Counter(case.state for case in history.of(str(period), unit)),
-        }
-
-    def protocol_pdf(self, page: Page) -> Response:
-        """The signed protocol, to be kept."""
-        desk, period, unit = self._desk, Period.parse(page.path["period"]), page.path["unit"]
-        signed = desk.ledger.history().protocols.get((str(period), unit))
-        if unit not in self._units(page) or signed is None:
-            raise NotPossible(
-                "no signed protocol of that unit and month among yours",
-                "Inget undertecknat protokoll för den enheten och månaden bland dina.",
-            )
-        data = protocol_pdf(signed, KeyRing.beside(desk.ledger.path), page.session.language)
-        return pdf_answer(data, f"protokoll-{period}")
-
-    def sign(self, page: Page) -> Response:
-        """Sign it."""
-        period, unit = Period.parse(page.path["period"]), page.path["unit"]
-        self._desk.sign(page.actor, period, unit)
-        return RedirectResponse(f"/protocol/{period}/{quote(unit)}", 303)
-
     def _units(self, page: Page) -> list[str]:
         return self._desk.plan.units_of(page.actor.user)
-
-    def _summary(self, page: Page, history: History, period: str, unit: str) -> dict[str, Any]:
-        cases = history.of(period, unit)
-        open_ = [case for case in cases if case.state not in CONCLUDED]
-        return {
-            "period": period,
-            "unit": unit,
-            "link": f"/protocol/{period}/{quote(unit, safe='')}",
-            "total": len(cases),
-            "answered": len(cases) - len(open_),
-            "mine": sum(self._waits_for(page, case) for case in open_),
-            "overdue": sum(self._desk.standing.is_overdue(case) for case in open_),
-            "escalated": sum(bool(case.reference) for case in cases),
-            "protocol": history.protocols.get((period, unit)),
-            "grounds": Counter(case.ground for case in cases),
-        }
 
     def _chosen(self, page: Page, history: History) -> list[Case]:
         units, query = self._units(page), page.query
@@ -226,7 +157,7 @@ class Views:
             if unit in units and query.get("period") in {None, period} and query.get("unit") in {None, unit}
             for case in history.of(period, unit)
             if query.get("state") in {None, case.state}
-            and (query.get("who") is None or self._waits_for(page, case))
+            and (query.get("who") is None or waits_for(self._desk, page, case))
             and query.get("ground") in {None, case.ground}
             and (query.get("flag") is None or query["flag"] in case.flags)
         ]
@@ -243,13 +174,9 @@ class Views:
         cases = history.of(case.period, case.unit)
         place = next(number for number, other in enumerate(cases) if other.event == case.event)
         for other in (*cases[place + 1 :], *cases[:place]):
-            if self._waits_for(page, other):
+            if waits_for(self._desk, page, other):
                 return other.event
         return ""
-
-    def _waits_for(self, page: Page, case: Case) -> bool:
-        """Whether the case has no answer yet, and is the actor's to answer."""
-        return case.state not in CONCLUDED and self._desk.standing.responsible(case) == page.actor.user
 
     def _is_mine(self, page: Page, case: Case, event: Event) -> bool:
         return self._desk.standing.objection(page.actor, case, event) is None
@@ -257,3 +184,26 @@ class Views:
     def _can_clear(self, page: Page, case: Case, event: Event | None) -> bool:
         is_open = (case.state, Step.CLEAR) in TRANSITIONS and case.ground == "sample"
         return is_open and event is not None and self._is_mine(page, case, event)
+
+
+def summary_of(desk: Desk, page: Page, history: History, period: str, unit: str) -> dict[str, Any]:
+    """How far a unit's month has come, for whoever looks."""
+    cases = history.of(period, unit)
+    open_ = [case for case in cases if case.state not in CONCLUDED]
+    return {
+        "period": period,
+        "unit": unit,
+        "link": f"/protocol/{period}/{quote(unit, safe='')}",
+        "total": len(cases),
+        "answered": len(cases) - len(open_),
+        "mine": sum(waits_for(desk, page, case) for case in open_),
+        "overdue": sum(desk.standing.is_overdue(case) for case in open_),
+        "escalated": sum(bool(case.reference) for case in cases),
+        "protocol": history.protocols.get((period, unit)),
+        "grounds": Counter(case.ground for case in cases),
+    }
+
+
+def waits_for(desk: Desk, page: Page, case: Case) -> bool:
+    """Whether a case has no answer yet, and is the actor's to answer."""
+    return case.state not in CONCLUDED and desk.standing.responsible(case) == page.actor.user
