@@ -8,16 +8,18 @@ import sys
 __all__ = ["ask_apart"]
 
 
-async def ask_apart(command: tuple[str, ...], question: bytes) -> bytes:
+async def ask_apart(command: tuple[str, ...], question: bytes, *, deadline_s: float | None = None) -> bytes:
     """What a Python process says to a question on its standard input; nothing where it failed on the way.
 
     Args:
         command: the interpreter's arguments. ``-P`` first, so that nothing is imported from the directory that the
             guard happens to be started in.
         question: as the process reads it.
+        deadline_s: how long it may take; it is killed then. None waits for as long as it takes.
 
     Raises:
         OSError: it cannot be started.
+        TimeoutError: it did not answer in time.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -28,11 +30,14 @@ async def ask_apart(command: tuple[str, ...], question: bytes) -> bytes:
         start_new_session=True,  # the terminal's Ctrl-C is for the guard
     )
     try:
-        said, _ = await process.communicate(question)
+        async with asyncio.timeout(deadline_s):
+            said, _ = await process.communicate(question)
+    except TimeoutError:
+        raise
     except (OSError, RuntimeError):  # it ended before it had heard everything; of uvloop that is a RuntimeError
         return b""
     finally:
-        if process.returncode is None:  # cancelled
+        if process.returncode is None:  # cancelled, or late
             process.kill()
             await process.wait()
     return said

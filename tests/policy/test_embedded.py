@@ -52,7 +52,16 @@ def test_no_question_leaves_a_trace_in_the_next(
         ("decision := nothing_such", r"authz\.rego:3:13: Undefined variable: 'nothing_such'"),
         ("decision := no.such.function(1)", r"authz\.rego:3:\d+: Unknown function"),
         ("decision := 1\n\ndecision := 2", "authz.rego:.*rule conflicts"),
-        ("decision := x\n\nx := decision", r"authz\.rego:\d+:1: recursion detected"),
+        (
+            "decision := x\n\nx := decision",
+            r"authz\.rego:3: recursion: data\.readonly_guard\.authz\.decision .* way of data\.readonly_guard\.authz\.x; Rego",
+        ),
+        (
+            "decision := f(1)\n\nf(x) := f(x)",
+            r"authz\.rego:5: recursion: data\.readonly_guard\.authz\.f refers to itself;",
+        ),
+        ("decision := data.readonly_guard.authz", r"authz\.rego:3: recursion: "),
+        ("decision := count([x | some x in data.readonly_guard])", r"authz\.rego:3: recursion: "),
         ("decision := 1 / input.context.listener", "authz.rego:3:"),
         (f'decision := {ALLOW} if input.action.name == "nothing"', "'read': the policy's decision is undefined"),
         (f'decision := {ALLOW} if input.action.name == "read"', "'search': the policy's decision is undefined"),
@@ -272,3 +281,48 @@ def test_a_rule_that_is_missing_is_not_one_that_found_nothing(
         else:
             assert not engine.decide_now(request).allow, package
     assert refused == {"authz", "break_glass", "calendar", "facts", "relation"}
+
+
+LIST = "[1 | some i in numbers.range(1, 1000); some j in numbers.range(1, 1000); i < j]"
+
+
+@pytest.mark.parametrize(
+    "where",
+    ['input.action.name == "read"', "true"],
+)
+def test_a_rule_that_goes_on_and_on_is_refused_and_named(policy_dir: Callable[..., str], where: str) -> None:
+    rules = f'{HEAD}decision := {{"allow": false, "deny": []}} if data.slow.is_slow\n\ndefault decision := {{"allow": false, "deny": []}}\n'
+    slow = f"package slow\n\nis_slow if {{\n\t{where}\n\tcount(_pairs) > 0\n}}\n\n_pairs := {LIST}\n"
+    with pytest.raises(PolicyError, match=r"/slow\.rego:8: data\.slow\._pairs takes more than 25,000 steps") as caught:
+        EmbeddedEngine(load_policies(policy_dir(**{"authz.rego": rules, "slow.rego": slow})))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_question_that_makes_a_rule_go_on_and_on_is_denied(
+    engine_of: Callable[[str], EmbeddedEngine], request_of: Callable[..., AccessRequest]
+) -> None:
+    """As many patients as this no rehearsal knows."""
+    engine = engine_of(
+        'default decision := {"allow": false, "deny": []}\n\n'
+        f"decision := {ALLOW} if count([1 | some a in input.context.patients; some b in input.context.patients; a == b]) > 1\n"
+    )
+    assert not engine.decide_now(request_of(context={"patients": ["a"]})).allow
+    assert engine.decide_now(request_of(context={"patients": ["a", "b"]})).allow
+    with pytest.raises(PolicyUnavailable, match="more than 25,000 steps; look up by key"):
+        engine.decide_now(request_of(context={"patients": [str(number) for number in range(100)]}))
+    assert engine.decide_now(request_of(context={"patients": ["a", "b"]})).allow
+
+
+def test_the_interpreter_is_asked_what_ends_only(
+    engine_of: Callable[[str], EmbeddedEngine], request_of: Callable[..., AccessRequest]
+) -> None:
+    """Where the two forms disagree the interpreter decides, which has no limit of its own."""
+    engine = engine_of(
+        'default decision := {"allow": false, "deny": []}\n\n'
+        f"decision := {ALLOW} if {{\n\tmissing := input.context.nothing\n\tinput.context.database == 0\n}}\n\n"
+        f"decision := {ALLOW} if count([1 | some a in input.context.patients; some b in input.context.patients; a == b]) > 1\n"
+    )
+    assert not engine.is_compiled
+    assert engine.decide_now(request_of(context={"patients": ["a", "b"]})).allow
+    with pytest.raises(PolicyUnavailable, match="more than 25,000 steps"):
+        engine.decide_now(request_of(context={"patients": [str(number) for number in range(3000)]}))

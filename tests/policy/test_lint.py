@@ -139,3 +139,60 @@ def test_a_code_belongs_to_one_package(findings_of: Callable[..., list[str]]) ->
         "readonly_guard/gate/gate.rego:18: RG-D01 is decided in readonly_guard/door/door.rego already; take another code"
         in findings
     )
+
+
+SCHEMA = """{"type": "object", "properties": {
+  "subject": {"type": "object", "properties": {"id": {}, "properties": {"type": "object", "additionalProperties": true}},
+              "additionalProperties": false},
+  "resources": {"type": "array", "items": {"type": "object"}}
+}, "additionalProperties": false}"""
+DOORS = '{"type": "object", "additionalProperties": {"type": "object", "properties": {"is_open": {}}}}'
+NAMES = """# METADATA
+# title: Names
+package readonly_guard.names
+
+import data.readonly_guard.door
+import input.subject as who
+
+REFERENCE
+
+_helper(who) := who.nothing
+
+_known if {
+	some found in input.resources
+	found.whatever
+	input.resources[0].id
+	input.subject.properties.anything
+	data.doors[input.subject.id].is_open
+	data.free.of.any.schema
+	count(door.deny) == 0
+	time.now_ns() > 0
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("_x if input.subjct.id", "input.subjct is no field of the question, and so undefined; did you mean input.subject?"),
+        ('_x if input["subject"].idd', "input.subject.idd is no field of the question, and so undefined; did you mean input.subject.id?"),
+        ("_x if who.idd", "input.subject.idd is no field of the question, and so undefined; did you mean input.subject.id?"),
+        ("_x := [y | y := input.wholly]", "input.wholly is no field of the question, and so undefined; known there: resources, subject"),
+        ("_x if data.doors.front.is_opn", "data.doors.front.is_opn is no field of the data, and so undefined; did you mean data.doors.front.is_open?"),
+        ("_x if data.dors", "data.dors is no rule and no data, and so undefined; did you mean data.doors?"),
+        ("_x if door.dney", "data.readonly_guard.door.dney is no rule and no data, and so undefined; did you mean data.readonly_guard.door.deny?"),
+        ("_x if data.readonly_guard.dor.deny", "data.readonly_guard.dor is no rule and no data, and so undefined; did you mean data.readonly_guard.door?"),
+        ("_x if _known", None),
+        ("_x if data.readonly_guard.door", None),
+    ],
+)  # fmt: skip
+def test_a_name_that_there_is_not(findings_of: Callable[..., list[str]], reference: str, expected: str | None) -> None:
+    files = {
+        "readonly_guard/names/names.rego": NAMES.replace("REFERENCE", reference),
+        "readonly_guard/names/names_test.rego": TEST,
+        "schema/input/schema.json": SCHEMA,
+        "schema/doors/schema.json": DOORS,
+        "free/data.json": "{}",
+    }
+    found = findings_of(**files)
+    assert found == ([] if expected is None else [f"readonly_guard/names/names.rego:8: {expected}"])

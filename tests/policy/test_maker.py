@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
 from readonly_guard.errors import ConfigurationError, PolicyError
-from readonly_guard.policy import EmbeddedEngine, decision_point, decision_point_apart
+from readonly_guard.policy import EmbeddedEngine, decision_point, decision_point_apart, maker
 from readonly_guard.settings import OpaSettings, PolicySettings
 
 
@@ -52,3 +53,13 @@ async def test_an_opa_server_needs_none(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere")
     point = await decision_point_apart(PolicySettings(opa=OpaSettings(url="http://127.0.0.1:1")))
     assert not isinstance(point, EmbeddedEngine)
+
+
+async def test_policies_that_are_not_ready_in_time_are_refused(policy_dir, monkeypatch):
+    """A built-in function that makes too much is one step to the engine, and no step ends before its time."""
+    monkeypatch.setattr(maker, "_READY_S", 1.0)
+    rules = "package readonly_guard.authz\n\ndecision := count(numbers.range(1, 1000000000))\n"
+    began = time.monotonic()
+    with pytest.raises(PolicyError, match=r"not ready within 1 s; a built-in function makes too much"):
+        await decision_point_apart(PolicySettings(source=policy_dir(**{"authz.rego": rules})))
+    assert time.monotonic() - began < 30

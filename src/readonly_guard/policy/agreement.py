@@ -20,13 +20,29 @@ from readonly_guard.errors import PolicyUnavailable
 from readonly_guard.policy.answer import decode_answer
 from readonly_guard.policy.case_table import CaseTable
 
-__all__ = ["Ask", "agree", "ask_engine", "ask_machine", "questions"]
+__all__ = ["MOST_STEPS", "Ask", "Exhausted", "agree", "ask_engine", "ask_machine", "fused", "questions"]
 
 Ask = Callable[[str], Any]
 """A form of regorus: a question as JSON in, the entrypoint's value out; RuntimeError where a rule fails."""
 
+MOST_STEPS: Final = 25_000
+"""After how many instructions the compiled form stops; the limit is regorus's own. A decision takes some 1,000."""
+
+_EXHAUSTED: Final = "maximum instruction limit"
+
 _MOST: Final = 600  # questions, of some milliseconds each
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], 0, True)
+
+
+class Exhausted(RuntimeError):  # noqa: N818  a fuse that has blown, no mistake of the caller's
+    """The compiled form has stopped a rule that took more than `MOST_STEPS`. The interpreter would go on.
+
+    ``question`` is what was asked, as JSON.
+    """
+
+    def __init__(self, question: str) -> None:
+        super().__init__(f"more than {MOST_STEPS:,} steps")
+        self.question = question
 
 
 def questions(table: CaseTable | None, base: AccessRequest) -> Iterator[str]:
@@ -56,16 +72,22 @@ def _spoilt(document: Any) -> Iterator[Any]:
 
 
 def agree(interpreted: Ask, compiled: Callable[[dict[str, Any]], Answer], asked: Iterator[str]) -> bool:
-    """Whether the compiled form may decide; it takes a question as an object and gives its answer."""
+    """Whether the compiled form may decide; it takes a question as an object and gives its answer.
+
+    Raises:
+        Exhausted: a rule takes too long for either.
+    """
     for question in asked:
+        try:
+            answer = msgspec.structs.replace(compiled(msgspec.json.decode(question)), revision="")
+        except Exhausted:
+            raise Exhausted(question) from None
+        except (PolicyUnavailable, RuntimeError):
+            answer = None
         try:
             value = interpreted(question)
         except RuntimeError:
             continue
-        try:
-            answer = msgspec.structs.replace(compiled(msgspec.json.decode(question)), revision="")
-        except (PolicyUnavailable, RuntimeError):
-            answer = None
         if _answer(value) != answer:
             return False
     return True
@@ -93,6 +115,29 @@ def ask_machine(machine: regorus.Rvm) -> Ask:
 
     def ask(question: str) -> Any:
         machine.set_input_json(question)
-        return msgspec.json.decode(machine.execute())
+        try:
+            return msgspec.json.decode(machine.execute())
+        except RuntimeError as error:
+            if _EXHAUSTED in str(error):
+                raise Exhausted(question) from None
+            raise
+
+    return ask
+
+
+def fused(machine: Ask, engine: Ask) -> Ask:
+    """The interpreter, asked only what the compiled form gets to the end of: it has no limit of its own.
+
+    As far as the two go the same way: a rule that only the interpreter comes to has none.
+    """
+
+    def ask(question: str) -> Any:
+        try:
+            machine(question)
+        except Exhausted:
+            raise
+        except RuntimeError:
+            pass  # the interpreter has the word
+        return engine(question)
 
     return ask

@@ -1,7 +1,8 @@
 """The policies, evaluated in this process by regorus: the default engine.
 
 Decisions come from regorus's compiled form, in stages (`readonly_guard.policy.stages`), unless it disagrees with the
-interpreter: then that decides (docs/decisions/0015-decide-with-compiled-rego.md).
+interpreter: then that decides (docs/decisions/0015-decide-with-compiled-rego.md). The compiled form stops after so many
+steps, and so is asked before the interpreter wherever a rule might go on and on.
 """
 
 from __future__ import annotations
@@ -17,13 +18,23 @@ import regorus
 
 from readonly_guard.domain import AccessRequest, Action, Answer, Subject
 from readonly_guard.errors import PolicyError, PolicyUnavailable
-from readonly_guard.policy.agreement import Ask, agree, ask_engine, ask_machine, questions
+from readonly_guard.policy.agreement import (
+    MOST_STEPS,
+    Ask,
+    Exhausted,
+    agree,
+    ask_engine,
+    ask_machine,
+    fused,
+    questions,
+)
 from readonly_guard.policy.answer import decode_answer
 from readonly_guard.policy.bundle import SHIPPED, Module, PolicySet
 from readonly_guard.policy.extract import document_of
 from readonly_guard.policy.plan import Step, plan_of, whole
 from readonly_guard.policy.port import ENTRYPOINT
-from readonly_guard.policy.reads import Syntax
+from readonly_guard.policy.reads import Path, Syntax
+from readonly_guard.policy.references import References, deepest, refuse_recursion
 from readonly_guard.policy.rego_error import explain, place_of
 from readonly_guard.policy.stages import Asks, Stage, Stages, parts_of
 
@@ -91,18 +102,29 @@ class EmbeddedEngine:
         self._policies = policies
         interpreter = self._interpreter(policies.data)
         interpreted = ask_engine(interpreter, ENTRYPOINT)
-        self._compile(ENTRYPOINT, policies.modules)
-        for name in _REHEARSED:
-            self._rehearse(interpreted, name)
-        self._ask_nothing(interpreted)
-        syntax = Syntax(msgspec.json.decode(interpreter.get_ast_as_json()))
+        trees = msgspec.json.decode(interpreter.get_ast_as_json())
+        references = References(trees)
+        refuse_recursion(policies.origin, references)
+        entry = self._compile(ENTRYPOINT, policies.modules)
+        syntax = Syntax(trees)
         self._steps = plan_of(policies.modules, syntax)
         self._programs = {step.rule: self._compile(step.rule, step.modules) for step in self._steps}
         self._stages = self._fresh()
         self._is_compiled = True
-        if policies.origin != SHIPPED and not self._agrees():
+        try:
+            asks = _own.keep(self, self._asks(policies.data))
+            for name in _REHEARSED:
+                self._spend(name, asks)
+                self._rehearse(interpreted, name)
+            self._ask_nothing(interpreted)
+            agrees = policies.origin == SHIPPED or self._agrees()
+        except Exhausted as error:
+            raise self._too_long(syntax, references, error.question) from None
+        self._stages = self._fresh()
+        if not agrees:
+            _own.forget(self)
             self._is_compiled = False
-            self._steps = whole(policies.modules, syntax)
+            self._steps, self._programs = whole(policies.modules, syntax), {ENTRYPOINT: entry}
             self._stages = self._fresh()
 
     @property
@@ -156,6 +178,8 @@ class EmbeddedEngine:
             return self._stages.answer(document_of(request), asks)
         except (KeyboardInterrupt, SystemExit, PolicyUnavailable):
             raise
+        except Exhausted as error:
+            raise PolicyUnavailable(f"a rule takes {error}; look up by key instead of going through lists") from None
         except (TypeError, ValueError, RecursionError) as error:
             raise PolicyUnavailable(f"the question is not JSON: {type(error).__name__}") from None
         except RuntimeError as error:
@@ -178,13 +202,15 @@ class EmbeddedEngine:
 
     def _asks(self, data: dict[str, Any]) -> Asks:
         if not self._is_compiled:
-            return {ENTRYPOINT: ask_engine(self._interpreter(data), ENTRYPOINT)}
-        return {step.rule: self._machine(step, data) for step in self._steps}
+            (step,) = self._steps
+            machine = self._machine(step, self._programs[ENTRYPOINT], data)
+            return {ENTRYPOINT: fused(machine, ask_engine(self._interpreter(data), ENTRYPOINT))}
+        return {step.rule: self._machine(step, self._programs[step.rule], data) for step in self._steps}
 
-    def _machine(self, step: Step, data: dict[str, Any]) -> Ask:
+    def _machine(self, step: Step, program_bytes: bytes, data: dict[str, Any]) -> Ask:
         """A step's program with the documents that it reads."""
         machine = regorus.Rvm()
-        program, _ = regorus.Program.deserialize_binary(self._programs[step.rule])
+        program, _ = regorus.Program.deserialize_binary(program_bytes)
         machine.load_program(program)
         roots = step.reads.data
         documents = data if roots is None else {key: value for key, value in data.items() if key in roots}
@@ -233,6 +259,38 @@ class EmbeddedEngine:
             raise PolicyError(
                 f"{self._policies.origin}: {what}; correct it (`opa check --strict` shows the place)"
             ) from None
+
+    def _spend(self, name: str, asks: Asks) -> None:
+        """Ask the compiled form first, which stops a rule that goes on and on; the interpreter would not."""
+        question = _question(name)
+        try:
+            self._stages.answer(document_of(question), asks)
+        except Exhausted:
+            raise Exhausted(msgspec.json.encode(question).decode()) from None
+        except (RuntimeError, PolicyUnavailable):
+            return  # the interpreter tells what is wrong
+
+    def _too_long(self, syntax: Syntax, references: References, question: str) -> PolicyError:
+        """Names the rule that takes so many steps: the last on the way down from the entrypoint that does."""
+        modules, data = self._policies.modules, self._policies.data
+
+        def is_too_long(rule: Path) -> bool:
+            name = ".".join(("data", *rule))
+            try:
+                program = self._compile(name, modules)
+                self._machine(Step(name, modules, syntax.reads(rule, {}), (), {}), program, data)(question)
+            except Exhausted:
+                return True
+            except (PolicyError, RuntimeError):
+                return False  # a function has no value by itself
+            return False
+
+        rule = deepest(tuple(ENTRYPOINT.split(".")[1:]), references, is_too_long)
+        file, line = references.rules[rule]
+        return PolicyError(
+            f"{self._policies.origin}/{file}:{line}: data.{'.'.join(rule)} takes more than {MOST_STEPS:,} steps, "
+            "where the engine stops and the guard denies; look up by key instead of going through lists"
+        )
 
     def _rehearse(self, interpreted: Ask, name: str) -> None:
         """Ask a harmless question, so that what fails only when evaluated shows at start and not at the first user."""

@@ -16,6 +16,8 @@ from readonly_guard.errors import PolicyError
 from readonly_guard.policy.annotations import Annotation, annotations_of
 from readonly_guard.policy.bundle import PolicySet
 from readonly_guard.policy.port import ENTRYPOINT, STAGES
+from readonly_guard.policy.references import references_in
+from readonly_guard.policy.unknown_names import unknown_names
 
 __all__ = ["Finding", "lint"]
 
@@ -70,6 +72,7 @@ def lint(policies: PolicySet) -> list[Finding]:
         findings += _entries(module)
         findings += _gathering(module, gathered)
     findings += _codes(modules)
+    findings += [Finding(*found) for found in unknown_names(policies, references_in(policies.modules))]
     return sorted(findings)
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from readonly_guard.apart import ask_apart
 from readonly_guard.errors import ConfigurationError, PolicyError
+from readonly_guard.policy.bundle import SHIPPED
 from readonly_guard.policy.embedded import EmbeddedEngine, Prepared
 from readonly_guard.policy.port import PolicyDecisionPoint
 from readonly_guard.policy.source import decision_point
@@ -24,18 +25,26 @@ __all__ = ["decision_point_apart"]
 _COMMAND: Final = ("-P", "-m", "readonly_guard.policy.maker")
 """``-P``: nothing is imported from the directory that the guard happens to be started in."""
 
+_READY_S: Final = 120.0
+"""Policies of a region, with a million care relations, take some seconds, on a busy machine half a minute."""
+
 
 async def decision_point_apart(settings: PolicySettings) -> PolicyDecisionPoint:
     """As :func:`readonly_guard.policy.decision_point` with ``tried``, while the event loop serves on.
 
     Raises:
         ConfigurationError: the settings cannot be used, or the process cannot be started.
-        PolicyError: the policies do not load, are not signed as they must be, or fail a case.
+        PolicyError: the policies do not load in time, are not signed as they must be, or fail a case.
     """
     if settings.opa is not None:
         return decision_point(settings)
     try:
-        said = await ask_apart(_COMMAND, msgspec.msgpack.encode(settings))
+        said = await ask_apart(_COMMAND, msgspec.msgpack.encode(settings), deadline_s=_READY_S)
+    except TimeoutError:
+        raise PolicyError(
+            f"{settings.source or SHIPPED}: not ready within {_READY_S:.0f} s; a built-in function makes too much "
+            "(numbers.range, net.cidr_expand), or the data is too large to be loaded in that time"
+        ) from None
     except OSError as error:
         raise ConfigurationError(f"the policies cannot be loaded: {sys.executable}: {error.strerror}") from error
     try:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from readonly_guard.policy.references import chain, name_of
+
 __all__ = ["Path", "Reads", "Syntax"]
 
 Path = tuple[str, ...]
@@ -61,9 +63,9 @@ class Syntax:
             other = entry.get("as")
             imported[path[-1] if other is None else text[other["start"] : other["end"]].decode()] = path
         rules = module["rules"]
-        names = {_name(rule) for rule in rules}
+        names = {name_of(rule) for rule in rules}
         for rule in rules:
-            found = self._references.setdefault(_Rule(package, _name(rule)), set())
+            found = self._references.setdefault(_Rule(package, name_of(rule)), set())
             for path in _references(rule):
                 whole = (*imported.get(path[0], path[:1]), *path[1:])
                 found.add(whole)
@@ -137,15 +139,6 @@ def _touch(first: Path, second: Path) -> bool:
     return first[:length] == second[:length]
 
 
-def _name(rule: Mapping[str, Any]) -> str:
-    """The first name in a rule's head."""
-    (body,) = rule.values()
-    head = body
-    if "head" in body:
-        (head,) = body["head"].values()
-    return next(_references(head["refr"]))[0]
-
-
 def _references(node: Any) -> Iterator[Path]:
     """Every reference in a piece of syntax, as far as it can be told; a reference comes before those inside it."""
     if isinstance(node, list):
@@ -156,32 +149,11 @@ def _references(node: Any) -> Iterator[Path]:
         return
     if node.get("with_mods"):
         yield (_ANYTHING,)
-    if len(node) == 1 and (kind := next(iter(node))) in _REFERENCES:
-        path, inside = _chain(kind, node[kind])
+    if len(node) == 1 and next(iter(node)) in _REFERENCES:
+        path, inside, _ = chain(node)
         if path:
             yield path
         yield from _references(inside)
         return
     for part in node.values():
         yield from _references(part)
-
-
-def _chain(kind: str, node: Mapping[str, Any]) -> tuple[Path, list[Any]]:
-    """A chain of names from its beginning to where it goes on with something else, and the syntax within it."""
-    steps: list[str | None] = []
-    inside: list[Any] = []
-    while kind != "Var":
-        if kind == "RefDot":
-            steps.append(node["field"][1])
-        else:
-            index = node["index"]
-            literal = index.get("String", {}).get("value")
-            steps.append(literal)
-            if literal is None:
-                inside.append(index)
-        kind, node = next(iter(node["refr"].items()))
-        if kind not in _REFERENCES:
-            return (), [{kind: node}, *inside]
-    steps.append(node["value"])
-    steps.reverse()
-    return tuple(steps[: steps.index(None)] if None in steps else steps), inside  # type: ignore[arg-type]

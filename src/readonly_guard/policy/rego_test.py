@@ -14,6 +14,7 @@ import regorus
 from readonly_guard.errors import PolicyError
 from readonly_guard.policy.answer import UNDEFINED
 from readonly_guard.policy.bundle import load_policies
+from readonly_guard.policy.references import References, refuse_recursion
 from readonly_guard.policy.rego_error import explain
 
 __all__ = ["FileCoverage", "RegoTest", "TestReport", "run_tests"]
@@ -80,7 +81,9 @@ def run_tests(source: str | None = None, data: Iterable[str] = ()) -> TestReport
         engine.add_data_json(msgspec.json.encode(policies.data).decode())
     except RuntimeError as error:
         raise PolicyError(f"{policies.origin}: {explain(error)}") from None
-    found = list(_tests_in(msgspec.json.decode(engine.get_ast_as_json())))
+    trees = msgspec.json.decode(engine.get_ast_as_json())
+    refuse_recursion(policies.origin, References(trees))
+    found = list(_tests_in(trees))
     tests = tuple(_run(engine, *test) for test in found)
     report = msgspec.json.decode(engine.get_coverage_report_as_json())
     modules = {path for path, _ in policies.modules}
