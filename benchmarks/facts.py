@@ -3,8 +3,8 @@
 python -m benchmarks.facts [--staff 10000] [--relations 1000000] [--decisions 5000] [--opa .tools/opa]
 
 Roster and care relations are tables of a real server on this machine, and none of the policies' data. Elapsed time,
-from the question until the answer: the first question of an asker asks for the person and the patient, a further patient
-of somebody who has asked before for the patient only, and what is remembered asks for nothing.
+from the question until the answer: the first question of an asker asks for the person and the patient, a further
+patient of somebody who has asked before for the patient only, and what is remembered asks for nothing.
 """
 
 from __future__ import annotations
