@@ -84,6 +84,7 @@ async def _answer(house: House, request: Request, session: Session, view: View, 
     )
 
     def work() -> Response:
+        house.desk.renew()
         try:
             found = view(page)
         except GuardError as error:

@@ -181,6 +181,22 @@ def test_what_is_looked_at_is_recorded(manager, desk):
     assert readings[0].selection == (f"case={event}",)
 
 
+def test_who_manages_no_unit_any_more_sees_none_with_the_next_request(manager, port, desk):
+    plan = desk.directory / "review.toml"
+    whole = plan.read_text()
+    plan.write_text(whole.replace('reviewer = "enyman"', 'reviewer = "yhaddad"'))
+    assert manager.get("/").text.count(UNIT) == 0
+    assert manager.get(f"/event/{_cases(desk)[0].event}").status == 409
+    officer = Visitor(port)
+    officer.sign_in("dekman")
+    plan.write_text(f"{whole}\n[units")
+    assert "En fil har ändrats och kan inte användas" in officer.get("/").text
+    assert "review.toml" not in manager.get("/").text
+    plan.write_text(whole)
+    assert UNIT in manager.get("/").text
+    assert "En fil har ändrats" not in officer.get("/").text
+
+
 class TestAccounts:
     def test_passwords_are_hashes_that_only_the_owner_may_read(self, directory):
         text = (directory / "accounts.json").read_text()

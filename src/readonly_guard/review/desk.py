@@ -6,6 +6,7 @@ nothing is signed while the log or the review's own chain is broken, or an event
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +16,11 @@ from readonly_guard.audit import SigningKey, Verification
 from readonly_guard.domain import LogRecord, ProtocolRecord, ReadingRecord, ReviewRecord, SelectionRecord
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.moments import rfc3339, utc_now
-from readonly_guard.policy import load_policies
 from readonly_guard.review.event import Event
+from readonly_guard.review.ground import Ground
 from readonly_guard.review.imported import ImportedLog
-from readonly_guard.review.knowledge import Facts, Knowledge, load_facts
 from readonly_guard.review.ledger import Case, History, Ledger
 from readonly_guard.review.periods import Period
-from readonly_guard.review.plan import ReviewPlan, load_plan
 from readonly_guard.review.protocol import chain_text, make_protocol
 from readonly_guard.review.selecting import make_selection
 from readonly_guard.review.standing import Actor, Standing
@@ -41,24 +40,23 @@ class Desk:
         log: the log, checked and imported.
         ledger: the chain of what was done.
         standing: who may do what, and whose turn it is.
+        trouble: why a file that has changed is not in force; empty where all are.
     """
 
     def __init__(
-        self,
-        directory: Path,
-        plan: ReviewPlan,
-        knowledge: Knowledge,
-        signing_key: SigningKey | None,
-        clock: Callable[[], datetime],
+        self, directory: Path, ground: Ground, signing_key: SigningKey | None, clock: Callable[[], datetime]
     ) -> None:
         self.directory = directory
-        self.plan = plan
-        self.knowledge = knowledge
         self.ledger = Ledger(directory, signing_key)
-        self.standing = Standing(plan, knowledge, clock)
-        self.log = ImportedLog(directory, plan, knowledge, self.now_text)
+        self.trouble = ""
         self._key = signing_key
         self._clock = clock
+        self._renewing = threading.Lock()
+        self._ground = ground
+        self._refused: object = None
+        self.plan, self.knowledge = ground.plan, ground.knowledge
+        self.standing = Standing(self.plan, self.knowledge, clock)
+        self.log = ImportedLog(directory, self.plan, self.knowledge, self.now_text)
 
     @classmethod
     def open(cls, directory: Path, *, clock: Callable[[], datetime] = utc_now) -> Self:
@@ -67,11 +65,35 @@ class Desk:
         Raises:
             ConfigurationError: the plan, the policy's data, the facts or the key cannot be used.
         """
-        plan = load_plan(directory)
-        policies = load_policies(plan.policies, plan.data)
-        facts = Facts() if plan.facts is None else load_facts(Path(plan.facts))
-        key = None if plan.signing_key is None else SigningKey.load(Path(plan.signing_key))
-        return cls(directory, plan, Knowledge.of(policies.data, facts, policies.revision), key, clock)
+        ground = Ground.read(directory)
+        key = ground.plan.signing_key
+        return cls(directory, ground, None if key is None else SigningKey.load(Path(key)), clock)
+
+    def renew(self) -> None:
+        """Take up the plan, the policy's data and the facts where their files have changed; cheap where none has.
+
+        What cannot be used replaces nothing, and is told in `trouble`. The signing key and who may sign in how
+        (``signing_key``, ``sign_in``) are taken at the start only.
+        """
+        if not self._renewing.acquire(blocking=False):
+            return  # somebody is at it; what was in force is still
+        try:
+            looks = self._ground.look()
+            if self._ground.is_as(looks):
+                self._refused, self.trouble = None, ""
+            elif looks != self._refused:
+                try:
+                    self._take(Ground.read(self.directory))
+                except ConfigurationError as error:
+                    self._refused, self.trouble = looks, str(error)
+        finally:
+            self._renewing.release()
+
+    def _take(self, ground: Ground) -> None:
+        self.log = self.log.renewed(ground.plan, ground.knowledge)
+        self._ground, self.plan, self.knowledge = ground, ground.plan, ground.knowledge
+        self.standing = Standing(self.plan, self.knowledge, self._clock)
+        self._refused, self.trouble = None, ""
 
     def now(self) -> datetime:
         """The time by the desk's clock."""

@@ -50,6 +50,13 @@ class ImportedLog:
         self._now = now
         self._watch = _watch(directory, plan)
 
+    def renewed(self, plan: ReviewPlan, knowledge: Knowledge) -> ImportedLog:
+        """The log of another plan; what is known of the same files goes over to it."""
+        made = ImportedLog(self.store_path.parent, plan, knowledge, self._now)
+        if _sources(plan) == _sources(self._plan):
+            made._watch = self._watch
+        return made
+
     def verify(self, progress: Callable[[Progress], None] | None = None) -> list[Verification]:
         """Check every chain, against the heads that were imported and those kept elsewhere.
 
@@ -127,3 +134,7 @@ def _watch(directory: Path, plan: ReviewPlan) -> LogWatch:
     copies = [str(directory / CARRIED / name) for name in databases]
     renewed = partial(brought_back, databases, directory, plan.public_keys)
     return LogWatch([*plan.journals, *copies], plan.public_keys, renewed)
+
+
+def _sources(plan: ReviewPlan) -> object:
+    return plan.journals, plan.databases, plan.public_keys
