@@ -164,7 +164,30 @@ def test_public_names_are_sorted_and_there(name):
 def test_the_library_says_no_more_than_its_public_names():
     public = {
         name
-        for name, value in vars(readonly_guard).items()
-        if not name.startswith("_") and not isinstance(value, type(readonly_guard))
+        for name in dir(readonly_guard)
+        if not name.startswith("_") and not isinstance(getattr(readonly_guard, name), type(readonly_guard))
     }
     assert public == set(readonly_guard.__all__)
+
+
+@pytest.mark.parametrize(
+    ("module", "spared"),
+    [
+        # each is tens of megabytes in every process of a guard
+        ("readonly_guard_cli.app", {"sqlglot", "aiohttp", "fpdf", "jinja2"}),
+        ("readonly_guard_cli.worker", {"sqlglot", "aiohttp"}),
+        ("readonly_guard_proxy.reading.worker", {"asyncpg", "regorus", "cryptography", "structlog", "rich", "aiohttp"}),
+        ("readonly_guard", {"sqlglot", "asyncpg", "regorus"}),
+    ],
+)
+def test_no_process_imports_what_it_does_not_need(module, spared):
+    program = f"import sys, {module}; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True).stdout
+    assert spared.isdisjoint(said.split())
+
+
+def test_what_the_library_imports_late_is_there():
+    program = "import readonly_guard as r; print(r.Guard.__name__, r.connect.__name__); r.guardian"
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "Guard connect\n"
+    assert "module 'readonly_guard' has no attribute 'guardian'" in done.stderr

@@ -51,7 +51,15 @@ from readonly_guard.settings import (
     ReadingSettings,
     Settings,
 )
-from readonly_guard.sql import Analyzer, Bounds, BuiltinResolver, Resolver, StartupJudgement, judge_startup
+from readonly_guard.sql import (
+    Analyzer,
+    Bounds,
+    BuiltinResolver,
+    Resolver,
+    StartupJudgement,
+    judge_startup,
+    prepare_reading,
+)
 
 __all__ = ["Guard", "Reader"]
 
@@ -126,6 +134,7 @@ class Guard:
         """
         if durability not in {"fsync", "buffered"}:
             raise ConfigurationError(f"durability is {durability!r}; it is 'fsync' or 'buffered'")
+        prepare_reading()  # or the first text would wait for it
         return cls._assemble(
             policy=PolicySettings(
                 source=None if policies is None else str(policies), data=tuple(str(item) for item in data)

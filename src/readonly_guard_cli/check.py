@@ -18,7 +18,6 @@ from readonly_guard.hooks import Hooks
 from readonly_guard.policy import EmbeddedEngine, load_policies
 from readonly_guard.settings import ReadingSettings, Settings, load_settings
 from readonly_guard.sql import Analyzer, Bounds
-from readonly_guard_cli.explain import show_explanation
 from readonly_guard_cli.output import ALLOWED, DENIED, console, fail, speaking_plainly, visible
 from readonly_guard_cli.resolving import resolver_of
 
@@ -111,6 +110,8 @@ def check(
     else:
         _show(outcome, sql, language)
         if explain:
+            from readonly_guard_cli.explain import show_explanation  # noqa: PLC0415  it brings sqlglot
+
             show_explanation(sql, language, *_reading_of(settings), resolver)
     raise typer.Exit(DENIED if outcome.reasons else ALLOWED)
 

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from readonly_guard.domain import Language
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql import Bounds, Explanation, Resolver, Span, explain
+from readonly_guard.sql import Bounds, Resolver
+from readonly_guard.sql.explanation import Explanation, Span, explain
 from readonly_guard_cli.output import console, visible
 
 __all__ = ["show_explanation"]

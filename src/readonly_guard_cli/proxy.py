@@ -24,8 +24,6 @@ from readonly_guard_cli.watching import watch
 from readonly_guard_proxy.net.colleagues import Colleagues
 from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.service import run
-from readonly_guard_proxy.supervision.process import NotStartedError
-from readonly_guard_proxy.supervision.run import supervise
 
 __all__ = ["proxy"]
 
@@ -60,6 +58,10 @@ def proxy(
         if settings.workers.count == 1:
             serve_alone(config, adapt=partial(_with_workers, workers=workers))
             return
+        # with it comes an HTTP client, 15 MB, which no process that serves needs
+        from readonly_guard_proxy.supervision.process import NotStartedError  # noqa: PLC0415
+        from readonly_guard_proxy.supervision.run import supervise  # noqa: PLC0415
+
         configure(settings.logging)
         command = (sys.executable, "-P", "-m", "readonly_guard_cli.worker", str(config))
         try:

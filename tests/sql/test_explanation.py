@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readonly_guard.sql import Bounds, explain
+from readonly_guard.sql import Bounds
+from readonly_guard.sql.explanation import explain
 
 
 def marked(text):

@@ -12,7 +12,7 @@ import structlog
 from readonly_guard.catalog import CatalogKeeper, CatalogResolver
 from readonly_guard.guard import Reader
 from readonly_guard.settings import Settings
-from readonly_guard.sql import Bounds
+from readonly_guard.sql import Bounds, prepare_reading
 from readonly_guard_proxy.admin.measured import MeasuredReader
 from readonly_guard_proxy.admin.readiness import Check
 from readonly_guard_proxy.metrics.meters import Meters
@@ -80,6 +80,7 @@ async def reading_apart(settings: Settings, guard: ReadingGuard, meters: Meters 
     """
     reading = settings.reading
     if reading.workers == 0:
+        prepare_reading()
         yield
         return
     bounds = Bounds.of(settings.limits)

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from readonly_guard.sql import Analyzer
+from readonly_guard.sql import Analyzer, prepare_reading
 from readonly_guard_proxy.reading.exchange import HEADER, READY, Answer, Instructions, Question, frame
 
 __all__ = ["main"]
@@ -33,6 +33,7 @@ def main() -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the kernel ends this process, also in the middle of a C function
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+    prepare_reading()
     _limit_resources()
     with contextlib.suppress(EOFError, OSError):  # the pool is gone
         _serve(questions, answers)

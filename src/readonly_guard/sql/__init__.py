@@ -1,16 +1,15 @@
 """Reading SQL: two independent readings of a text, compared. Pure: no I/O, no clock.
 
 ``scan`` bounds the text; ``postgres_key`` (over ``postgres_tree``) and ``sqlglot_key`` (on ``canonical`` text, with
-``respelling``) read it; ``analysis`` compares, ``memory`` remembers. ``builtins`` holds facts about PostgreSQL,
-``functions`` and ``session_settings`` what follows from them, ``writes`` how a refusal is called; ``resolution`` is the
-question what names mean, and its answer where no catalog is known. ``bindings`` (with
+``respelling``) read it; ``reading`` compares, ``analysis`` remembers in its ``memory``. ``builtins`` holds facts about
+PostgreSQL, ``functions`` and ``session_settings`` what follows from them, ``writes`` how a refusal is called;
+``resolution`` is the question what names mean, and its answer where no catalog is known. ``bindings`` (with
 ``names``, ``comparisons``, ``equalities``) says which relations a read pins to patients, ``lineage`` what it touches in
-full. ``explanation`` shows all of it to people.
+full. ``explanation`` shows all of it to people; it is imported by itself, for it brings sqlglot.
 """
 
-from readonly_guard.sql.analysis import Analyzer
+from readonly_guard.sql.analysis import Analyzer, prepare_reading
 from readonly_guard.sql.bindings import is_system_relation
-from readonly_guard.sql.explanation import Explanation, Span, explain
 from readonly_guard.sql.patients import Arguments
 from readonly_guard.sql.resolution import BuiltinResolver, Resolver
 from readonly_guard.sql.scan import Bounds
@@ -22,12 +21,10 @@ __all__ = [
     "Arguments",
     "Bounds",
     "BuiltinResolver",
-    "Explanation",
     "Resolver",
-    "Span",
     "StartupJudgement",
-    "explain",
     "is_system_relation",
     "judge_setting",
     "judge_startup",
+    "prepare_reading",
 ]

@@ -1,18 +1,18 @@
-"""Both keys turned: a text is a read only when PostgreSQL's grammar and sqlglot both say so, about the same thing.
-
-The order follows what each step may rely on: bounds first (nothing recursive sees an unbounded text), then
-PostgreSQL's grammar (it says what would run, so a write is named by its code), then sqlglot on the canonical text.
+"""What texts are: read once (`readonly_guard.sql.reading`), remembered, and settled against the catalog.
 
 What was read is remembered by text, and by shape, the text without its literals, because clients of the simple
 protocol write their values into the statement. A shape stands for a text only where literals cannot matter: for queries
 that change no setting. Elsewhere they do (COPY t TO '' is not COPY t TO 'file'), and a denial has a place in the text.
 An outline stands for a shape, and spares the scanner.
 Whom a text reads about is always its own: the reading says where the values stand, not what they are.
+
+The keys themselves are imported when the first text is read: sqlglot takes 30 MB and a tenth of a second, and a process
+that has its texts read elsewhere needs neither.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -20,20 +20,14 @@ import msgspec
 from readonly_guard.domain import Analysis, Effect, Lineage, Reading, Reason, SearchPath, core_reason
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import Catalog
-from readonly_guard.sql.canonical import canonical_text, log_text
 from readonly_guard.sql.exemplar import Exemplar, exemplar_of
-from readonly_guard.sql.libpg_query import LibPgQueryError, parse
-from readonly_guard.sql.lineage import lineage
 from readonly_guard.sql.memory import Memory
 from readonly_guard.sql.outline import outline_of
-from readonly_guard.sql.patients import telling_shape, trace_patients, with_own_values
-from readonly_guard.sql.postgres_key import read_statement
-from readonly_guard.sql.postgres_tree import PostgresReading
+from readonly_guard.sql.patients import telling_shape, with_own_values
 from readonly_guard.sql.resolution import BuiltinResolver, Resolver, unplaced
-from readonly_guard.sql.scan import Bounds, Scanned, character_position, scan_text
-from readonly_guard.sql.sqlglot_key import SqlglotReading, read_text
+from readonly_guard.sql.scan import Bounds, Scanned, scan_text
 
-__all__ = ["FAILED", "Analyzer"]
+__all__ = ["FAILED", "Analyzer", "prepare_reading"]
 
 FAILED: Final = "a reading failed"
 """What a denial is about when the guard itself is at fault; tests look for it."""
@@ -48,34 +42,6 @@ _MOST_SETTLED: Final = 50_000
 
 _MEMORY_CHARACTERS: Final = 8_000_000
 """How much text each of the two memories may hold, some 40,000 ordinary statements."""
-
-# Which first words sqlglot must see for what PostgreSQL's grammar read: the table that pairs the two keys.
-_WORDS: Final[dict[str, frozenset[str]]] = {
-    "select": frozenset({"SELECT", "WITH", "VALUES", "("}),
-    "explain": frozenset({"EXPLAIN"}),
-    "explain_execute": frozenset({"EXPLAIN"}),
-    "show": frozenset({"SHOW"}),
-    "copy_to": frozenset({"COPY"}),
-    "begin": frozenset({"BEGIN"}),
-    "start": frozenset({"START"}),
-    "commit": frozenset({"COMMIT", "END"}),
-    "rollback": frozenset({"ROLLBACK", "ABORT"}),
-    "rollback_to": frozenset({"ROLLBACK"}),
-    "savepoint": frozenset({"SAVEPOINT"}),
-    "release": frozenset({"RELEASE"}),
-    "set": frozenset({"SET"}),
-    "reset": frozenset({"RESET"}),
-    "discard": frozenset({"DISCARD"}),
-    "declare_cursor": frozenset({"DECLARE"}),
-    "fetch": frozenset({"FETCH", "MOVE"}),
-    "close": frozenset({"CLOSE"}),
-    "prepare": frozenset({"PREPARE"}),
-    "execute": frozenset({"EXECUTE"}),
-    "deallocate": frozenset({"DEALLOCATE"}),
-    "listen": frozenset({"LISTEN"}),
-    "unlisten": frozenset({"UNLISTEN"}),
-    "lock": frozenset({"LOCK"}),
-}
 
 
 class Analyzer:
@@ -185,7 +151,7 @@ class Analyzer:
         if isinstance(scanned, Reason):
             return Analysis(reasons=(scanned,))
         try:
-            return self._read_scanned(scanned)
+            return prepare_reading()(scanned, self._rules)
         except Exception as error:  # noqa: BLE001  a defect of ours in a reading costs one denial, never the caller
             return Analysis(reasons=(core_reason("RG-T03", f"{FAILED}: {type(error).__name__}"),))
 
@@ -214,6 +180,8 @@ class Analyzer:
             text: as for :meth:`analyse`.
             catalog: schema → relation → columns, where they are known: ``snapshot.columns``.
         """
+        from readonly_guard.sql.lineage import lineage  # noqa: PLC0415  with the keys
+
         return lineage(text, self.analyse(text), self._rules, catalog=catalog, bounds=self._bounds)
 
     def _scan(self, text: str) -> Scanned | Reason:
@@ -224,44 +192,16 @@ class Analyzer:
             self._scanned = (text, scanned)
         return scanned
 
-    def _read_scanned(self, scanned: Scanned) -> Analysis:
-        try:
-            trees = parse(scanned.text)
-        except LibPgQueryError as error:
-            return Analysis(reasons=(core_reason("RG-T02", "a syntax error", position=error.position),))
-        except RecursionError:
-            return Analysis(reasons=(core_reason("RG-T04", "too deep a tree"),))
-        first = [read_statement(tree, self._rules) for tree in trees]
-        reasons = [reason for reading in first for reason in reading.reasons]
-        if not reasons:  # a write is a write whatever sqlglot thinks of it
-            reasons = _compare(first, read_text(canonical_text(scanned)))
-        normalised = log_text(scanned)
-        trace = trace_patients(first, scanned, self._rules)
-        return Analysis(
-            readings=tuple(
-                reading.reading(scanned.text, has_patient_predicate=bound)
-                for reading, bound in zip(first, trace.bound, strict=True)
-            ),
-            reasons=tuple(_in_characters(reason, scanned.text) for reason in reasons),
-            normalised=normalised,
-            patients=trace.scope,
-            information_sets=trace.information_sets,
-            creation=trace.creation,
-            telling_tokens=trace.telling_tokens,
-            holds_for_shape=not reasons and trace.holds_for_shape and all(one.holds_for_shape for one in first),
-            fingerprint=hashlib.blake2b(normalised.encode(), digest_size=8).hexdigest(),
-        )
+
+def prepare_reading() -> Callable[[Scanned, ReadingSettings], Analysis]:
+    """Have the keys in memory, which the first text to be read would have to wait for; gives what reads with them."""
+    from readonly_guard.sql.reading import read_scanned  # noqa: PLC0415  the module's docstring says why
+
+    return read_scanned
 
 
 def weight(analysis: Analysis) -> int:
     return _PLACE * len(analysis.patients.places)
-
-
-def _in_characters(reason: Reason, text: bytes) -> Reason:
-    """The tree's positions are byte offsets; people and PostgreSQL's error field count characters from 1."""
-    if reason.position is None:
-        return reason
-    return msgspec.structs.replace(reason, position=character_position(text, reason.position))
 
 
 def _unplaced(analysis: Analysis) -> Analysis:
@@ -270,23 +210,3 @@ def _unplaced(analysis: Analysis) -> Analysis:
 
 def _with_effect(reading: Reading, effect: Effect) -> Reading:
     return msgspec.structs.replace(reading, effects=reading.effects | {effect})
-
-
-def _compare(first: list[PostgresReading], second: list[SqlglotReading]) -> list[Reason]:
-    if any(reading.unreadable for reading in second):
-        return [core_reason("RG-T01")]
-    if len(first) != len(second):
-        return [core_reason("RG-T03", f"{len(first)} statements against {len(second)}")]
-    reasons: list[Reason] = []
-    for ours, theirs in zip(first, second, strict=True):
-        if theirs.fault:
-            reasons.append(core_reason("RG-T03", f"{ours.kind} against {theirs.fault}"))
-        elif theirs.word not in _WORDS.get(ours.kind, ()):
-            reasons.append(core_reason("RG-T03", f"{ours.kind} against {theirs.word}"))
-        elif theirs.relations is not None:
-            names = {name.name for name in ours.relations}
-            # a name that is a table here and a common table expression there may be left out by sqlglot, which does
-            # not scope them; every other difference is a disagreement about what is read
-            if not (names - ours.cte_names <= theirs.relations <= names | ours.cte_names):
-                reasons.append(core_reason("RG-T03", "different relations"))
-    return reasons
