@@ -191,18 +191,20 @@ class Admission:
             language=who.language,
         )
 
+        user, address = desk.user, desk.address  # what a session keeps of the desk
+
         def left() -> None:
             house.cancel_keys.withdraw(given)
             house.leave(link)
-            house.crowd.leave(desk.user)
+            house.crowd.leave(user)
 
         def closed() -> None:
-            house.crowd.depart(desk.address)
+            house.crowd.depart(address)
             left()
 
         def opened(servers: BackendKey) -> None:
             house.cancel_keys.opened(given, servers)
-            house.attempts.succeeded(desk.user, desk.address)
+            house.attempts.succeeded(user, address)
 
         link = Link(
             who=who,
@@ -211,7 +213,7 @@ class Admission:
             tasks=house.tasks,
             meters=house.meters,
             opened=opened,
-            rejected=partial(house.attempts.failed, desk.user, desk.address),
+            rejected=partial(house.attempts.failed, user, address),
             closed=closed,
             cancel=partial(forward_cancel, settings.upstream, context),
             patience=Patience(house.deadlines_s),

@@ -17,7 +17,7 @@ class Valve:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._reasons: set[str] = set()
+        self._reasons: frozenset[str] = frozenset()
 
     @property
     def is_closed(self) -> bool:
@@ -26,11 +26,10 @@ class Valve:
 
     def set(self, reason: str, *, closed: bool) -> None:
         """Have, or no longer have, this reason not to read."""
+        if closed is (reason in self._reasons):
+            return
         was_open = not self._reasons
-        if closed:
-            self._reasons.add(reason)
-        else:
-            self._reasons.discard(reason)
+        self._reasons = self._reasons | {reason} if closed else self._reasons - {reason}
         if was_open != (not self._reasons) and not self._transport.is_closing():
             if self._reasons:
                 self._transport.pause_reading()

@@ -22,6 +22,8 @@ class _Link(Protocol):
 class ClientSide(asyncio.Protocol):
     """The client's side of a link."""
 
+    __slots__ = ("_link",)
+
     def __init__(self, link: _Link) -> None:
         self._link = link
 
@@ -45,9 +47,21 @@ class ClientSide(asyncio.Protocol):
 class ServerSide(asyncio.Protocol):
     """The server's side of a link."""
 
+    __slots__ = ("_gone", "_is_gone", "_link")
+
     def __init__(self, link: _Link) -> None:
         self._link = link
-        self.gone = asyncio.Event()
+        self._is_gone = False
+        self._gone: asyncio.Event | None = None
+
+    @property
+    def gone(self) -> asyncio.Event:
+        """Whether the server is; made when somebody waits for it, which is at the end of a session only."""
+        if self._gone is None:
+            self._gone = asyncio.Event()
+            if self._is_gone:
+                self._gone.set()
+        return self._gone
 
     def data_received(self, data: bytes) -> None:
         """The server sent something."""
@@ -55,7 +69,9 @@ class ServerSide(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The server is gone."""
-        self.gone.set()
+        self._is_gone = True
+        if self._gone is not None:
+            self._gone.set()
         self._link.server_lost()
 
     def pause_writing(self) -> None:

@@ -11,7 +11,7 @@ table may be bounded; only believing another text than the server's would not be
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 __all__ = ["MAX_NAME_BYTES", "Change", "Kind", "Meaning", "NameTable", "Portal", "Prepared", "is_followed"]
 
@@ -23,7 +23,6 @@ _MAX_CHARACTERS: Final = 8 * 1024 * 1024
 _MAX_VALUES: Final = 256 * 1024  # an array of 10,000 whole numbers has 120,000 bytes
 
 Kind = Literal["statement", "portal", "cursor", "held"]
-_KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
 def is_followed(name: bytes) -> bool:
@@ -91,6 +90,8 @@ class Change:
 class _Shelf:
     """Names of one kind: what is committed, bounded by dropping what was used longest ago, and what is in flight."""
 
+    __slots__ = ("_characters", "_meanings", "in_flight")
+
     def __init__(self) -> None:
         self._meanings: OrderedDict[bytes, Meaning] = OrderedDict()
         self._characters = 0
@@ -132,28 +133,43 @@ class NameTable:
     """The prepared statements and portals of one session."""
 
     def __init__(self) -> None:
-        self._shelves: Final[dict[Kind, _Shelf]] = {kind: _Shelf() for kind in _KINDS}
+        self._shelves: Final[dict[Kind, _Shelf]] = {}
+
+    def _of(self, kind: Kind) -> _Shelf:
+        # made when a name is looked for there: a session that is idle, or of the simple protocol, has none
+        shelf = self._shelves.get(kind)
+        if shelf is None:
+            shelf = self._shelves[kind] = _Shelf()
+        return shelf
+
+    def _forget(self, kind: Kind, name: bytes) -> None:
+        if kind in self._shelves:
+            self._shelves[kind].put(name, None)
+
+    def _clear(self, kind: Kind, *, but: bytes | None = None) -> None:
+        if kind in self._shelves:
+            self._shelves[kind].clear(but=but)
 
     def send(self, change: Change) -> None:
         """A request that would make this change is on its way to the server."""
-        self._shelves[change.kind].in_flight.setdefault(change.name, deque()).append(change)
+        self._of(change.kind).in_flight.setdefault(change.name, deque()).append(change)
 
     def commit(self, change: Change) -> None:
         """The server made the change."""
-        shelf = self._shelves[change.kind]
+        shelf = self._of(change.kind)
         shelf.settle(change)
         shelf.put(change.name, change.meaning)
         if change.kind == "portal":  # had there been a cursor of that name, the server would not have made it
             for kind in _DECLARED:
-                self._shelves[kind].put(change.name, None)
+                self._forget(kind, change.name)
 
     def drop(self, change: Change) -> None:
         """The server did not make the change, nor will it."""
-        self._shelves[change.kind].settle(change)
+        self._of(change.kind).settle(change)
 
     def look_up(self, kind: Kind, name: bytes) -> tuple[Meaning | None, int | None]:
         """What a name means, None when unknown; and the number of the change in flight it rests on, if any."""
-        shelf = self._shelves[kind]
+        shelf = self._of(kind)
         if waiting := shelf.in_flight.get(name):
             return waiting[-1].meaning, waiting[-1].number
         return shelf.get(name), None
@@ -162,19 +178,19 @@ class NameTable:
         """A PREPARE in SQL succeeded; ``name`` as PostgreSQL folded it."""
         raw = name.encode()
         if is_followed(raw):
-            self._shelves["statement"].put(raw, Prepared(text))
+            self._of("statement").put(raw, Prepared(text))
         else:
             self.forget_statements()  # it may be one of ours under its cut name
 
     def declare(self, name: str, cursor: Portal, *, holds: bool) -> None:
         """A DECLARE in SQL succeeded; a cursor that holds outlives its transaction."""
         raw = name.encode()
-        self._shelves["held" if holds else "cursor"].put(raw, cursor)
-        self._shelves["cursor" if holds else "held"].put(raw, None)
+        self._of("held" if holds else "cursor").put(raw, cursor)
+        self._forget("cursor" if holds else "held", raw)
 
     def look_up_cursor(self, name: bytes) -> Portal | None:
         """What FETCH reads under a name, a portal or a cursor; None where it could be more than one thing."""
-        shelves = [self._shelves[kind] for kind in _FETCHED]
+        shelves = [self._of(kind) for kind in _FETCHED]
         if any(name in shelf.in_flight for shelf in shelves):
             return None
         found = [meaning for shelf in shelves if isinstance(meaning := shelf.get(name), Portal)]
@@ -182,18 +198,18 @@ class NameTable:
 
     def forget_statements(self) -> None:
         """No committed statement is known any longer, but the unnamed one: SQL cannot reach it."""
-        self._shelves["statement"].clear(but=b"")
+        self._clear("statement", but=b"")
 
     def forget_cursors(self) -> None:
         """No committed portal is known any longer, but the unnamed one: SQL cannot reach it."""
-        self._shelves["portal"].clear(but=b"")
+        self._clear("portal", but=b"")
 
     def forget_portals(self) -> None:
         """The transaction is over: no portal is known any longer, nor a cursor that does not hold."""
-        self._shelves["portal"].clear()
-        self._shelves["cursor"].clear()
+        self._clear("portal")
+        self._clear("cursor")
 
     def forget_declared(self) -> None:
         """No cursor is known any longer."""
         for kind in _DECLARED:
-            self._shelves[kind].clear()
+            self._clear(kind)

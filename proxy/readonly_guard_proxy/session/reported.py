@@ -18,7 +18,7 @@ _MUST_BE: Final = {
     "standard_conforming_strings": "on",
     "default_transaction_read_only": "on",
 }
-_MUST_COME: Final = ("client_encoding", "standard_conforming_strings")  # every supported server reports these
+_MUST_COME: Final = frozenset({"client_encoding", "standard_conforming_strings"})  # by every supported server
 
 
 def codec_of(encoding: str) -> str | None:
@@ -44,28 +44,30 @@ class Reported:
     """
 
     def __init__(self, user: str) -> None:
-        self._must_be = {**_MUST_BE, "session_authorization": user}
-        self._seen: set[str] = set()
+        self._user = user
+        self._absent = _MUST_COME
         self._touched = False  # client_encoding was set since the session was last outside a transaction
         self.codec = "utf-8"
         self.in_doubt = False
 
     def take(self, name: str, value: str) -> Distrust | None:
         """Take a report; says why the session must end, or None."""
-        self._seen.add(name)
+        if name in self._absent:
+            self._absent = self._absent - {name}
         if name == "client_encoding":
             codec = codec_of(value)
             if codec is None:
                 return Distrust(code="RG-T07", what=f"client_encoding {value}")
             self.codec = codec
-        elif name in self._must_be and value != self._must_be[name]:
+        elif value != (self._user if name == "session_authorization" else _MUST_BE.get(name, value)):
             return Distrust(code="RG-T06", what=f"{name} is not what the guard relies on")
         return None
 
     def missing(self) -> Distrust | None:
         """Before the first statement: whether a report that the guard relies on has not come."""
-        absent = [name for name in _MUST_COME if name not in self._seen]
-        return Distrust(code="RG-T06", what=f"the server did not report {', '.join(absent)}") if absent else None
+        if not self._absent:
+            return None
+        return Distrust(code="RG-T06", what=f"the server did not report {', '.join(sorted(self._absent))}")
 
     def released(self, after: Consequences) -> None:
         """A text was released; ending a transaction undoes what SET did in it, so that counts too."""
