@@ -51,8 +51,12 @@ def what(analysis, code="RG-T04"):
     return reason.what
 
 
+def state_of(pid):
+    return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+
+
 def is_gone(pid):
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    state = state_of(pid)
     return not state.strip() or state.startswith("Z")  # whoever inherits an orphan may be slow to bury it
 
 
@@ -263,6 +267,8 @@ asyncio.run(main())
             pids = [int(word) for word in words[1:]]
             assert not any(is_gone(pid) for pid in pids)
             os.kill(pids[0], signal.SIGSTOP)
+            while not state_of(pids[0]).startswith("T"):  # one that stops later is orphaned for good (POSIX, 2.4.3)
+                time.sleep(0.01)
             parent.kill()
         give_up = time.monotonic() + PATIENCE_S
         while not all(is_gone(pid) for pid in pids) and time.monotonic() < give_up:
