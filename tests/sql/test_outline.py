@@ -18,13 +18,13 @@ FRAGMENTS = [
     "'", "'", '"', "\\", "$", "$$", "$1", "--", "/*", "*/", "-", "/", "*", "E'", "e'", "B'", "x'", "N'", "U&'", 'U&"',
     "UESCAPE", "uescape ", "&", "(", ")", ",", ";", ".", "..", "::", ":", "=", "<", "+", "@", "#", "%", "|", "~", "!",
     "?", "[", "]", "{", "}", "`", " ", "  ", "\n", "\r", "\t", "\v", "\f", "\0", "\1", "\2", "a", "e", "x", "E", "_",
-    "0", "1", "7", "12", "007", "1e5", "0x1F", "0b1", "1_000", "2147483647", "2147483648", "191212121212", "3.14", ".5",
-    "5.", "select", "from t where id", "in", "é", "å", "–", "\u0665", "\u2028", "''", "'a'", "'a''b'", "'é'", "'\n'",
+    "0", "1", "7", "12", "007", "1e5", "0x1F", "0b1", "1_000", "2147483647", "2147483648", "191212121212", "9999999999", "3.14",
+    ".5", "5.", "select", "from t where id", "in", "é", "å", "–", "\u0665", "\u2028", "''", "'a'", "'a''b'", "'é'", "'\n'",
     "' '", '"a b"', "\"a''1\"", '"1"', "t.id", "interval", "limit", "null",
 ]  # fmt: skip
 STRINGS = ["''", "'a'", "'--'", "'/*'", "'1'", "' $1 '", "'\n'", "'å'", "'\"'", "'\v'", "'x; drop'", "'a\n\nb'"]
-SMALL = ["0", "7", "007", "999999999", "000000000"]
-LARGE = ["10000000000", "191212121212", "999999999999999999"]
+SMALL = ["0", "7", "007", "999999999", "000000000", "1000000000", "2147483647"]
+LARGE = ["2147483648", "9999999999", "10000000000", "191212121212", "999999999999999999"]
 
 
 def with_others(text: str, rng: random.Random) -> str:
@@ -39,7 +39,7 @@ def with_others(text: str, rng: random.Random) -> str:
             outline.literals
         ):
             start = text.index(literal, start + 1)
-        kind = STRINGS if literal[0] == "'" else SMALL if len(literal) <= 9 else LARGE
+        kind = STRINGS if literal[0] == "'" else SMALL if int(literal) < 2**31 else LARGE
         made += [text[at:start], rng.choice(kind)]
         at = start + len(literal)
     return "".join([*made, text[at:]])
@@ -98,7 +98,8 @@ def test_what_the_expression_could_cut_wrongly_has_no_outline(text):
         ("SELECT a1, 2 FROM t1 WHERE x.y2 = -3 AND z IN (4,5)", ["2", "3", "4", "5"]),
         ("SELECT 'å', 12, 191212121212", ["'å'", "12", "191212121212"]),
         ('SELECT "a 1", "b\'c" FROM t LIMIT 5', ["5"]),
-        ("SELECT 1.5, .5, 1e5, 0x1F, 1_000, 2147483648, 0123456789012", []),
+        ("SELECT 1.5, .5, 1e5, 0x1F, 1_000, 0123456789, 0123456789012", []),
+        ("SELECT 2147483647, 2147483648, 9999999999", ["2147483647", "2147483648", "9999999999"]),
         ("SELECT 'a' 'b'", ["'a'", "'b'"]),
         ("SELECT 1::int8", ["1"]),
     ],
@@ -111,7 +112,7 @@ def test_the_literals_of_a_text(text, literals):
 
 def test_names_that_differ_in_their_digits_or_quotes_differ():
     texts = ["SELECT t1.a", "SELECT t2.a", 'SELECT "a 1"', 'SELECT "a 2"', "SELECT 1.5", "SELECT 1.6", "SELECT '1'",
-             "SELECT 1", "SELECT 10000000000", "SELECT 1 ", "SELECT\n1"]  # fmt: skip
+             "SELECT 1", "SELECT 2147483648", "SELECT 1 ", "SELECT\n1"]  # fmt: skip
     keys = [outline_of(text).key for text in texts]
     assert len(set(keys)) == len(texts)
 

@@ -20,18 +20,22 @@ __all__ = ["Outline", "outline_of"]
 _PIECE: Final = re.compile(
     r"""
     (
-        " (?<! &" ) [^"]* "                                     # a quoted name: kept as it stands
-      | ' (?<! [\w$&"']' ) [^'\\\0]* '                          # a string, if nothing is joined to it
-      | [0-9] (?<! [\w.$"'][0-9] ) [0-9]{0,8} (?! [\w.$"'] )    # a whole number that is surely below 2³¹
-      | [1-9] (?<! [\w.$"'][0-9] ) [0-9]{10,17} (?! [\w.$"'] )  # or above
+      ["'0-9]  # one set at the beginning, and what it was looked back for: the search is twice as quick as for a choice
+      (?:
+          (?<= " ) (?<! &" ) [^"]* "                                       # a quoted name: kept as it stands
+        | (?<= ' ) (?<! [\w$&"']' ) [^'\\\0]* '                            # a string, if nothing is joined to it
+        | (?<= [0-9] ) (?<! [\w.$"'][0-9] ) [0-9]{0,8} (?! [\w.$"'] )      # a whole number
+        | (?<= [1-9] ) (?<! [\w.$"'][0-9] ) [0-9]{9,17} (?! [\w.$"'] )     # that begins with no zero, where it is long
+      )
     )
-    """,  # each begins with what it consumes, so that the search for it is quick, and then looks back
+    """,
     re.VERBOSE,
 )
-_UNSURE: Final = re.compile(r"['\"\\$\0\1]|--|/\*")
+_UNSURE: Final = ("'", '"', "\\", "$", "\0", "\1", "--", "/*")
 """What may not stand between the pieces: it could begin a string, a name or a comment that was cut wrongly."""
 
-_SMALL: Final = 9  # digits
+_LARGEST: Final = "2147483647"
+"""The largest number that the scanner takes for an integer: what is larger is another kind of token."""
 
 
 class Outline(NamedTuple):
@@ -45,8 +49,11 @@ def outline_of(text: str) -> Outline | None:
     """The outline of a text; None where there is none."""
     parts = _PIECE.split(text)
     between = "\2".join(parts[::2])
-    if between.count("\2") != len(parts) // 2 or not between.isascii() or _UNSURE.search(between) is not None:
+    if between.count("\2") != len(parts) // 2 or not between.isascii():
         return None
+    for unsure in _UNSURE:
+        if unsure in between:
+            return None
     marks: list[str] = []
     literals: list[str] = []
     for piece in parts[1::2]:
@@ -54,5 +61,9 @@ def outline_of(text: str) -> Outline | None:
             marks.append(piece)
             continue
         literals.append(piece)
-        marks.append("s" if piece[0] == "'" else "i" if len(piece) <= _SMALL else "f")
+        marks.append("s" if piece[0] == "'" else "i" if _is_integer(piece) else "f")
     return Outline("\1".join([between, *marks]), literals)
+
+
+def _is_integer(digits: str) -> bool:
+    return len(digits) < len(_LARGEST) or (len(digits) == len(_LARGEST) and digits <= _LARGEST)
