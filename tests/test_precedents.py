@@ -244,8 +244,8 @@ class Engine:
         return self.decide_now(request)
 
 
-def make(*plugins, pdp=None):
-    return Guard(analyzer=Analyzer(), pdp=pdp or Engine(), hooks=Hooks(plugins), clock=lambda: NOON)
+def make(*plugins, pdp=None, clock=lambda: NOON):
+    return Guard(analyzer=Analyzer(), pdp=pdp or Engine(), hooks=Hooks(plugins), clock=clock)
 
 
 class Moody:
@@ -415,6 +415,42 @@ async def test_about_other_patients_the_policies_are_asked_and_their_answer_coun
     assert set(about) == {f"person_id:{number}" for number in expected}
     assert len({question.request_id for question in engine.questions}) == len(engine.questions)
     assert len({tuple(question.context) for question in engine.questions}) == 1
+
+
+async def test_the_policies_are_asked_about_a_patient_once_as_long_as_their_answer_holds(clock):
+    engine = About()
+    guard = make(pdp=engine, clock=clock)
+    await guard.decide(asked(READ))
+    other, denied = READ.replace("7", "8"), READ.replace("7", "13")
+
+    async def questions(text, allowed=True):
+        before = len(engine.questions)
+        assert (await soon(guard, asked(text))).allowed is allowed
+        return len(engine.questions) - before
+
+    assert await questions(READ) == 1
+    assert [await questions(other) for _ in range(3)] == [1, 0, 0]
+    assert [await questions(denied, allowed=False) for _ in range(2)] == [2, 2]  # and what was denied, each time
+    clock.now -= timedelta(microseconds=1)
+    assert await questions(other) == 1
+    clock.now = NOON + timedelta(hours=1)  # when its answers expire
+    assert await questions(other) == 1
+    guard.replace_policies(engine)
+    assert await questions(READ) == 1
+    assert await questions(other) == 1
+
+
+async def test_for_how_many_patients_a_precedent_is_known_to_hold_is_bounded():
+    engine = About()
+    guard = make(pdp=engine)
+    guard._precedents = Precedents(most=3)
+    await guard.decide(asked(READ))
+    for number in (7, 20, 21, 22, 23, 24):
+        await soon(guard, asked(READ.replace("7", str(number))))
+    before = len(engine.questions)
+    for number in (22, 23, 24, 21):
+        await soon(guard, asked(READ.replace("7", str(number))))
+    assert len(engine.questions) == before + 1
 
 
 async def test_precedents_are_bounded():

@@ -375,13 +375,14 @@ class Guard:
         if precedent is None or self._hooks.review_statements:  # these have their say each time
             return None
         decision_id, patients = self._new_id(), precedent.patients(request, known)
-        if patients != precedent.case.patients:
+        if patients != precedent.case.patients and not self._precedents.holds_for(precedent, patients, now):
             try:
                 answer = pdp.decide_now(precedent.question(decision_id, now, patients))
             except DecisionUnavailable:
                 return None
             if answer != precedent.answer:
                 return None
+            self._precedents.hold_for(precedent, patients, now)
         written = precedent.recorded(decision_id, now, patients)
         decision = precedent.repeated(decision_id, known)
         return record(decision, written, self._hooks)

@@ -3,7 +3,7 @@
 A decision rests on the text's reading, on who asks from where with what declared, on the patients, on policies, data
 and catalog, and on the time. A precedent holds for the very same values of the first two, between the moment of its
 question and the moment its answer expires; about other patients the policies are asked, and it holds if they answer the
-same. Whoever changes policies, catalog or modes forgets all precedents. Denials are none: each is decided anew.
+same, for these patients from then on. Whoever changes policies, catalog or modes forgets all precedents. Denials are none: each is decided anew.
 """
 
 from __future__ import annotations
@@ -83,12 +83,14 @@ class Precedents:
     """The most recently used precedents of one guard. Not for several threads at once.
 
     Args:
-        most: how many are kept; one takes some 2 KB.
+        most: how many are kept, and for how many patients it is remembered that one holds; each takes some 2 KB, and
+            for another's patients a quarter of one.
     """
 
     def __init__(self, most: int = 16_384) -> None:
         self._most = most
         self._kept: OrderedDict[_Key, Precedent] = OrderedDict()
+        self._alike: OrderedDict[tuple[Precedent, tuple[str, ...]], str] = OrderedDict()
 
     def find(self, request: StatementRequest, known: Analysis, now: str) -> Precedent | None:
         """The precedent of a request.
@@ -117,9 +119,21 @@ class Precedents:
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
 
+    def holds_for(self, precedent: Precedent, patients: tuple[str, ...], now: str) -> bool:
+        """Whether a precedent that holds now is known to hold about these patients, too."""
+        since = self._alike.get((precedent, patients))
+        return since is not None and since <= now
+
+    def hold_for(self, precedent: Precedent, patients: tuple[str, ...], now: str) -> None:
+        """The policies were asked about these patients at this time, and answered the same until the same moment."""
+        self._alike[precedent, patients] = now
+        while len(self._alike) > self._most:
+            self._alike.popitem(last=False)
+
     def forget(self) -> None:
         """Policies, modes or catalog are others from now on."""
         self._kept.clear()
+        self._alike.clear()
 
 
 def _key(request: StatementRequest, known: Analysis) -> _Key:
