@@ -24,6 +24,7 @@ MODULES: Final = (
     "readonly_guard.audit.sealing",
     "readonly_guard.audit.segment_file",
     "readonly_guard.conclusion",
+    "readonly_guard.domain.patient_names",
     "readonly_guard.guard",
     "readonly_guard.hooks.manager",
     "readonly_guard.ids",
@@ -46,6 +47,7 @@ MODULES: Final = (
     "readonly_guard_proxy.session.request_lane",
     "readonly_guard_proxy.wire.framing",
     "readonly_guard_proxy.wire.messages",
+    "readonly_guard_proxy.wire.values",
 )
 SUFFIXES: Final = (".so", ".pyd")
 

@@ -3,7 +3,8 @@
 A decision rests on the text's reading, on who asks from where with what declared, on the patients, on policies, data
 and catalog, and on the time. A precedent holds for the very same values of the first two, between the moment of its
 question and the moment its answer expires; about other patients the policies are asked, and it holds if they answer the
-same, for these patients from then on. Whoever changes policies, catalog or modes forgets all precedents. Denials are none: each is decided anew.
+same, for these patients from then on. Whoever changes policies, catalog or modes forgets all precedents. Denials are
+none: each is decided anew.
 """
 
 from __future__ import annotations

@@ -14,12 +14,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 __all__ = ["Value", "array_texts", "bound_values", "text_of", "type_name_of"]
 
-_INT16: Final = Struct("!h")
 _INT32: Final = Struct("!i")
 _INT64: Final = Struct("!q")
 _NUMERIC: Final = Struct("!hhHh")
@@ -27,11 +26,15 @@ _ARRAY: Final = Struct("!iiI")
 _DIMENSION: Final = Struct("!ii")
 
 _BINARY: Final = 1
-_NULL: Final = -1
+_NULL: Final = 0xFFFF_FFFF  # -1
+_SIGN: Final = 0x8000
 _POSITIVE, _NEGATIVE = 0x0000, 0x4000
 _EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001  of moments with an offset and without
 _MOST_GROUPS: Final = 16
 """Groups of four digits before or behind the point; an identifier has three or four."""
+
+_PLAIN: Final = 18
+"""A whole number of as many digits is written in one way only."""
 
 # oids from PostgreSQL's pg_type.dat, which never change
 _INT2, _INT4, _INT8, _OID, _NUMERIC_OID, _UUID = 21, 23, 20, 26, 1700, 2950
@@ -51,11 +54,14 @@ _ELEMENT: Final = re.compile(
 )
 
 
-class Value(NamedTuple):
+class Value:
     """A value as it came; None stands for NULL."""
 
-    is_binary: bool
-    data: bytes | None
+    __slots__ = ("data", "is_binary")
+
+    def __init__(self, data: bytes | None, *, is_binary: bool) -> None:
+        self.data: Final = data
+        self.is_binary: Final = is_binary
 
 
 def bound_values(values: bytes) -> tuple[Value, ...] | None:
@@ -65,28 +71,37 @@ def bound_values(values: bytes) -> tuple[Value, ...] | None:
     text, a length of -1 is NULL.
     """
     try:
-        (count,) = _INT16.unpack_from(values)
-        formats = struct.unpack_from(f"!{count}h", values, 2)
+        count = _int16(values, 0)
         at = 2 + 2 * count
-        (number,) = _INT16.unpack_from(values, at)
+        number = _int16(values, at)
         at += 2
         found = []
         for index in range(number):
+            if count > 1 and index >= count:
+                return None
             data, at = _counted(values, at)
-            kind = formats[0] if count == 1 else formats[index] if count else 0
-            found.append(Value(kind == _BINARY, data))
+            kind = _int16(values, 2 if count == 1 else 2 + 2 * index) if count else 0
+            found.append(Value(data, is_binary=kind == _BINARY))
     except (struct.error, IndexError):
         return None
     return tuple(found)
 
 
+def _int16(data: bytes, at: int) -> int:
+    """An Int16 that counts something, or names a format: neither is below zero."""
+    number = data[at] << 8 | data[at + 1]
+    if number >= _SIGN:
+        raise struct.error
+    return number
+
+
 def _counted(data: bytes, at: int) -> tuple[bytes | None, int]:
     """Bytes with their length in front, and where they end."""
-    (length,) = _INT32.unpack_from(data, at)
+    length = data[at] << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
     at += _INT32.size
     if length == _NULL:
         return None, at
-    if length < 0 or at + length > len(data):
+    if at + length > len(data):
         raise struct.error
     return data[at : at + length], at + length
 
@@ -106,6 +121,8 @@ def text_of(value: Value, oid: int, codec: str) -> str | None:
             return _DECODERS[oid](value.data, codec)
         written = value.data.decode(codec)
         if oid in _NUMBERS:
+            if len(written) <= _PLAIN and written.isascii() and written.isdigit() and written[0] != "0":
+                return written
             return _shortest(Decimal(written.strip()))
         return str(UUID(written)) if oid == _UUID else written
     except (KeyError, ValueError, OverflowError, struct.error, InvalidOperation):
@@ -142,7 +159,7 @@ def _binary_elements(data: bytes) -> list[tuple[int, Value]]:
     found = []
     for _ in range(size):
         element, at = _counted(data, at)
-        found.append((oid, Value(is_binary=True, data=element)))
+        found.append((oid, Value(element, is_binary=True)))
     return found
 
 
@@ -159,9 +176,9 @@ def _text_elements(data: bytes, oid: int, codec: str) -> list[tuple[int, Value]]
         bare = match["bare"]
         if bare is None:
             word = re.sub(r"\\(.)", r"\1", match["quoted"], flags=re.DOTALL)
-            found.append((element, Value(is_binary=False, data=word.encode(codec))))
+            found.append((element, Value(word.encode(codec), is_binary=False)))
         elif bare.upper() != "NULL":
-            found.append((element, Value(is_binary=False, data=bare.encode(codec))))
+            found.append((element, Value(bare.encode(codec), is_binary=False)))
         at = match.end() if match["end"] else None
     return found
 
@@ -181,7 +198,7 @@ def _string(data: bytes, codec: str) -> str:
     return data.decode(codec)
 
 
-def _numeric(data: bytes, _: str) -> str:
+def _numeric(data: bytes, _codec: str) -> str:
     """``Int16 groups, Int16 weight of the first, Int16 sign, Int16 scale, Int16 group of four digits × groups``."""
     count, weight, sign, _ = _NUMERIC.unpack_from(data)
     if sign not in {_POSITIVE, _NEGATIVE} or abs(weight) > _MOST_GROUPS or count > 2 * _MOST_GROUPS:

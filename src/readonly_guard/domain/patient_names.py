@@ -1,0 +1,116 @@
+"""How the log and the policies write patients: ``column:value``, ``column:?`` where the value cannot be told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Final
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from readonly_guard.domain.patients import (
+    ANY_PATIENT,
+    MOST_PATIENTS,
+    UNKNOWN_VALUE,
+    Parameters,
+    PatientPlace,
+    PatientScope,
+)
+
+__all__ = ["joined_patients", "listed_patients", "patient_names"]
+
+_LONGEST_VALUE: Final = 64  # characters; an identifier of a patient is shorter, and what is longer may be anything
+
+_SHORTEST: Final = re.compile(r"(?:0|-?[1-9][0-9]{0,30})\Z", re.ASCII)
+# what the input functions of PostgreSQL's numbers take, since 16 also 0x1F and 1_000, and of uuid
+_BASED: Final = re.compile(r"([+-]?)(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+)\Z")
+_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9][0-9_]*)?\Z", re.ASCII)
+_UUID: Final = re.compile(r"\{?(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}\}?\Z")
+
+
+def patient_names(column: str, value: str | int) -> tuple[str, ...]:
+    """A patient as the log and the policies name it; a value that can be no identifier is not repeated.
+
+    A string is named as it stands and, where a column that is no string would read it as another spelling of a value,
+    as that too: `` 007`` is also ``7``. Which it is only the column's type tells, and a rule about ``7`` must not be
+    passed by for a space.
+    """
+    written = str(value)
+    if _SHORTEST.match(written):
+        return (f"{column}:{written}",)  # nearly every identifier
+    if len(written) > _LONGEST_VALUE:
+        return (f"{column}:{UNKNOWN_VALUE}",)
+    spellings = {written if written.isprintable() else UNKNOWN_VALUE: None, _other_spelling(written): None}
+    return tuple(f"{column}:{spelling}" for spelling in spellings if spelling is not None)
+
+
+def _other_spelling(written: str) -> str | None:
+    """The value as PostgreSQL would write it, were it a number, a uuid or a character(n); None where it is none."""
+    plain = written.strip(" \t\n\r\v\f")
+    try:
+        if _UUID.match(plain):
+            return str(UUID(plain))
+        if found := _BASED.match(plain):
+            return str(int(found[1] + found[2].replace("_", ""), 0))
+        if _DECIMAL.match(plain):
+            number = Decimal(plain.replace("_", ""))
+            if abs(number.adjusted()) > _LONGEST_VALUE:
+                return None
+            return str(int(number)) if number == number.to_integral_value() else f"{number.normalize():f}"
+    except (ValueError, InvalidOperation):
+        return None  # 0x_, 1e9999999999999999999: no value of any type
+    return plain if plain != written and plain.isprintable() else None
+
+
+def listed_patients(scope: PatientScope, parameters: Parameters | None = None) -> tuple[str, ...]:
+    """The patients of a text that is run with these parameters.
+
+    Each once, as ``column:value``: ``column:?`` where the value cannot be told, ``column:$1`` where it is still to come
+    (``parameters`` is None). Behind them ``*:?`` when an earlier statement names others, and ``*:23`` when there are
+    23 more than are listed.
+    """
+    if len(scope.parameters) == 1 and not (scope.named or scope.unlisted or scope.is_elsewhere):
+        only = _bound(scope.parameters[0], parameters)
+        if len(only) == 1:
+            return only  # most statements are about one patient
+    names: dict[str, None] = dict.fromkeys(scope.named)
+    for place in scope.parameters:
+        names |= dict.fromkeys(_bound(place, parameters))
+    unlisted = scope.unlisted + max(0, len(names) - MOST_PATIENTS)
+    listed = list(names)[:MOST_PATIENTS]
+    if scope.is_elsewhere:
+        listed.append(ANY_PATIENT)
+    if unlisted:
+        listed.append(f"*:{unlisted}")
+    return tuple(listed)
+
+
+def joined_patients(
+    scope: PatientScope,
+    earlier: Iterable[tuple[PatientScope, Parameters | None]],
+    *,
+    is_bound: bool,
+    is_elsewhere: bool,
+) -> PatientScope:
+    """The patients of a text with those of the earlier statements that it runs, each with its parameters."""
+    named: dict[str, None] = dict.fromkeys(scope.named)
+    unlisted = scope.unlisted
+    for one, parameters in earlier:
+        named |= dict.fromkeys(one.named)
+        for place in one.parameters:
+            named |= dict.fromkeys(_bound(place, parameters))
+        unlisted += one.unlisted
+    return replace(scope, named=tuple(named), unlisted=unlisted, is_bound=is_bound, is_elsewhere=is_elsewhere)
+
+
+def _bound(place: PatientPlace, parameters: Parameters | None) -> tuple[str, ...]:
+    if parameters is None:
+        return (f"{place.column}:${place.parameter}",)
+    values = parameters.texts(place.parameter, is_array=place.form == "array")
+    if values is None:
+        return (f"{place.column}:{UNKNOWN_VALUE}",)
+    if len(values) == 1:
+        return patient_names(place.column, values[0])
+    return tuple(name for value in values for name in patient_names(place.column, value))
