@@ -15,7 +15,7 @@ import structlog
 import typer
 
 from readonly_guard import Guard
-from readonly_guard.policy import OpaServer, decision_point_apart, state_of
+from readonly_guard.policy import EmbeddedEngine, OpaServer, decision_point_apart, state_of
 from readonly_guard.settings import Settings, WorkerSettings, load_settings
 from readonly_guard.sql import judge_startup
 from readonly_guard_cli.operational_log import configure
@@ -108,7 +108,8 @@ def serve_alone(
         pdp = await decision_point_apart(fresh.policy)
         credentials.renew(fresh)
         former = guard.replace_policies(pdp, fresh.policy)
-        _log.info("policies loaded", revision=guard.policy_revision)
+        tried = {"cases": pdp.cases} if isinstance(pdp, EmbeddedEngine) else {}
+        _log.info("policies loaded", revision=guard.policy_revision, **tried)
         if isinstance(former, OpaServer):
             await former.retire()
         return fresh

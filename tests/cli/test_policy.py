@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import textwrap
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from readonly_guard import Guard
 from readonly_guard.audit import read
+from readonly_guard.policy import load_policies, run_cases
+from readonly_guard.settings import SigningSettings
 
 
 def _write(folder, name, text):
@@ -98,7 +104,7 @@ QUESTION = {
     "action": {"name": "read", "properties": {}},
     "resources": [],
     "context": {
-        "time": "2025-03-01T10:00:00Z",
+        "time": "2025-03-03T10:00:00Z",
         "purpose": "TREAT",
         "case_reference": None,
         "print_reason": None,
@@ -326,3 +332,62 @@ def test_a_rule_that_cannot_be_made(run, policies, name, code, statement, says):
     assert (ended.status, ended.out) == (2, "")
     assert says in ended.err
     assert sorted(policies.rglob("*")) == before
+
+
+def test_the_shipped_policies_become_ones_own(run, policies, tmp_path):
+    mine = tmp_path / "mine"
+    ended = run("policy", "copy", mine)
+    assert ended.status == 0
+    files = {path.relative_to(mine): path.read_bytes() for path in mine.rglob("*") if path.is_file()}
+    shipped = {path.relative_to(policies): path.read_bytes() for path in policies.rglob("*") if path.is_file()}
+    assert files == {name: content for name, content in shipped.items() if name.suffix != ".py"}
+    assert ended.out.startswith(f"wrote {len(files)} files; ")
+    again = run("policy", "copy", mine)
+    assert (again.status, again.out) == (2, "")
+    assert "holds something already" in again.err
+    below_a_file = run("policy", "copy", mine / ".manifest" / "deeper")
+    assert below_a_file.status == 2
+    assert "cannot be written" in below_a_file.err
+
+
+@pytest.mark.opa
+def test_from_a_paragraph_to_production_as_the_handbook_has_it(run, tmp_path, opa_binary):
+    """Its very words: what it shows is taken from it, and what it says of the outcome comes out."""
+    told = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
+    steps = told[told.index("## From a paragraph to production") : told.index("## How fast")]
+    rule, test = (textwrap.dedent(block) for block in re.findall(r"```rego\n(.*?)```", steps, re.DOTALL))
+    (case,) = re.findall(r"```json\n(.*?)```", steps, re.DOTALL)
+    mine = tmp_path / "mine"
+    assert run("policy", "copy", mine).status == 0
+    assert run("policy", "new", "weekend", "--directory", mine, "--code", "RG-X03", "--statement", "S23").status == 0
+    path = mine / "readonly_guard" / "weekend" / "weekend.rego"
+    head, _, _ = path.read_text(encoding="utf-8").partition("deny contains {")
+    path.write_text(head + rule, encoding="utf-8")
+    _write(mine, "readonly_guard/weekend/weekend_test.rego", test)
+    cases = mine / "cases" / "cases.json"
+    written = cases.read_text(encoding="utf-8")
+    cases.write_text(written.replace('"cases": [', f'"cases": [\n{case},', 1), encoding="utf-8")
+    assert run("policy", "test", mine).out.endswith(" passed, 0 failed, 100 % of lines covered\n")
+    checked = run("policy", "check", mine)
+    assert checked.status == 1
+    assert re.findall(r"cases\.json: ([^:]*):", checked.out) == ["everything wrong at once"]
+    written = cases.read_text(encoding="utf-8")
+    cases.write_text(written.replace('"RG-V01", "RG-X01"]', '"RG-V01", "RG-X01", "RG-X03"]', 1), encoding="utf-8")
+    assert run("policy", "check", mine).status == 0
+    for arguments in (["check", "--strict", "--schema", mine / "schema"], ["fmt", "--list", "--fail"]):
+        done = subprocess.run([opa_binary, *arguments, mine], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    key = ec.generate_private_key(ec.SECP256R1())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "policies.key").write_bytes(private)
+    (tmp_path / "policies.pub").write_bytes(
+        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    (_, signing) = re.findall(r"^   (?:cd mine && (opa sign .*) && )?(tar czf \S+ \.)$", steps, re.MULTILINE)[0][::-1]
+    subprocess.run([opa_binary, *signing.split()[1:]], cwd=mine, check=True)
+    subprocess.run(["tar", "czf", "../bundle.tar.gz", "."], cwd=mine, check=True)
+    signed = SigningSettings(key_file=str(tmp_path / "policies.pub"), algorithm="ES256")
+    loaded = load_policies(str(tmp_path / "bundle.tar.gz"), signing=signed)
+    assert loaded.cases is not None  # which `opa build` would have left out
+    assert run_cases(loaded, loaded.cases) == []
+    assert loaded.schemas.keys() >= {"input", "demands"}

@@ -152,7 +152,7 @@ def test_a_question_that_is_not_json_is_no_answer(
         engine.decide_now(msgspec.structs.replace(request, context=context))
 
 
-@pytest.mark.parametrize("time", ["", "now", "2025-02-30T00:00:00Z", "9999-01-01T00:00:00Z", "2025-03-01"])
+@pytest.mark.parametrize("time", ["", "now", "2025-02-30T00:00:00Z", "9999-01-01T00:00:00Z", "2025-03-03"])
 def test_a_time_that_is_none_is_a_denial(
     engine: EmbeddedEngine, request_of: Callable[..., AccessRequest], time: str
 ) -> None:
@@ -248,9 +248,9 @@ def test_the_same_question_is_evaluated_once_and_again_after_expiry(
 ) -> None:
     answer = engine.decide_now(request_of())
     assert engine.decide_now(request_of(request_id="other")) is answer
-    tomorrow = engine.decide_now(request_of(context={"time": "2025-03-01T23:00:00.000000Z"}))
+    tomorrow = engine.decide_now(request_of(context={"time": "2025-03-03T23:00:00.000000Z"}))
     assert tomorrow is not answer
-    assert tomorrow.expires_at == "2025-03-02T23:00:00Z"
+    assert tomorrow.expires_at == "2025-03-04T23:00:00Z"
 
 
 def test_a_rule_that_fails_does_not_quote_what_was_declared(

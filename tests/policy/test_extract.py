@@ -20,7 +20,7 @@ def test_what_is_read_is_handed_over(request_of: Any) -> None:
     assert Extract(FIELDS)(question) == {
         "subject": {"id": "anna"},
         "resources": question["resources"],
-        "context": {"purpose": "TREAT", "time": "2025-03-01T10:00:00.000000Z", "facts": {"user": {"name": "x"}}},
+        "context": {"purpose": "TREAT", "time": "2025-03-03T10:00:00.000000Z", "facts": {"user": {"name": "x"}}},
     }
 
 
@@ -77,8 +77,8 @@ def test_whatever_else_differs_is_another_question(request_of: Any, fields: set[
 
 def test_a_field_that_is_missing_is_not_null(request_of: Any) -> None:
     question = document(request_of)
-    without = question | {"context": {"time": "2025-03-01T10:00:00Z"}}
-    null = question | {"context": {"time": "2025-03-01T10:00:00Z", "purpose": None}}
+    without = question | {"context": {"time": "2025-03-03T10:00:00Z"}}
+    null = question | {"context": {"time": "2025-03-03T10:00:00Z", "purpose": None}}
     assert Extract(FIELDS).key(without) != Extract(FIELDS).key(null)
 
 

@@ -20,7 +20,7 @@ QUESTION = {
     "subject": {"id": "anna"},
     "action": {"name": "read"},
     "resources": [],
-    "context": {"time": "2025-03-01T10:00:00Z"},
+    "context": {"time": "2025-03-03T10:00:00Z"},
 }
 
 

@@ -27,7 +27,7 @@ test_the_whole_answer if {
 		"obligations": _nothing,
 		"activity_type": "Läsa",
 		"routine": "SSN1 v1.0",
-		"expires_at": "2025-03-01T23:00:00Z",
+		"expires_at": "2025-03-03T23:00:00Z",
 		"subject": {
 			"hsa_id": "SE2321000131-E000000000001",
 			"name": "Anna Ek",

@@ -9,8 +9,8 @@ _blocks := {
 	"person_id:2": [{"unit": _ours, "provider": "SE2321000131-0001", "to": null}],
 	"person_id:3": [{"provider": "SE5560000000-0001", "to": null}],
 	"person_id:4": [{"provider": "SE2321000131-0001", "to": null}],
-	"person_id:5": [{"unit": "SE2321000131-F000000000002", "to": "2025-03-01"}],
-	"person_id:6": [{"unit": "SE2321000131-F000000000002", "to": "2025-03-02"}],
+	"person_id:5": [{"unit": "SE2321000131-F000000000002", "to": "2025-03-03"}],
+	"person_id:6": [{"unit": "SE2321000131-F000000000002", "to": "2025-03-04"}],
 	"person_id:7": [{"unit": "SE2321000131-F000000000002", "to": 20250301}],
 	"person_id:8": [{}],
 }

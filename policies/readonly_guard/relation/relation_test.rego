@@ -5,7 +5,7 @@ import data.readonly_guard.testing
 _relations := {
 	"person_id:1": {"anna": {"from": "2024-11-12", "to": null}},
 	"person_id:2": {"bo": {"from": "2024-11-12", "to": null}},
-	"person_id:3": {"anna": {"from": "2024-11-12", "to": "2025-03-01"}},
+	"person_id:3": {"anna": {"from": "2024-11-12", "to": "2025-03-03"}},
 	"person_id:4": {},
 }
 
@@ -71,10 +71,10 @@ _related(from, to) if {
 }
 
 test_a_relation_is_in_effect_between_its_days if {
-	_related("2025-03-01", null)
-	_related("2025-03-01", "2025-03-02")
-	not _related("2025-03-02", null)
-	not _related("2025-02-01", "2025-03-01")
+	_related("2025-03-03", null)
+	_related("2025-03-03", "2025-03-04")
+	not _related("2025-03-04", null)
+	not _related("2025-02-01", "2025-03-03")
 }
 
 test_days_that_are_none_are_no_relation if {

@@ -34,8 +34,8 @@ test_a_missing_roster_denies if {
 }
 
 test_access_ends_on_the_day_of_revocation if {
-	_denied({"revoked_at": "2025-03-02"}, _read) == set()
-	_denied({"revoked_at": "2025-03-01"}, _read) == {"RG-R01"}
+	_denied({"revoked_at": "2025-03-04"}, _read) == set()
+	_denied({"revoked_at": "2025-03-03"}, _read) == {"RG-R01"}
 	_denied({"revoked_at": "2024-11-13"}, _read) == {"RG-R01"}
 }
 
@@ -56,11 +56,11 @@ test_a_missing_revocation_field_denies if {
 
 test_a_grant_begins_on_its_day if {
 	later := testing.routine({"frozen_at": "2025-12-31"})
-	today := data.readonly_guard.roster.deny with data.roster as testing.roster({"granted_at": "2025-03-01"})
+	today := data.readonly_guard.roster.deny with data.roster as testing.roster({"granted_at": "2025-03-03"})
 		with data.routine as later
 		with input as _read
 	today == set()
-	tomorrow := data.readonly_guard.roster.deny with data.roster as testing.roster({"granted_at": "2025-03-02"})
+	tomorrow := data.readonly_guard.roster.deny with data.roster as testing.roster({"granted_at": "2025-03-04"})
 		with data.routine as later
 		with input as _read
 	testing.codes(tomorrow) == {"RG-R01"}

@@ -16,7 +16,7 @@ _asked(action, context) := _standing({}, testing.question(action, context))
 
 test_what_the_rules_about_patients_look_up if {
 	answer := _standing({"patients": ["person_id:8"]}, testing.question("read", {}))
-	answer.day == time.parse_ns("2006-01-02", "2025-03-01")
+	answer.day == time.parse_ns("2006-01-02", "2025-03-03")
 	answer.care_unit == "SE2321000131-F000000000001"
 	answer.provider == "SE2321000131-0001"
 	answer.own_patients == ["person_id:8"]

@@ -80,7 +80,7 @@ question(action, changes) := {
 	"resources": [],
 	"context": object.union(
 		{
-			"time": "2025-03-01T10:00:00.000000Z",
+			"time": "2025-03-03T10:00:00.000000Z",
 			"purpose": "TREAT",
 			"case_reference": null,
 			"print_reason": null,

@@ -15,8 +15,8 @@ _warned(routine, question) := codes if {
 _lenient := {"expiry": {"mode": "warn", "grace_days": 30, "warn_days": [90, 30, 7]}}
 
 test_nothing_is_wrong_in_between if {
-	_denied({}, testing.at("2025-03-01T10:00:00Z")) == set()
-	_warned({}, testing.at("2025-03-01T10:00:00Z")) == set()
+	_denied({}, testing.at("2025-03-03T10:00:00Z")) == set()
+	_warned({}, testing.at("2025-03-03T10:00:00Z")) == set()
 }
 
 test_the_first_day_begins_at_swedish_midnight if {
@@ -43,17 +43,17 @@ test_archived_is_closed_for_everything if {
 }
 
 test_an_unknown_lifecycle_counts_as_archived if {
-	_denied({"lifecycle": "resting"}, testing.at("2025-03-01T10:00:00Z")) == {"RG-V03"}
+	_denied({"lifecycle": "resting"}, testing.at("2025-03-03T10:00:00Z")) == {"RG-V03"}
 }
 
 test_without_a_routine_everything_is_closed if {
-	reasons := data.readonly_guard.validity.deny with data.routine as {} with input as testing.at("2025-03-01T10:00:00Z")
+	reasons := data.readonly_guard.validity.deny with data.routine as {} with input as testing.at("2025-03-03T10:00:00Z")
 	testing.codes(reasons) == {"RG-V01", "RG-V02", "RG-V03"}
 }
 
 test_dates_that_are_none_close if {
-	_denied({"valid_from": null}, testing.at("2025-03-01T10:00:00Z")) == {"RG-V01"}
-	_denied({"valid_to": null}, testing.at("2025-03-01T10:00:00Z")) == {"RG-V02"}
+	_denied({"valid_from": null}, testing.at("2025-03-03T10:00:00Z")) == {"RG-V01"}
+	_denied({"valid_to": null}, testing.at("2025-03-03T10:00:00Z")) == {"RG-V02"}
 }
 
 test_grace_is_given_in_mode_warn_and_ends if {
@@ -65,7 +65,7 @@ test_grace_is_given_in_mode_warn_and_ends if {
 }
 
 test_grace_is_not_spoken_of_before_expiry_or_while_connecting if {
-	_warned(_lenient, testing.at("2025-03-01T10:00:00Z")) == set()
+	_warned(_lenient, testing.at("2025-03-03T10:00:00Z")) == set()
 	_warned(_lenient, testing.question("session", {"time": "2026-12-19T10:00:00Z"})) == set()
 }
 

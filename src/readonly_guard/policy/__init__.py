@@ -1,7 +1,7 @@
 """Policy decisions: the Rego that is asked, the engines that answer, and the strict reading of an answer."""
 
 from readonly_guard.policy.annotations import Annotation, annotations_of
-from readonly_guard.policy.bundle import PolicySet, load_policies
+from readonly_guard.policy.bundle import PolicySet, load_policies, shipped_files
 from readonly_guard.policy.case_table import CaseTable, Expected, PolicyCase
 from readonly_guard.policy.embedded import EmbeddedEngine
 from readonly_guard.policy.lint import Finding, lint
@@ -44,5 +44,6 @@ __all__ = [
     "new_rule",
     "run_cases",
     "run_tests",
+    "shipped_files",
     "state_of",
 ]

@@ -28,7 +28,7 @@ from readonly_guard.policy.schema import find_violation
 from readonly_guard.policy.signature import verify_signature
 from readonly_guard.settings import SigningSettings
 
-__all__ = ["SHIPPED", "PolicySet", "load_policies"]
+__all__ = ["SHIPPED", "PolicySet", "load_policies", "shipped_files"]
 
 SHIPPED: Final = "the shipped policies"
 """The origin of those that come with this package."""
@@ -129,6 +129,18 @@ def load_policies(
         schemas=schemas,
         cases=_case_table(files.get(_CASES), f"{origin}/{_CASES}"),
     )
+
+
+def shipped_files() -> Iterator[tuple[str, bytes]]:
+    """The policies that come with this package, by path and content: rules, tests, data, schemas, cases, manifest.
+
+    Raises:
+        PolicyError: they are not installed.
+    """
+    files, origin = _files_of(None)
+    for path, file in files.items():
+        if not path.endswith(".py"):  # what makes them a package
+            yield path, _bytes(file, f"{origin}/{path}")
 
 
 def _files_of(source: str | None) -> tuple[dict[str, File], str]:

@@ -133,6 +133,12 @@ class EmbeddedEngine:
         return self._is_compiled
 
     @property
+    def cases(self) -> int:
+        """How many cases the policies bring to be tried on."""
+        table = self._policies.cases
+        return 0 if table is None else len(table.cases)
+
+    @property
     def stages(self) -> tuple[str, ...]:
         """The rules that are evaluated and remembered each by itself; the entrypoint is the last."""
         return tuple(step.rule for step in self._steps)

@@ -6,6 +6,7 @@ import typer
 
 from readonly_guard_cli.policy.asking import evaluate
 from readonly_guard_cli.policy.checking import check
+from readonly_guard_cli.policy.copying import copy
 from readonly_guard_cli.policy.explaining import explain
 from readonly_guard_cli.policy.replaying import replay_command
 from readonly_guard_cli.policy.scaffolding import new
@@ -19,4 +20,5 @@ app.command("check")(check)
 app.command("eval")(evaluate)
 app.command("explain")(explain)
 app.command("replay")(replay_command)
+app.command("copy")(copy)
 app.command("new")(new)

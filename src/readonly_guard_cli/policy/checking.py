@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import typer
 
 from readonly_guard.policy import EmbeddedEngine, lint, run_cases
@@ -9,6 +11,10 @@ from readonly_guard_cli.output import DENIED, console, speaking_plainly, visible
 from readonly_guard_cli.policy.options import DATA, DIRECTORY, load
 
 __all__ = ["check"]
+
+_MISSING_CASES: Final = (
+    "write cases/cases.json; `opa build` leaves it out of a bundle, `opa sign --bundle .` and tar keep it"
+)
 
 
 def check(
@@ -38,7 +44,7 @@ def check(
             ]
     for finding in findings:
         console.print(visible(finding), soft_wrap=True)
-    tried = f"{len(cases)} cases" if cases else "no cases (write cases/cases.json)"
+    tried = f"{len(cases)} cases" if cases else f"no cases ({_MISSING_CASES})"
     said = f"{len(findings)} to correct" if findings else "nothing to correct"
     size = f"{len(policies.modules)} modules, {len(policies.data)} data documents, {tried}"
     console.print(
