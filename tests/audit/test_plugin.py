@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import os
+import time
 
 import pytest
 
@@ -13,9 +14,12 @@ class Disk:
     def __init__(self):
         self.calls = 0
         self.failure = None
+        self.now_s = 0.0
+        self.takes_s = 0.0
 
     def __call__(self, descriptor):
         self.calls += 1
+        self.now_s += self.takes_s
         if self.failure is not None:
             raise self.failure
         os.fdatasync(descriptor)
@@ -340,3 +344,60 @@ async def test_one_who_fails_when_told_keeps_nobody_waiting_and_shows_no_literal
 
     assert told == [None]
     assert reported == [{"message": "telling of a commit failed: ValueError"}]
+
+
+@pytest.fixture
+async def slow_disk(plugin, disk, decision, monkeypatch):
+    """A disk that takes 10 ms for each commit, by a clock that nothing else moves, and has just taken them."""
+    monkeypatch.setattr(time, "perf_counter", lambda: disk.now_s)
+    disk.takes_s = 0.010
+    await plugin.decision_made(decision(0))
+    disk.calls = 0
+    return disk
+
+
+async def test_a_dear_commit_waits_while_each_turn_brings_more(tmp_path, plugin, slow_disk, decision):
+    async def decide(number):
+        for _ in range(number):
+            await asyncio.sleep(0)
+        await plugin.decision_made(decision(number))
+
+    await asyncio.gather(*(decide(number) for number in range(1, 6)))
+
+    assert slow_disk.calls == 1
+    assert names(tmp_path) == ["00", "01", "02", "03", "04", "05"]
+
+
+async def test_a_dear_commit_does_not_wait_for_nobody(plugin, slow_disk, decision):
+    told = []
+    plugin.decision_made(decision(1)).when_settled(told.append)
+    await asyncio.sleep(0)
+    assert told == []
+    await asyncio.sleep(0)
+    assert told == [None]
+
+
+async def test_nobody_waits_longer_for_others_than_the_last_commit_took(plugin, slow_disk, decision):
+    told = []
+    for number in range(1, 30):
+        plugin.decision_made(decision(number)).when_settled(lambda failure, number=number: told.append(number))
+        if told:
+            break
+        await asyncio.sleep(0)
+        slow_disk.now_s += 0.003
+
+    assert told == [1, 2, 3, 4, 5]  # looked at after 0, 3, 6, 9 and 12 ms
+    assert slow_disk.calls == 1
+    plugin.decision_made(decision(30)).wait()
+
+
+async def test_a_blocking_wait_ends_the_gathering(plugin, slow_disk, decision):
+    told = []
+    plugin.decision_made(decision(1)).when_settled(told.append)
+    await asyncio.sleep(0)
+    plugin.decision_made(decision(2)).wait()
+    assert told == [None]
+    assert slow_disk.calls == 1
+
+    await plugin.decision_made(decision(3))
+    assert slow_disk.calls == 2

@@ -1,7 +1,9 @@
-"""Group commit: all records that somebody waits for within one iteration of an event loop share one commit.
+"""Group commit: all records that come together share one commit, and who waits for them learns how it went.
 
 The commit runs inside the event loop: handing fdatasync to a thread costs more than it saves, while the next batch
-builds up in the sockets meanwhile. What is durable and how is the journal's business; this is about who waits.
+builds up in the sockets meanwhile. That batch then comes in over some turns of the loop, so a commit that will cost a
+disk's time waits for as long as each turn brings more, but never longer than the last one took. What is durable and how
+is the journal's business.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from readonly_guard.errors import LogUnavailable
 __all__ = ["Batch", "CommitWatch", "GroupCommit"]
 
 _LINGER_RECORDS: Final = 1_000
+_DEAR_S: Final = 100e-6
+"""A commit that took longer had to wait for a disk; one into the page cache takes some 10 µs."""
 
 
 class CommitWatch(Protocol):
@@ -53,7 +57,7 @@ class Batch:
         self._raise_failure()
 
     def __await__(self) -> Generator[Any, None, None]:
-        """Wait for the commit at the end of this iteration of the event loop; raises as :meth:`wait`."""
+        """Wait for the commit that the event loop makes soon; raises as :meth:`wait`."""
         if not self._is_settled:
             waiter = self._commit_soon().create_future()  # one for each: cancelling a task cancels what it waits for
             self._waiters.append(waiter)
@@ -61,7 +65,7 @@ class Batch:
         self._raise_failure()
 
     def when_settled(self, then: Callable[[LogUnavailable | None], None]) -> None:
-        """Call ``then`` at the end of this iteration of the event loop with what became of the commit."""
+        """Call ``then`` with what became of the commit that the event loop makes soon."""
         if self._is_settled:
             then(self._failure)
         else:
@@ -72,7 +76,7 @@ class Batch:
         loop = self._commits.running_loop() or asyncio.get_running_loop()  # the latter says that there is none
         if self._loop is not loop:  # the first to wait, or the loop of the first has ended before its commit
             self._loop = loop
-            loop.call_soon(self._commits.commit)
+            loop.call_soon(self._commits.commit_gathered)
         return loop
 
     def settle(self, failure: LogUnavailable | None) -> None:
@@ -121,6 +125,9 @@ class GroupCommit:
         self._signing_on: asyncio.AbstractEventLoop | None = None
         self._lingering_on: asyncio.AbstractEventLoop | None = None
         self._batch = Batch(self)
+        self._last_took_s = 0.0
+        self._gathered = 0  # how many records the batch had when it was last looked at, since when it is gathered
+        self._gathering_since_s = 0.0
         self._watch: CommitWatch | None = None
 
     def watch(self, watch: CommitWatch) -> None:
@@ -182,13 +189,26 @@ class GroupCommit:
         self._lingering_on = None
         self.commit()
 
+    def commit_gathered(self) -> None:
+        """Commit, unless that is dear and the last turn of the loop has brought more: then look again in the next."""
+        loop = None if self._last_took_s < _DEAR_S else self.running_loop()
+        pending, now_s = self._journal.pending, time.perf_counter()
+        if not self._gathered:
+            self._gathering_since_s = now_s
+        if loop is None or pending == self._gathered or now_s - self._gathering_since_s >= self._last_took_s:
+            self.commit()
+        else:
+            self._gathered = pending
+            loop.call_soon(self.commit_gathered)
+
     def commit(self) -> None:
         """Commit; everyone who waits learns how it went from the receipt."""
         batch, records, began = self._batch, self._journal.pending, time.perf_counter()
         failed = True
         try:
-            self._batch = Batch(self)
+            self._batch, self._gathered = Batch(self), 0
             self._journal.commit()
+            self._last_took_s = time.perf_counter() - began
             failed = False
         except LogUnavailable as error:
             batch.settle(error)
