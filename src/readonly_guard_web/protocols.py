@@ -86,7 +86,11 @@ class ProtocolViews:
         return RedirectResponse(f"/protocol/{period}/{quote(unit, safe='')}", 303)
 
     def _named(self, page: Page) -> tuple[Period, str]:
-        period, unit = Period.parse(page.path["period"]), page.path["unit"]
+        unit = page.path["unit"]
+        try:
+            period = Period.parse(page.path["period"])
+        except ConfigurationError as error:
+            raise NotPossible(str(error), "Månaden skrivs som 2026-10.") from None
         if unit not in self._desk.plan.units_of(page.actor.user):
             raise NotPossible("no protocol of that unit among yours", "Inget protokoll för den enheten bland dina.")
         return period, unit

@@ -20,6 +20,7 @@ from readonly_guard.review import (
     Step,
     Store,
     list_csv,
+    open_event,
     row_of,
 )
 from readonly_guard_web.page import Page, Shown
@@ -104,33 +105,22 @@ class Views:
 
     def event(self, page: Page) -> Shown:
         """One event, with what stands around it."""
-        desk, name = self._desk, page.path["event"]
-        history = desk.ledger.history()
-        case = desk.standing.case(history, page.actor, name)
-        event = self._events(page, "event", [case]).get(name)
-        if event is None:
-            raise NotPossible(
-                "the event is not in the store: readonly-guard review import",
-                "Händelsen är inte inläst; loggen behöver läsas in på nytt.",
-            )
-        is_mine = self._is_mine(page, case, event)
-        if is_mine and case.state is State.ASSIGNED and desk.standing.responsible(case) == page.actor.user:
-            case = desk.take_step(page.actor, Step.BEGIN, [name]).cases[name]
-        with Store.open(desk.log.store_path) as store:
-            near, same = store.around(event, minutes=30, limit=12)
+        desk = self._desk
+        opened = open_event(desk, page.actor, page.path["event"])
+        case, event = opened.case, opened.event
         steps = {step for state, step in TRANSITIONS if state is case.state} - {Step.BEGIN, Step.ASSIGN, Step.CLOSE}
         return "event.html", {
             "case": case,
             "event": event,
             "cells": row_of(case, event, desk.knowledge, page.session.language),
-            "near": near,
-            "same": same,
-            "steps": [step for step in Step if step in steps] if is_mine else [],
-            "is_mine": is_mine,
+            "near": opened.near,
+            "same": opened.same,
+            "steps": [step for step in Step if step in steps] if opened.is_mine else [],
+            "is_mine": opened.is_mine,
             "responsible": desk.knowledge.name_of(desk.standing.responsible(case)),
             "knowledge": desk.knowledge,
             "is_overdue": desk.standing.is_overdue(case),
-            "following": self._following(page, history, case),
+            "following": self._following(page, desk.ledger.history(), case),
         }
 
     def step(self, page: Page) -> Response:

@@ -134,6 +134,14 @@ def manager(port) -> Visitor:
 
 
 @pytest.fixture
+def officer(port) -> Visitor:
+    """The superior of both units, who looks after the log."""
+    made = Visitor(port)
+    assert made.sign_in("dekman").status == 303
+    return made
+
+
+@pytest.fixture
 def browser(request) -> Iterator[webdriver.Chrome]:
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:

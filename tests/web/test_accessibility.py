@@ -59,10 +59,10 @@ def busy(desk, millennium):
     return flagged
 
 
-def _sign_in(browser, port: int) -> str:
+def _sign_in(browser, port: int, user: str = "dekman") -> str:
     home = f"http://127.0.0.1:{port}"
     browser.get(f"{home}/sign-in")
-    browser.find_element(By.ID, "user").send_keys("dekman")
+    browser.find_element(By.ID, "user").send_keys(user)
     browser.find_element(By.ID, "password").send_keys(PASSWORD, Keys.ENTER)
     browser.find_element(By.CSS_SELECTOR, "nav a[aria-current=page]")
     return home
@@ -100,7 +100,7 @@ def test_no_page_violates_what_axe_can_judge(browser, port, axe, busy, language,
 
 def test_the_month_by_keyboard_alone(browser, port, desk):
     """From sign-in to a cleared sample and an answered question without a pointer; the focus is always to be seen."""
-    home = _sign_in(browser, port)  # typed, and sent with Enter
+    home = _sign_in(browser, port, "enyman")  # typed, and sent with Enter
     _tab_to(browser, "Granska")
     _press(browser, Keys.ENTER)
     _tab_to(browser, "Markera slumpurvalet")
@@ -111,7 +111,7 @@ def test_the_month_by_keyboard_alone(browser, port, desk):
     mine = next(
         case.event
         for case in desk.ledger.history().of("2026-10", UNIT)
-        if case.reviewer == "dekman" and case.ground != "sample"
+        if case.reviewer == "enyman" and case.ground != "sample"
     )
     browser.get(f"{home}/event/{mine}")
     _tab_to(browser, "", tag="textarea")
@@ -120,6 +120,11 @@ def test_the_month_by_keyboard_alone(browser, port, desk):
     _press(browser, Keys.ENTER)
     assert "Bedömningen är sparad." in browser.find_element(By.CSS_SELECTOR, ".notice").text
     assert desk.ledger.history().cases[mine].comment == "Varför öppnades journalen?"
+    following = browser.switch_to.active_element  # Enter goes on, without a way through the page
+    assert "Nästa som väntar på dig" in following.text
+    _press(browser, Keys.ENTER)
+    assert browser.find_element(By.CSS_SELECTOR, ".assess form")
+    assert mine not in browser.current_url
 
 
 def _press(browser, key: str) -> None:

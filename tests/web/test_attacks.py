@@ -164,6 +164,12 @@ def test_a_tampered_ledger_shows_nothing(manager, desk):
         assert (answer.status, "Loggens kedja är bruten" in answer.text) == (503, True)
 
 
+@pytest.mark.parametrize("path", ["/protocol/2026-13/x", "/protocol/oktober/x", "/protocol.pdf/x/y", "/signing/%00/y"])
+def test_a_month_that_is_none_is_no_failure_of_the_page(manager, path):
+    answer = manager.get(path)
+    assert (answer.status, "Månaden skrivs som 2026-10." in answer.text) == (409, True)
+
+
 def test_a_unit_whose_name_holds_a_slash_has_a_protocol(manager):
     answer = manager.get("/protocol/2026-10/Barn%2FUngdom")
     assert (answer.status, "Inget protokoll för den enheten bland dina" in answer.text) == (409, True)

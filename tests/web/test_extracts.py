@@ -34,13 +34,6 @@ def identified(desk):
     return desk
 
 
-@pytest.fixture
-def officer(port) -> Visitor:
-    made = Visitor(port)
-    made.sign_in("dekman")
-    return made
-
-
 def _asked(visitor, **form):
     return visitor.post("/extract", visitor.get("/extract"), **{**_OCTOBER, "patient": _NUMBER, **form})
 

@@ -17,13 +17,6 @@ from readonly_guard.review.plan import LateWritesPlan
 from .conftest import UNIT, Visitor
 
 
-@pytest.fixture
-def officer(port) -> Visitor:
-    made = Visitor(port)
-    made.sign_in("dekman")
-    return made
-
-
 @pytest.mark.parametrize("path", ["/management", "/management.csv", "/late", "/routine"])
 def test_nobody_sees_them_without_signing_in(visitor, path):
     assert visitor.get(path).status == 303

@@ -21,13 +21,6 @@ def desk(directory) -> Desk:
     return Desk.open(directory, clock=lambda: NOW)
 
 
-@pytest.fixture
-def officer(port) -> Visitor:
-    made = Visitor(port)
-    made.sign_in("dekman")
-    return made
-
-
 def _wait(officer: Visitor) -> str:
     deadline = time.monotonic() + 60
     while "hx-trigger" in (text := officer.get("/log").text):

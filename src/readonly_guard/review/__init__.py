@@ -27,6 +27,7 @@ from readonly_guard.review.ledger import Case, History, Ledger
 from readonly_guard.review.listing import COLUMNS, list_csv, row_of
 from readonly_guard.review.management import Management, MonthFigures, UnitMonth, figures_of
 from readonly_guard.review.monthly import Monthly, run_month
+from readonly_guard.review.opening import Opened, open_event
 from readonly_guard.review.papers import Paper, paper_html, paper_pdf
 from readonly_guard.review.periods import SWEDEN, Period, in_sweden
 from readonly_guard.review.plan import (
@@ -74,6 +75,7 @@ __all__ = [
     "MonthFigures",
     "Monthly",
     "NotPossible",
+    "Opened",
     "Paper",
     "Period",
     "ReviewPlan",
@@ -109,6 +111,7 @@ __all__ = [
     "management_html",
     "management_paper",
     "next_state",
+    "open_event",
     "page_values",
     "paper_html",
     "paper_pdf",

@@ -32,6 +32,7 @@ from readonly_guard.review import (
     late_total,
     list_csv,
     make_extract,
+    open_event,
     paper_html,
     paper_pdf,
     protocol_html,
@@ -134,19 +135,13 @@ def list_events(
 
 def show(directory: Path, by: str, event_id: str, language: str) -> None:
     """See the command."""
-    desk, who = Desk.open(directory), acting(by)
-    history = desk.ledger.history()
-    case = desk.standing.case(history, who, event_id)
-    desk.record_reading(who, "show", {"decision": event_id})
-    if case.state is State.ASSIGNED and desk.standing.responsible(case) == by:
-        case = desk.take_step(who, Step.BEGIN, [event_id]).cases[event_id]
-    with Store.open(desk.log.store_path) as store:
-        event = store.named([event_id]).get(event_id)
-        near, same = ([], []) if event is None else store.around(event, minutes=30, limit=10)
-    if event is None:
-        raise ConfigurationError(f"{event_id} is not in the store: readonly-guard review import")
-    _tell_event(case, event, desk, language)
-    for heading, others in (("same user, within half an hour", near), ("same patient, within thirty days", same)):
+    desk = Desk.open(directory)
+    opened = open_event(desk, acting(by), event_id)
+    _tell_event(opened.case, opened.event, desk, language)
+    for heading, others in (
+        ("same user, within half an hour", opened.near),
+        ("same patient, within thirty days", opened.same),
+    ):
         if others:
             console.print(heading, style="bold")
         for other in others:
