@@ -30,6 +30,7 @@ class Extract:
         named = set(fields)
         self._tops = _names(named, ())
         self._below = {name: _names(named, (name,)) for name in self._tops or ()}
+        self._items = tuple(self._below.items())
         self._of_facts = _names(named, ("context", "facts"))
         of_context = self._below.get("context", ())
         self.is_timed = self._tops is None or of_context is None or "time" in of_context
@@ -38,13 +39,17 @@ class Extract:
 
     def __call__(self, question: Document) -> Document:
         """What is there of it, in a new object."""
-        picked = {name: question[name] for name in self._tops or question if name in question}
-        for name, below in self._below.items():
-            if below is not None and isinstance(value := picked.get(name), dict):
-                picked[name] = {field: value[field] for field in below if field in value}
-        context = picked.get("context")
-        if self._of_facts is not None and isinstance(context, dict) and isinstance(context.get("facts"), dict):
-            context["facts"] = {name: context["facts"][name] for name in self._of_facts if name in context["facts"]}
+        if self._tops is None:
+            return dict(question)
+        picked: Document = {}
+        for name, below in self._items:
+            if name in question:
+                value = question[name]
+                if below is not None and type(value) is dict:
+                    value = {field: value[field] for field in below if field in value}
+                    if name == "context" and self._of_facts is not None and type(facts := value.get("facts")) is dict:
+                        value["facts"] = {fact: facts[fact] for fact in self._of_facts if fact in facts}
+                picked[name] = value
         return picked
 
     def key(self, question: Document) -> bytes:

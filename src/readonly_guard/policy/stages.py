@@ -26,6 +26,8 @@ __all__ = ["Asks", "Parts", "Stage", "Stages", "parts_of"]
 _REMEMBERED: Final = 16_384  # values of a stage, one or two kilobytes each
 _MAX_KEY_BYTES: Final = 4_096  # a longer question is rare, and is asked each time
 
+_json: Final = msgspec.json.Encoder().encode
+
 Parts = Mapping[str, bytes | None]
 """What a stage found, as JSON: for each later stage the part that it reads, None where the value is undefined."""
 
@@ -48,6 +50,7 @@ class Stage(Generic[_Value]):
     def __init__(self, rule: str, reads: Reads, earlier: tuple[str, ...], made: Callable[[Any], _Value]) -> None:
         self.rule = rule
         self._earlier = earlier
+        self._names = [_json(name) for name in earlier]
         self._extract = Extract(reads.fields)
         self._is_remembered = reads.is_repeatable
         self._made = made
@@ -62,20 +65,29 @@ class Stage(Generic[_Value]):
             found: what the stages before it found.
             ask: evaluates the rule.
         """
-        asked = self._extract.key(question)
+        extract = self._extract
+        # where time is no part of it, what the rule is handed is what it is remembered by
+        asked = extract.key(question) if extract.is_timed else _json(extract(question))
         parts = [found[name][self.rule] for name in self._earlier]
         key = (asked, *parts)
         if self._is_remembered and (known := self._memory.get(key, now)) is not None:
             return known
-        given = {name: msgspec.Raw(part) for name, part in zip(self._earlier, parts, strict=True) if part is not None}
-        raw = ask(msgspec.json.encode(self._extract(question) | given).decode())
-        value = self._made(raw)
+        handed = _json(extract(question)) if extract.is_timed else asked
+        value = self._made(raw := ask(self._with(handed, parts)))
         if self._is_remembered and len(asked) <= _MAX_KEY_BYTES:
             if not self._extract.is_timed:
                 self._memory.put(key, value)
             elif (span := _span_of(raw, now)) is not None:
                 self._memory.put(key, value, span)
         return value
+
+    def _with(self, handed: bytes, parts: list[bytes | None]) -> str:
+        """The question that the rule is asked: an object, with what the stages before it found."""
+        given = b"".join(
+            [b",%b:%b" % (name, part) for name, part in zip(self._names, parts, strict=True) if part is not None]
+        )
+        joined = handed[:-1] + (given if len(handed) > len(b"{}") else given[1:]) + b"}" if given else handed
+        return joined.decode()
 
 
 class Stages:
