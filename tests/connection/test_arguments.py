@@ -52,6 +52,7 @@ def texts(value, type_name, *, is_array=False, schema="pg_catalog", own=frozense
         (date(2024, 11, 12), "timestamptz", None),
         (datetime(2024, 11, 12, tzinfo=UTC), "date", None),
         ("2024-11-12", "date", None),
+        (datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))), "timestamptz", None),
         # asyncpg makes a whole number of these, by a rule of its own or of the caller's
         (Sly(900_001), "int8", None),
         (7.9, "int8", None),

@@ -10,6 +10,8 @@ from struct import pack
 import msgspec
 import psycopg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from psycopg import pq
 
 from readonly_guard.domain import UNKNOWN_TYPE, Analysis, creation_window
@@ -118,6 +120,13 @@ def test_a_bound_that_every_row_keeps_is_told(where, expected):
         "at >= '2024-11-12 00:00+16'",
         "at >= '2024-11-12 00:00 +01'",
         "at >= '2024-11-12 00:00+01 BC'",
+        "at >= '0001-01-01 00:00+14'",
+        "at < '9999-12-31 23:59-14'",
+        "at <= '9999-12-31 23:59:59.999999+00'",
+        "at >= '0000-01-01 00:00+00'",
+        "wall >= '0001-01-01'",
+        "day <= '9999-12-31'",
+        "day = '0001-01-01'",
         "at >= 'now'",
         "at >= '-infinity'",
         "at >= timestamp '2024-11-12 00:00'",
@@ -303,6 +312,27 @@ def test_what_comes_with_bind_bounds_where_its_type_is_sure(where, types, value,
     assert ("-" if since is None else since.removesuffix(".000000Z")) == expected
     assert until is None
     assert not is_awaited
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["at", "wall", "day"]),
+    st.sampled_from(["<", "<=", "=", ">=", ">"]),
+    st.one_of(
+        st.integers(-(2**63), 2**63 - 1).map(lambda moment: pack("!q", moment)),
+        st.integers(-(2**31), 2**31 - 1).map(lambda day: pack("!i", day)),
+        st.datetimes(timezones=st.timezones()).map(str),
+        st.datetimes().map(str),
+        st.dates().map(str),
+        st.text(max_size=30),
+        st.binary(max_size=9),
+    ),
+    st.sampled_from([0, TIMESTAMPTZ, TIMESTAMP, DATE]),
+)
+def test_whatever_comes_with_bind_is_a_bound_or_none(column, operator, value, oid):
+    text = f"SELECT * FROM event WHERE {column} {operator} $1"
+    for moment in window(text, bound(text, (oid,), value))[:2]:
+        assert moment is None or datetime.fromisoformat(moment).tzinfo is not None
 
 
 def test_until_bind_a_bound_is_awaited():

@@ -18,8 +18,6 @@ __all__ = ["Arguments", "kept"]
 
 _WHOLE: Final = frozenset({"int2", "int4", "int8", "oid"})
 _TEXT: Final = frozenset({"text", "varchar", "bpchar", "name"})
-_MOMENTS: Final = {"timestamptz": True, "timestamp": False}
-"""Types of moments; whether a value of it has an offset."""
 _FIXED: Final = frozenset({int, str, float, bool, bytes, Decimal, type(None)})
 
 
@@ -98,7 +96,20 @@ def _text(value: Any, type_name: str) -> str | None:
         return format(Decimal(value), "f")
     if type_name == "uuid" and isinstance(value, uuid.UUID):
         return str(uuid.UUID(bytes=value.bytes))
-    # of a moment without offset asyncpg makes one by the clock of the machine, and of one with it none
-    if type_name in _MOMENTS and type(value) is dt.datetime and _MOMENTS[type_name] is (value.tzinfo is not None):
-        return value.astimezone(dt.UTC).isoformat() if _MOMENTS[type_name] else value.isoformat()
-    return value.isoformat() if type_name == "date" and type(value) is dt.date else None
+    return _moment(value, type_name)
+
+
+def _moment(value: Any, type_name: str) -> str | None:
+    """Of a moment without an offset asyncpg makes one by the clock of the machine, and of one with it none."""
+    if type(value) is dt.date and type_name == "date":
+        return value.isoformat()
+    if type(value) is not dt.datetime:
+        return None
+    if type_name == "timestamp":
+        return value.isoformat() if value.tzinfo is None else None
+    if type_name != "timestamptz" or value.utcoffset() is None:
+        return None
+    try:
+        return value.astimezone(dt.UTC).isoformat()
+    except OverflowError:
+        return None  # of a year that the calendar has not

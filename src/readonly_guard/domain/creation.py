@@ -158,9 +158,12 @@ def _moment(written: str, constant: CreatedType) -> datetime | None:
 def _instants(moment: datetime, zone: str) -> list[int]:
     """The moments that it may be, in microseconds since 1970: two where a clock shows it twice, or never."""
     if moment.tzinfo is not None:
-        return [(moment - _EPOCH) // _MICROSECOND]
-    clock = ZoneInfo(zone)
-    return [(moment.replace(tzinfo=clock, fold=fold) - _EPOCH) // _MICROSECOND for fold in (0, 1)]
+        moments = [moment]
+    else:
+        clock = ZoneInfo(zone)
+        moments = [moment.replace(tzinfo=clock, fold=fold) for fold in (0, 1)]
+    # in UTC it may be of a year that the calendar has not: that is no moment, and an OverflowError here
+    return [(one.astimezone(UTC) - _EPOCH) // _MICROSECOND for one in moments]
 
 
 def creation_window(scope: CreationScope, parameters: Parameters | None) -> CreationWindow:
