@@ -13,7 +13,7 @@ import math
 import secrets
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -45,7 +45,7 @@ _PASSWORD: Final = "scram-sha-256"  # noqa: S105  a method's name
 _UNREACHED_HINT: Final = "Try again; if it persists, call operations."
 
 
-class _Applicant(msgspec.Struct, frozen=True, kw_only=True):
+class _Applicant(NamedTuple):
     """Who wants in. ``version`` is the protocol's; ``method`` says how the guard knows who it is, if it does."""
 
     version: int
@@ -125,7 +125,7 @@ class Admission:
             case Verdict.KNOWN:
                 self._gatekeeper = None
                 self._house.attempts.succeeded(self._desk.user, self._desk.address)
-                self._enter(msgspec.structs.replace(applicant, method=_PASSWORD))
+                self._enter(applicant._replace(method=_PASSWORD))
             case Verdict.UNKNOWN:
                 self._house.attempts.failed(self._desk.user, self._desk.address)
                 self._refuse([core_reason("RG-A06")], "the login failed")
@@ -146,7 +146,7 @@ class Admission:
         if login is None:
             self._enter(applicant)
         elif login.is_certificate_enough and applicant.subject.properties.get("authentication") == _CERTIFICATE:
-            self._enter(msgspec.structs.replace(applicant, method=_CERTIFICATE))
+            self._enter(applicant._replace(method=_CERTIFICATE))
         elif login.users is None:
             self._refuse([core_reason("RG-A08", "nothing else is enough at this guard")])
         else:
