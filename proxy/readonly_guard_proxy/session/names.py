@@ -10,7 +10,7 @@ table may be bounded; only believing another text than the server's would not be
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from typing import Final, Literal
 
 __all__ = ["MAX_NAME_BYTES", "Change", "Kind", "Meaning", "NameTable", "Portal", "Prepared", "is_followed"]
@@ -95,7 +95,7 @@ class _Shelf:
     def __init__(self) -> None:
         self._meanings: OrderedDict[bytes, Meaning] = OrderedDict()
         self._characters = 0
-        self.in_flight: dict[bytes, deque[Change]] = {}
+        self.in_flight: dict[bytes, list[Change]] = {}
 
     def get(self, name: bytes) -> Meaning | None:
         meaning = self._meanings.get(name)
@@ -115,6 +115,8 @@ class _Shelf:
             self._characters -= dropped.size
 
     def clear(self, *, but: bytes | None = None) -> None:
+        if not self._meanings:
+            return
         kept = None if but is None else self._meanings.get(but)
         self._meanings.clear()
         self._characters = 0
@@ -124,9 +126,10 @@ class _Shelf:
     def settle(self, change: Change) -> None:
         """Take a change out of flight; changes are answered in the order they were sent."""
         waiting = self.in_flight[change.name]
-        waiting.popleft()
-        if not waiting:
+        if len(waiting) == 1:
             del self.in_flight[change.name]
+        else:
+            del waiting[0]
 
 
 class NameTable:
@@ -152,7 +155,12 @@ class NameTable:
 
     def send(self, change: Change) -> None:
         """A request that would make this change is on its way to the server."""
-        self._of(change.kind).in_flight.setdefault(change.name, deque()).append(change)
+        in_flight = self._of(change.kind).in_flight
+        waiting = in_flight.get(change.name)
+        if waiting is None:
+            in_flight[change.name] = [change]
+        else:
+            waiting.append(change)
 
     def commit(self, change: Change) -> None:
         """The server made the change."""

@@ -73,7 +73,7 @@ class Entry:
 
     __slots__ = (
         "bytes_sent", "change", "declares", "denial", "describes", "kind", "language", "number", "overdue", "portal",
-        "prepares", "rows", "sqlstate", "text", "token", "warnings",
+        "prepares", "replies", "rows", "sqlstate", "text", "token", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +94,7 @@ class Entry:
     ) -> None:
         self.warnings = warnings
         self.kind = kind
+        self.replies: Final = _REPLIES[kind]
         self.number = number
         self.token = token
         self.denial = denial
@@ -114,4 +115,4 @@ def outcome(entry: Entry, reply: int) -> Outcome:
     """What a reply that is no error and not asynchronous means to the oldest entry."""
     if entry.denial is not None and not (entry.sqlstate and entry.kind == Frontend.QUERY and reply == Backend.READY):
         return _BROKEN
-    return _REPLIES[entry.kind].get(reply, _BROKEN)
+    return entry.replies.get(reply, _BROKEN)
