@@ -30,6 +30,8 @@ MODULES: Final = (
     "readonly_guard.ids",
     "readonly_guard.moments",
     "readonly_guard.precedents",
+    "readonly_guard.telling",
+    "readonly_guard.texts",
     "readonly_guard_proxy.admin.measured",
     "readonly_guard_proxy.net.admission",
     "readonly_guard_proxy.net.attempts",

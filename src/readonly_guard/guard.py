@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, cast
+from typing import Self, cast
 
-import msgspec
-
-from readonly_guard.audit import CommitWatch, Journal, JournalPlugin, Recovery, SigningKey
+from readonly_guard.assembly import Parts, assemble
+from readonly_guard.audit import CommitWatch, JournalPlugin, Recovery
 from readonly_guard.case import Case
-from readonly_guard.catalog import read_catalog
 from readonly_guard.codes import Sqlstate
 from readonly_guard.conclusion import Outcome, conclude, no_answer, record, unrecorded
 from readonly_guard.domain import (
@@ -27,21 +25,18 @@ from readonly_guard.domain import (
     Decision,
     Declared,
     Login,
-    Reading,
     Reason,
-    SearchPath,
     Session,
     SessionRecord,
     StatementRequest,
     Subject,
     core_reason,
 )
-from readonly_guard.earlier import Followed, follow, target_of
 from readonly_guard.errors import ConfigurationError, DecisionUnavailable
-from readonly_guard.hooks import Hooks, Receipt, gather, gather_now
+from readonly_guard.hooks import Hooks, gather, gather_now
 from readonly_guard.ids import new_id
 from readonly_guard.moments import stamps_of, utc_now
-from readonly_guard.policy import Modes, OpaServer, PolicyDecisionPoint, SyncPolicyDecisionPoint, decision_point
+from readonly_guard.policy import Modes, OpaServer, PolicyDecisionPoint, SyncPolicyDecisionPoint
 from readonly_guard.precedents import Precedents
 from readonly_guard.settings import (
     CatalogSettings,
@@ -60,16 +55,10 @@ from readonly_guard.sql import (
     judge_startup,
     prepare_reading,
 )
+from readonly_guard.telling import Teller, durable
+from readonly_guard.texts import Reader, Texts
 
-__all__ = ["Guard", "Reader"]
-
-
-class Reader(Protocol):
-    """Reads texts somewhere else, so that a parser that crashes or hangs costs one denial and not the caller."""
-
-    async def read(self, text: str) -> Analysis:
-        """As :meth:`readonly_guard.Analyzer.read`, with the same rules and bounds; too late is RG-T04."""
-        ...
+__all__ = ["Guard"]
 
 
 class Guard:
@@ -89,20 +78,18 @@ class Guard:
         clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = new_id,
     ) -> None:
-        self._analyzer = analyzer
+        self._texts = Texts(analyzer, reader, BuiltinResolver(analyzer.rules))
         self._pdp = pdp
         self._hooks = hooks
         self._facts_deadline_s = PluginSettings().timeout_s
         self._modes = Modes(PolicySettings())
-        self._reader = reader
-        self._without_catalog: Resolver = BuiltinResolver(analyzer.rules)
         self.recovery: Recovery | None = None
         """What opening the journal had to repair; None where this guard did not open one."""
         self._log: JournalPlugin | None = None
         self._stamp = stamps_of(clock)
         self._new_id = new_id
         self._precedents = Precedents()
-        self._waiting: set[asyncio.Task[None]] = set()
+        self._teller = Teller()
 
     @classmethod
     def open(
@@ -135,7 +122,7 @@ class Guard:
         if durability not in {"fsync", "buffered"}:
             raise ConfigurationError(f"durability is {durability!r}; it is 'fsync' or 'buffered'")
         prepare_reading()  # or the first text would wait for it
-        return cls._assemble(
+        parts = assemble(
             policy=PolicySettings(
                 source=None if policies is None else str(policies), data=tuple(str(item) for item in data)
             ),
@@ -146,6 +133,7 @@ class Guard:
             settings=None,
             clock=clock,
         )
+        return cls._of(parts, clock)
 
     @classmethod
     def from_settings(cls, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Self:
@@ -154,7 +142,7 @@ class Guard:
         Raises:
             ConfigurationError: a policy, data document, plugin or the journal cannot be opened.
         """
-        return cls._assemble(
+        parts = assemble(
             policy=settings.policy,
             journal=settings.journal,
             reading=settings.reading,
@@ -163,43 +151,15 @@ class Guard:
             settings=settings,
             clock=clock,
         )
+        return cls._of(parts, clock)
 
     @classmethod
-    def _assemble(
-        cls,
-        *,
-        policy: PolicySettings,
-        journal: JournalSettings | None,
-        reading: ReadingSettings,
-        catalog: CatalogSettings,
-        bounds: Bounds,
-        settings: Settings | None,
-        clock: Callable[[], datetime],
-    ) -> Self:
-        pdp = decision_point(policy)
-        hooks = Hooks()
-        deadline_s = PluginSettings().timeout_s if settings is None else settings.plugins.timeout_s
-        if settings is not None:
-            hooks.load(settings.plugins.load, settings.plugin, Path(settings.folder))
-            hooks.startup(settings)
-        made = cls(analyzer=Analyzer(reading, bounds), pdp=pdp, hooks=hooks, clock=clock)
-        made._facts_deadline_s = deadline_s
-        made._modes = Modes(policy)
-        made._without_catalog = BuiltinResolver(reading, relations=not catalog.denies_unknown_relations)
-        made.resolve_with(None if catalog.snapshot is None else read_catalog(Path(catalog.snapshot), reading, catalog))
-        if journal is not None:
-            opened = Journal.open(
-                Path(journal.path),
-                durability=journal.durability,
-                segment_bytes=journal.segment_mb * 1024 * 1024,
-                segment_age_s=journal.segment_hours * 3600,
-                signing_key=None if journal.signing_key is None else SigningKey.load(Path(journal.signing_key)),
-                seal_every_s=journal.seal_every_s,
-                clock=clock,
-            )
-            made._log = JournalPlugin(opened, seal_every_s=journal.seal_every_s)
-            hooks.register(made._log, "journal")
-            made.recovery = opened.recovery
+    def _of(cls, parts: Parts, clock: Callable[[], datetime]) -> Self:
+        made = cls(analyzer=parts.analyzer, pdp=parts.pdp, hooks=parts.hooks, clock=clock)
+        made._texts = Texts(parts.analyzer, None, parts.without_catalog)
+        made.resolve_with(parts.catalog)
+        made._facts_deadline_s, made._modes = parts.facts_deadline_s, parts.modes
+        made._log, made.recovery = parts.log, parts.recovery
         return made
 
     def __enter__(self) -> Self:
@@ -236,7 +196,7 @@ class Guard:
             resolver: a :class:`readonly_guard.catalog.CatalogResolver`, or None where no catalog is known any more.
         """
         self._precedents.forget()
-        self._analyzer.resolve_with(resolver or self._without_catalog)
+        self._texts.resolve_with(resolver)
 
     def replace_policies(self, pdp: PolicyDecisionPoint, settings: PolicySettings | None = None) -> PolicyDecisionPoint:
         """Decide with another policy decision point from the next decision on, in the settings' modes (reload).
@@ -314,8 +274,7 @@ class Guard:
         if not hasattr(self._pdp, "decide_now"):
             raise ConfigurationError("this policy decision point needs an event loop: use `await guard.decide(...)`")
         pdp = cast("SyncPolicyDecisionPoint", self._pdp)
-        analysis = self._settled(self._analyzer.of_text(request.text), request)
-        case = Case(request, analysis, self._new_id(), self._stamp())
+        case = Case(request, self._texts.of_now(request), self._new_id(), self._stamp())
         try:
             case.inform(gather_now(self._hooks.facts(case.question)))
             answer = pdp.decide_now(case.question)
@@ -335,13 +294,7 @@ class Guard:
 
         When it is cancelled and the log has the decision by then, the log is also told that it came to nothing.
         """
-        analysis = self._settled(await self._analysis(request.text), request)
-        if request.earlier is not None and analysis.patients.is_elsewhere and analysis.is_read:
-            found = [await self._earlier(one, analysis, request) for one in analysis.readings]
-            # on the search path or in the catalog of now it may be a read no more: the server looks its names up again
-            reasons = [reason for one in found if one is not None for reason in one[0].reasons]
-            analysis = msgspec.structs.replace(analysis, reasons=tuple(reasons)) if reasons else follow(analysis, found)
-        return await self._decide(request, analysis)
+        return await self._decide(request, await self._texts.of(request))
 
     def decide_soon(self, request: StatementRequest, then: Callable[[Decision], None]) -> bool:
         """Decide now what needs nothing but this process, and tell it when the record is durable.
@@ -356,7 +309,7 @@ class Guard:
             False where something has to be waited for, and so nothing was done: a text that is new, an earlier
             statement, what plugins look up, policies in a server. Then :meth:`decide` has to be asked.
         """
-        known = self._analyzer.recall(request.text)
+        known = self._texts.recall(request.text)
         if known is None or known.patients.is_elsewhere or self._hooks.bring_facts:
             return False
         if not hasattr(self._pdp, "decide_now"):
@@ -364,7 +317,7 @@ class Guard:
         now, pdp = self._stamp(), cast("SyncPolicyDecisionPoint", self._pdp)
         outcome = self._repeat(request, known, now, pdp) or self._decide_now(request, known, now, pdp)
         decision, receipts = outcome
-        self._tell(decision, receipts, then)
+        self._teller.tell(decision, receipts, then)
         return True
 
     def _repeat(
@@ -390,7 +343,7 @@ class Guard:
     def _decide_now(
         self, request: StatementRequest, known: Analysis, now: str, pdp: SyncPolicyDecisionPoint
     ) -> Outcome:
-        case = Case(request, self._settled(known, request), self._new_id(), now)
+        case = Case(request, self._texts.settled(known, request), self._new_id(), now)
         try:
             answer = pdp.decide_now(case.question)
         except DecisionUnavailable as error:
@@ -401,60 +354,13 @@ class Guard:
             self._precedents.keep(case, known, answer, decision, written)
         return record(decision, written, self._hooks)
 
-    def _tell(self, decision: Decision, receipts: list[Receipt], then: Callable[[Decision], None]) -> None:
-        """Call ``then`` with the decision once all receipts are in, or with its denial."""
-        if not receipts:
-            then(decision)
-            return
-        when_settled = getattr(receipts[0], "when_settled", None) if len(receipts) == 1 else None
-        if when_settled is not None:
-            when_settled(lambda failure: then(decision if failure is None else unrecorded(decision, failure)))
-        else:
-            waiting = asyncio.get_running_loop().create_task(self._tell_later(decision, receipts, then))
-            self._waiting.add(waiting)  # the event loop itself holds it weakly
-            waiting.add_done_callback(self._waiting.discard)
-
-    async def _tell_later(self, decision: Decision, receipts: list[Receipt], then: Callable[[Decision], None]) -> None:
-        then(await _durable(decision, receipts))
-
-    async def _earlier(self, reading: Reading, analysis: Analysis, request: StatementRequest) -> Followed | None:
-        target = target_of(reading, analysis)
-        earlier = None if target is None or request.earlier is None else request.earlier.find(*target)
-        if earlier is None:
-            return None
-        known = self._settled(await self._analysis(earlier.text), request)
-        return None if known.is_read and known.patients.is_elsewhere else (known, earlier.parameters)
-
-    async def _analysis(self, text: str) -> Analysis:
-        if self._reader is None:
-            return self._analyzer.of_text(text)
-        known = self._analyzer.recall(text)
-        if known is None:
-            known = await self._reader.read(text)
-            self._analyzer.remember(text, known)
-        return known
-
-    def _settled(self, analysis: Analysis, request: StatementRequest) -> Analysis:
-        declared = request.declared
-        if not analysis.reasons:
-            for reading in analysis.readings:
-                if reading.settings:  # a text that changes the search path may use it at once
-                    declared = declared.after(reading.settings, request.initial)
-        path = SearchPath(
-            database=request.session.database,
-            user=request.session.role,
-            paths=declared.search_paths,
-            has_outlived_prepares=declared.has_outlived_prepares,
-        )
-        return self._analyzer.settle(analysis, path)
-
     def read_with(self, reader: Reader) -> None:
         """Have texts that are new read by ``reader`` from now on; :meth:`check` goes on reading them itself."""
-        self._reader = reader
+        self._texts.read_with(reader)
 
     def judge_startup(self, parameters: Mapping[str, str]) -> StartupJudgement:
         """Whether a session may be opened with these parameters; see :func:`readonly_guard.sql.judge_startup`."""
-        return judge_startup(parameters, self._analyzer.rules)
+        return judge_startup(parameters, self._texts.rules)
 
     def identify(self, login: Login) -> Subject | Reason:
         """Whose login this is, or why it is refused. Where no plugin has a word, the subject is the database user."""
@@ -484,7 +390,7 @@ class Guard:
         decision = conclude(case, answer, self._modes, self._hooks)
         decision, receipts = record(decision, case.record(decision, answer), self._hooks)
         try:
-            return await _durable(decision, receipts)
+            return await durable(decision, receipts)
         except asyncio.CancelledError:  # the log has the decision all the same, and nobody to act on it
             if decision.allowed:
                 self.completed(decision, rows=None, bytes_sent=0, duration_us=0, sqlstate=Sqlstate.CANCELED)
@@ -529,13 +435,3 @@ class Guard:
             self._hooks.recorded(record)
         except DecisionUnavailable:
             return  # nothing is released on this record, and the next decision meets the same fault and denies
-
-
-async def _durable(decision: Decision, receipts: list[Receipt]) -> Decision:
-    """The decision when its record is durable, or the denial that it has become."""
-    try:
-        for receipt in receipts:
-            await receipt
-    except DecisionUnavailable as error:
-        return unrecorded(decision, error)
-    return decision

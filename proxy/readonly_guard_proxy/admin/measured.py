@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from readonly_guard.domain import Analysis, Decision, Login, Reason, Session, StatementRequest, Subject
-from readonly_guard.guard import Reader
+from readonly_guard.texts import Reader
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.ports import DecisionMaker
 
@@ -96,7 +96,7 @@ class MeasuredGuard:
 
 
 class MeasuredReader:
-    """A `readonly_guard.guard.Reader` in front of another.
+    """A `readonly_guard.texts.Reader` in front of another.
 
     Args:
         reader: reads.

@@ -10,9 +10,9 @@ from typing import Protocol
 import structlog
 
 from readonly_guard.catalog import CatalogKeeper, CatalogResolver
-from readonly_guard.guard import Reader
 from readonly_guard.settings import Settings
 from readonly_guard.sql import Bounds, prepare_reading
+from readonly_guard.texts import Reader
 from readonly_guard_proxy.admin.measured import MeasuredReader
 from readonly_guard_proxy.admin.readiness import Check
 from readonly_guard_proxy.metrics.meters import Meters

@@ -52,7 +52,7 @@ class _Job:
 
 
 class ReadingPool:
-    """Reads texts in worker processes; a :class:`readonly_guard.guard.Reader`. Use as an asynchronous context.
+    """Reads texts in worker processes; a :class:`readonly_guard.texts.Reader`. Use as an asynchronous context.
 
     Args:
         rules: as for :class:`readonly_guard.Analyzer`, and the same as the guard's.

@@ -1,0 +1,100 @@
+"""The texts of requests: remembered, read here or in a worker, and their names settled as the session has them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from readonly_guard.domain import Analysis, Reading, SearchPath, StatementRequest
+from readonly_guard.earlier import Followed, follow, target_of
+from readonly_guard.settings import ReadingSettings
+from readonly_guard.sql import Analyzer, Resolver
+
+__all__ = ["Reader", "Texts"]
+
+
+class Reader(Protocol):
+    """Reads texts somewhere else, so that a parser that crashes or hangs costs one denial and not the caller."""
+
+    async def read(self, text: str) -> Analysis:
+        """As :meth:`readonly_guard.Analyzer.read`, with the same rules and bounds; too late is RG-T04."""
+        ...
+
+
+class Texts:
+    """What one guard knows of texts.
+
+    Args:
+        analyzer: reads and remembers.
+        reader: reads what is new, in place of the analyzer; None for the analyzer itself.
+        without_catalog: settles names as long as no catalog does.
+    """
+
+    def __init__(self, analyzer: Analyzer, reader: Reader | None, without_catalog: Resolver) -> None:
+        self._analyzer = analyzer
+        self._reader = reader
+        self._without_catalog = without_catalog
+
+    @property
+    def rules(self) -> ReadingSettings:
+        """How texts are read."""
+        return self._analyzer.rules
+
+    def read_with(self, reader: Reader) -> None:
+        """Have what is new read by ``reader`` from now on; not by :meth:`of_now`, which goes on reading here."""
+        self._reader = reader
+
+    def resolve_with(self, resolver: Resolver | None) -> None:
+        """Have names settled by ``resolver`` from now on; with None as without a catalog."""
+        self._analyzer.resolve_with(resolver or self._without_catalog)
+
+    def recall(self, text: str) -> Analysis | None:
+        """What is known of a text without reading it, its names not settled."""
+        return self._analyzer.recall(text)
+
+    def of_now(self, request: StatementRequest) -> Analysis:
+        """What a request's text is, read here if it is new. What an earlier statement says is not looked at."""
+        return self.settled(self._analyzer.of_text(request.text), request)
+
+    async def of(self, request: StatementRequest) -> Analysis:
+        """What a request's text is, with the earlier statements that it runs."""
+        analysis = self.settled(await self._analysis(request.text), request)
+        if request.earlier is None or not analysis.patients.is_elsewhere or not analysis.is_read:
+            return analysis
+        found = [await self._earlier(one, analysis, request) for one in analysis.readings]
+        # on the search path or in the catalog of now it may be a read no more: the server looks its names up again
+        reasons = [reason for one in found if one is not None for reason in one[0].reasons]
+        return msgspec.structs.replace(analysis, reasons=tuple(reasons)) if reasons else follow(analysis, found)
+
+    def settled(self, analysis: Analysis, request: StatementRequest) -> Analysis:
+        """What was read, its names held against the catalog on the search paths that the session may be on."""
+        declared = request.declared
+        if not analysis.reasons:
+            for reading in analysis.readings:
+                if reading.settings:  # a text that changes the search path may use it at once
+                    declared = declared.after(reading.settings, request.initial)
+        path = SearchPath(
+            database=request.session.database,
+            user=request.session.role,
+            paths=declared.search_paths,
+            has_outlived_prepares=declared.has_outlived_prepares,
+        )
+        return self._analyzer.settle(analysis, path)
+
+    async def _earlier(self, reading: Reading, analysis: Analysis, request: StatementRequest) -> Followed | None:
+        target = target_of(reading, analysis)
+        earlier = None if target is None or request.earlier is None else request.earlier.find(*target)
+        if earlier is None:
+            return None
+        known = self.settled(await self._analysis(earlier.text), request)
+        return None if known.is_read and known.patients.is_elsewhere else (known, earlier.parameters)
+
+    async def _analysis(self, text: str) -> Analysis:
+        if self._reader is None:
+            return self._analyzer.of_text(text)
+        known = self._analyzer.recall(text)
+        if known is None:
+            known = await self._reader.read(text)
+            self._analyzer.remember(text, known)
+        return known
