@@ -59,6 +59,7 @@ def posted(house: House, view: View) -> Endpoint:
                 session,
                 403,
                 what=what[session.language != "sv"],
+                is_technical=False,
                 is_broken=False,
                 is_busy=False,
             )

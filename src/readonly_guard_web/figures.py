@@ -84,5 +84,9 @@ class FigureViews:
             import_acknowledgements(self._desk, page.actor, dates, rfc3339(self._desk.now()))
         except ConfigurationError as error:
             raise NotPossible(str(error), f"Rapporten kan inte läsas in: {error}") from None
-        page.notice(f"{len(dates)} bekräftelser inlästa.", f"{len(dates)} confirmations imported.")
+        number = len(dates)
+        if number == 1:
+            page.notice("1 bekräftelse inläst.", "1 confirmation imported.")
+        else:
+            page.notice(f"{number} bekräftelser inlästa.", f"{number} confirmations imported.")
         return RedirectResponse("/routine", 303)

@@ -96,6 +96,7 @@ class House:
             session,
             status,
             what=error.sv if isinstance(error, NotPossible) and session.language == "sv" else str(error),
+            is_technical=not isinstance(error, NotPossible),
             is_broken=isinstance(error, BrokenLog),
             is_busy=isinstance(error, StoreBusy),
         )

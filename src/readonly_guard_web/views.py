@@ -97,9 +97,12 @@ class Views:
         events = page.form.get("event", [])
         if events:
             self._desk.take_step(page.actor, Step.CLEAR, tuple(dict.fromkeys(events)))
-            page.notice(
-                f"{len(events)} händelser bedömda utan anmärkning.", f"{len(events)} events cleared without remark."
-            )
+            if len(events) == 1:
+                page.notice("1 händelse bedömd utan anmärkning.", "1 event cleared without remark.")
+            else:
+                page.notice(
+                    f"{len(events)} händelser bedömda utan anmärkning.", f"{len(events)} events cleared without remark."
+                )
         back = "&".join(f"{name}={quote(page.said(name))}" for name in _FILTERS if page.said(name))
         return RedirectResponse(f"/list?{back}", 303)
 

@@ -74,7 +74,7 @@ def test_a_report_of_confirmations_is_imported_by_officers_only(manager, officer
     assert (wrong.status, "<script>;" in wrong.text) == (409, False)
     shown = officer.get("/routine")
     assert officer.post("/routine", shown, report="alind;2025-01-01").status == 303
-    assert "1 bekräftelser inlästa." in officer.get("/routine").text
+    assert "1 bekräftelse inläst." in officer.get("/routine").text
     assert officer.post("/routine", shown, report="alind;2025-01-02").status == 403  # the same form again
     kept = [e.record for e in read(desk.ledger.path) if isinstance(e.record, AcknowledgementRecord)]
     assert [(record.actor, record.users, record.dates) for record in kept] == [("dekman", ("alind",), ("2025-01-01",))]
