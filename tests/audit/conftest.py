@@ -17,14 +17,17 @@ CHILDREN = Path(__file__).parent / "children"
 
 
 class Disk:
-    """A sync that counts, and fails or is interrupted when told to."""
+    """A sync that counts, fails or is interrupted when told to, and moves a clock of its own by what it takes."""
 
     def __init__(self):
         self.calls = 0
         self.failures = []
+        self.now_s = 0.0
+        self.takes_s = 0.0
 
     def __call__(self, descriptor):
         self.calls += 1
+        self.now_s += self.takes_s
         if self.failures:
             raise self.failures.pop(0)
         os.fdatasync(descriptor)
@@ -97,6 +100,11 @@ def completion() -> Callable[..., CompletionRecord]:
 @pytest.fixture
 def signing_key(tmp_path_factory: pytest.TempPathFactory) -> SigningKey:
     return SigningKey.generate(tmp_path_factory.mktemp("key") / "signing.key")
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
 
 
 class Clock:
