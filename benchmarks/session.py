@@ -100,6 +100,11 @@ WAYS: dict[str, tuple[tuple[bytes, bytes] | None, Callable[[int], bytes], bytes]
         lambda number: bind(900_001 + number % 40, b"P0"),
         BOUND_REPLY,
     ),
+    "new patients": (
+        (parse(BY_PERSON, b"P0") + frame(ord("S"), b""), frame(ord("1"), b"") + READY),
+        lambda number: bind(900_001 + number, b"P0"),
+        BOUND_REPLY,
+    ),
 }
 
 
