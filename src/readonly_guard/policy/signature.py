@@ -57,7 +57,9 @@ def verify_signature(files: Mapping[str, Member], origin: str, *, key: str, algo
     import jwt  # noqa: PLC0415  a tenth of a second, for those who verify
 
     if SIGNATURES not in files:
-        raise PolicyError(f"{origin}: is not signed (no {SIGNATURES}); build it with `opa build --signing-key …`")
+        raise PolicyError(
+            f"{origin}: is not signed (no {SIGNATURES}); `opa sign --signing-key … --bundle .` signs its directory"
+        )
     try:
         (token,) = msgspec.json.decode(files[SIGNATURES].read_bytes(), type=_Signatures).signatures
         claims: Any = jwt.decode(token, key, algorithms=[algorithm], options={"verify_aud": False})
