@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test drivers driver-table bench lint opa axe kafka compiled pure clean
+.PHONY: demo test drivers driver-table bench lint opa axe kafka compiled pure wheel clean
 
 demo: $(VENV)/.demo  ## the guided run; KEEP=1 leaves the guarded database running
 	@exec $(BIN)/readonly-guard demo $(if $(KEEP),--keep)
@@ -34,6 +34,9 @@ compiled: $(VENV)/.dev  ## the hot path compiled in place, for this Python; need
 
 pure: $(VENV)/.dev
 	$(BIN)/python scripts/compile.py --clean
+
+wheel: $(VENV)/.dev  ## a wheel in dist/ with the hot path compiled, for this Python and this kind of machine; needs a C compiler
+	$(BIN)/python scripts/compiled_wheel.py
 
 opa: .tools/opa  ## OPA, for the checks and tests that want the real one; needs Go
 	.tools/opa check --strict --schema policies/schema policies

@@ -35,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail, rather than skip, without a server that a sink of the log needs",
     )
+    parser.addoption("--compiled-wheel", action="store_true", help="build the wheel with the hot path compiled, too")
     parser.addoption("--require-faketime", action="store_true", help="fail, rather than skip, without libfaketime")
     parser.addoption("--require-chromium", action="store_true", help="fail, rather than skip, without a browser")
 
