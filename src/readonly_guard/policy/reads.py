@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from readonly_guard.policy.references import chain, name_of
+from readonly_guard.policy.references import chain, imports_of, name_of
 
 __all__ = ["Path", "Reads", "Syntax"]
 
@@ -57,11 +57,7 @@ class Syntax:
     def _take(self, module: Mapping[str, Any], file: str, text: bytes) -> None:
         package = next(_references(module["package"]["refr"]))
         self._files.setdefault(package, set()).add(file)
-        imported = {}
-        for entry in module["imports"]:
-            path = next(_references(entry["refr"]))
-            other = entry.get("as")
-            imported[path[-1] if other is None else text[other["start"] : other["end"]].decode()] = path
+        imported = imports_of(module, text)
         rules = module["rules"]
         names = {name_of(rule) for rule in rules}
         for rule in rules:

@@ -59,12 +59,9 @@ class References:
 
     def _take(self, tree: Mapping[str, Any], file: str, text: bytes) -> None:
         package = chain(tree["package"]["refr"])[0]
-        imported: dict[str, _Path] = {}
+        imported = imports_of(tree, text)
         for entry in tree["imports"]:
-            path, _, _ = chain(entry["refr"])
-            alias = entry.get("as")
-            imported[path[-1] if alias is None else text[alias["start"] : alias["end"]].decode()] = path
-            self.found.append(Reference(file, entry["span"]["line"], package, path, is_whole=False))
+            self.found.append(Reference(file, entry["span"]["line"], package, chain(entry["refr"])[0], is_whole=False))
         for rule in tree["rules"]:
             own = set(_declared(rule, text))
             for path, line, is_whole in _references(_without_name(rule)):
@@ -141,6 +138,21 @@ def deepest(rule: _Path, references: References, holds: Callable[[_Path], bool])
             return rule
         seen.add(below)
         rule = below
+
+
+def imports_of(tree: Mapping[str, Any], text: bytes) -> dict[str, _Path]:
+    """What a module imports, by the name that it has there.
+
+    Args:
+        tree: the module's syntax.
+        text: what it was parsed from.
+    """
+    imported: dict[str, _Path] = {}
+    for entry in tree["imports"]:
+        path, _, _ = chain(entry["refr"])
+        alias = entry.get("as")
+        imported[path[-1] if alias is None else text[alias["start"] : alias["end"]].decode()] = path
+    return imported
 
 
 def name_of(rule: Mapping[str, Any]) -> str:
