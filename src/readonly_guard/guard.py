@@ -25,6 +25,7 @@ from readonly_guard.domain import (
     Decision,
     Declared,
     Login,
+    Parameters,
     Reason,
     Session,
     SessionRecord,
@@ -37,7 +38,7 @@ from readonly_guard.hooks import Hooks, gather, gather_now
 from readonly_guard.ids import new_id
 from readonly_guard.moments import stamps_of, utc_now
 from readonly_guard.policy import Modes, OpaServer, PolicyDecisionPoint, SyncPolicyDecisionPoint
-from readonly_guard.precedents import Precedents
+from readonly_guard.precedents import Asker, Precedent, Precedents, Repetition
 from readonly_guard.settings import (
     CatalogSettings,
     JournalSettings,
@@ -327,18 +328,72 @@ class Guard:
         precedent = self._precedents.find(request, known, now)
         if precedent is None or self._hooks.review_statements:  # these have their say each time
             return None
-        decision_id, patients = self._new_id(), precedent.patients(request, known)
-        if patients != precedent.case.patients and not self._precedents.holds_for(precedent, patients, now):
-            try:
-                answer = pdp.decide_now(precedent.question(decision_id, now, patients))
-            except DecisionUnavailable:
-                return None
-            if answer != precedent.answer:
-                return None
-            self._precedents.hold_for(precedent, patients, now)
+        patients = precedent.patients(known, request.parameters)
+        if not self._holds(precedent, patients, now, pdp):
+            return None
+        decision_id = self._new_id()
         written = precedent.recorded(decision_id, now, patients)
         decision = precedent.repeated(decision_id, known)
         return record(decision, written, self._hooks)
+
+    def _holds(self, precedent: Precedent, patients: tuple[str, ...], now: str, pdp: SyncPolicyDecisionPoint) -> bool:
+        """Whether the policies answer the same about these patients."""
+        if patients == precedent.case.patients or self._precedents.holds_for(precedent, patients, now):
+            return True
+        try:
+            answer = pdp.decide_now(precedent.question(self._new_id(), now, patients))
+        except DecisionUnavailable:
+            return False
+        if answer != precedent.answer:
+            return False
+        self._precedents.hold_for(precedent, patients, now)
+        return True
+
+    def find_precedent(self, asker: Asker, phase: str, text: str, parameters: Parameters | None) -> Repetition | None:
+        """What a request can be allowed by at once; nothing is recorded yet, see :meth:`repeat`.
+
+        Only what leaves the session as it was, and warns of nothing, is found: there is nothing to do about it but to
+        let it through.
+
+        Args:
+            asker: who asks.
+            phase: as in :class:`readonly_guard.domain.StatementRequest`.
+            text: the same.
+            parameters: the same.
+
+        Returns:
+            None where :meth:`decide_soon` or :meth:`decide` has to be asked, or the policies do not answer the same.
+        """
+        known = self._texts.recall(text)
+        if known is None or known.patients.is_elsewhere or self._hooks.bring_facts or self._hooks.review_statements:
+            return None
+        now = self._stamp()
+        precedent = self._precedents.find_for(asker, phase, known, now)
+        if precedent is None or not precedent.is_quiet or not hasattr(self._pdp, "decide_now"):
+            return None
+        patients = precedent.patients(known, parameters)
+        if not self._holds(precedent, patients, now, cast("SyncPolicyDecisionPoint", self._pdp)):
+            return None
+        return Repetition(precedent, patients)
+
+    def repeat(self, repetition: Repetition, then: Callable[[DecisionUnavailable | None], None]) -> str:
+        """Allow again what a precedent allows, in the same turn of the event loop in which it was found.
+
+        Args:
+            repetition: what was found.
+            then: called once, before or after this returns, when the record is durable, or with why it is not: then
+                nothing may be released. It may not raise.
+
+        Returns:
+            The decision's id.
+
+        Raises:
+            DecisionUnavailable: it could not be recorded, and counts as not made.
+        """
+        decision_id = self._new_id()
+        receipts = self._hooks.decided(repetition.precedent.recorded(decision_id, self._stamp(), repetition.patients))
+        self._teller.when_durable(receipts, then)
+        return decision_id
 
     def _decide_now(
         self, request: StatementRequest, known: Analysis, now: str, pdp: SyncPolicyDecisionPoint
@@ -400,9 +455,13 @@ class Guard:
         self, decision: Decision, *, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str = ""
     ) -> None:
         """Record how a released statement ended. Not waited for; a log that fails shows at the next decision."""
+        self.ended(decision.decision_id, rows, bytes_sent, duration_us, sqlstate)
+
+    def ended(self, decision_id: str, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str) -> None:
+        """As :meth:`completed`, by the decision's id."""
         self._note(
             CompletionRecord(
-                decision_id=decision.decision_id,
+                decision_id=decision_id,
                 time=self._stamp(),
                 rows=rows,
                 bytes=bytes_sent,

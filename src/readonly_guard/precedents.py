@@ -22,14 +22,37 @@ from readonly_guard.domain import (
     Answer,
     Decision,
     DecisionRecord,
+    Declared,
+    Effect,
+    Parameters,
+    Session,
     StatementRequest,
+    Subject,
     listed_patients,
 )
 from readonly_guard.moments import rfc3339
 
-__all__ = ["Precedent", "Precedents"]
+__all__ = ["Asker", "Precedent", "Precedents", "Repetition"]
 
 _Key = tuple[str, int, int, int, int, int]
+_MERE_READ: Final = frozenset({Effect.READ})
+
+
+class Asker:
+    """Who asks, from where, having declared what: what the requests of a session have in common until it declares more.
+
+    Args:
+        subject, declared, initial, session: as in :class:`readonly_guard.domain.StatementRequest`, and the same objects
+            as there: a precedent holds for these, not for their like.
+    """
+
+    __slots__ = ("declared", "initial", "session", "subject")
+
+    def __init__(self, subject: Subject, declared: Declared, initial: Declared, session: Session) -> None:
+        self.subject: Final = subject
+        self.declared: Final = declared
+        self.initial: Final = initial
+        self.session: Final = session
 
 
 class Precedent:
@@ -44,7 +67,7 @@ class Precedent:
         until: when the answer expires, RFC 3339 in UTC.
     """
 
-    __slots__ = ("answer", "case", "decision", "known", "record", "since", "until")
+    __slots__ = ("answer", "case", "decision", "is_quiet", "known", "record", "since", "until")
 
     def __init__(  # noqa: PLR0917  one caller
         self, case: Case, known: Analysis, answer: Answer, decision: Decision, record: DecisionRecord, until: str
@@ -56,6 +79,7 @@ class Precedent:
         self.record: Final = record
         self.since: Final[str] = case.time
         self.until: Final = until
+        self.is_quiet: Final = not decision.warnings and _is_mere_read(decision.analysis)
 
     def repeated(self, decision_id: str, known: Analysis) -> Decision:
         """The same decision under another id, about a text that is read alike."""
@@ -64,11 +88,11 @@ class Precedent:
         analysis = replace(self.decision.analysis, patients=known.patients)
         return replace(self.decision, decision_id=decision_id, analysis=analysis)
 
-    def patients(self, request: StatementRequest, known: Analysis) -> tuple[str, ...]:
-        """Whom a text that is read alike is about, with the request's parameters."""
+    def patients(self, known: Analysis, parameters: Parameters | None) -> tuple[str, ...]:
+        """Whom a text that is read alike is about, with these parameters."""
         if known.patients is self.known.patients and not known.patients.parameters:
             return self.case.patients
-        return listed_patients(known.patients, request.parameters)
+        return listed_patients(known.patients, parameters)
 
     def question(self, decision_id: str, time: str, patients: tuple[str, ...]) -> AccessRequest:
         """The question that was answered, asked about these patients at this time."""
@@ -78,6 +102,16 @@ class Precedent:
     def recorded(self, decision_id: str, time: str, patients: tuple[str, ...]) -> DecisionRecord:
         """Its record, about these patients at this time."""
         return replace(self.record, decision_id=decision_id, time=time, patients=patients)
+
+
+class Repetition:
+    """A precedent that holds for a request, and whom that is about."""
+
+    __slots__ = ("patients", "precedent")
+
+    def __init__(self, precedent: Precedent, patients: tuple[str, ...]) -> None:
+        self.precedent: Final = precedent
+        self.patients: Final = patients
 
 
 class Precedents:
@@ -101,7 +135,13 @@ class Precedents:
             known: what its text was read as, its names not settled.
             now: the time, RFC 3339 in UTC.
         """
-        key = _key(request, known)
+        return self.find_for(
+            Asker(request.subject, request.declared, request.initial, request.session), request.phase, known, now
+        )
+
+    def find_for(self, asker: Asker, phase: str, known: Analysis, now: str) -> Precedent | None:
+        """As :meth:`find`, of a request that nobody has put together yet."""
+        key = _key(asker, phase, known)
         found = self._kept.get(key)
         if found is None or not found.since <= now < found.until:
             return None
@@ -114,7 +154,9 @@ class Precedents:
             return
         if known.creation is not None and any(span.parameters for span in known.creation.spans):
             return  # the window of creation is another with other parameters
-        self._kept[_key(case.request, known)] = Precedent(
+        request = case.request
+        asker = Asker(request.subject, request.declared, request.initial, request.session)
+        self._kept[_key(asker, request.phase, known)] = Precedent(
             case, known, answer, decision, record, rfc3339(datetime.fromisoformat(answer.expires_at))
         )
         while len(self._kept) > self._most:
@@ -137,14 +179,22 @@ class Precedents:
         self._alike.clear()
 
 
-def _key(request: StatementRequest, known: Analysis) -> _Key:
+def _is_mere_read(analysis: Analysis) -> bool:
+    """Whether running it leaves the session as it was: no name, no setting, no transaction is another afterwards."""
+    return all(
+        reading.effects <= _MERE_READ and not reading.settings and reading.prepares is None and reading.declares is None
+        for reading in analysis.readings
+    )
+
+
+def _key(asker: Asker, phase: str, known: Analysis) -> _Key:
     # The values are frozen, and those of a session the same objects as long as they do not change; what is kept holds
     # them, so that no other object can have their ids. Texts of one shape share their readings.
     return (
-        request.phase,
+        phase,
         id(known.readings),
-        id(request.subject),
-        id(request.declared),
-        id(request.initial),
-        id(request.session),
+        id(asker.subject),
+        id(asker.declared),
+        id(asker.initial),
+        id(asker.session),
     )

@@ -22,20 +22,32 @@ class Teller:
 
     def tell(self, decision: Decision, receipts: list[Receipt], then: Callable[[Decision], None]) -> None:
         """Call ``then`` with the decision once all receipts are in, or with its denial."""
+        self.when_durable(
+            receipts, lambda failure: then(decision if failure is None else unrecorded(decision, failure))
+        )
+
+    def when_durable(self, receipts: list[Receipt], then: Callable[[DecisionUnavailable | None], None]) -> None:
+        """Call ``then`` once all receipts are in, or with why one of them will not be."""
         if not receipts:
-            then(decision)
+            then(None)
             return
         when_settled = getattr(receipts[0], "when_settled", None) if len(receipts) == 1 else None
         if when_settled is not None:
-            when_settled(lambda failure: then(decision if failure is None else unrecorded(decision, failure)))
+            when_settled(then)
         else:
-            waiting = asyncio.get_running_loop().create_task(_tell_later(decision, receipts, then))
+            waiting = asyncio.get_running_loop().create_task(_tell_later(receipts, then))
             self._waiting.add(waiting)  # the event loop itself holds it weakly
             waiting.add_done_callback(self._waiting.discard)
 
 
-async def _tell_later(decision: Decision, receipts: list[Receipt], then: Callable[[Decision], None]) -> None:
-    then(await durable(decision, receipts))
+async def _tell_later(receipts: list[Receipt], then: Callable[[DecisionUnavailable | None], None]) -> None:
+    failure: DecisionUnavailable | None = None
+    try:
+        for receipt in receipts:
+            await receipt
+    except DecisionUnavailable as error:
+        failure = error
+    then(failure)
 
 
 async def durable(decision: Decision, receipts: list[Receipt]) -> Decision:
