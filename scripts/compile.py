@@ -23,6 +23,7 @@ MODULES: Final = (
     "readonly_guard.audit.journal",
     "readonly_guard.audit.sealing",
     "readonly_guard.audit.segment_file",
+    "readonly_guard.audit.spelling",
     "readonly_guard.conclusion",
     "readonly_guard.domain.patient_names",
     "readonly_guard.guard",

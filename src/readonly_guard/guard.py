@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
 from readonly_guard.assembly import Parts, assemble
-from readonly_guard.audit import CommitWatch, JournalPlugin, Recovery
+from readonly_guard.audit import CommitWatch, JournalPlugin, Recovery, spelt_completion
 from readonly_guard.case import Case
 from readonly_guard.codes import Sqlstate
 from readonly_guard.conclusion import Outcome, conclude, no_answer, record, unrecorded
@@ -374,7 +375,7 @@ class Guard:
         patients = precedent.patients(known, parameters)
         if not self._holds(precedent, patients, now, cast("SyncPolicyDecisionPoint", self._pdp)):
             return None
-        return Repetition(precedent, patients)
+        return Repetition(precedent, now, patients)
 
     def repeat(self, repetition: Repetition, then: Callable[[DecisionUnavailable | None], None]) -> str:
         """Allow again what a precedent allows, in the same turn of the event loop in which it was found.
@@ -390,8 +391,12 @@ class Guard:
         Raises:
             DecisionUnavailable: it could not be recorded, and counts as not made.
         """
-        decision_id = self._new_id()
-        receipts = self._hooks.decided(repetition.precedent.recorded(decision_id, self._stamp(), repetition.patients))
+        decision_id, hooks = self._new_id(), self._hooks
+        precedent, time, patients = repetition.precedent, repetition.time, repetition.patients
+        if hooks.keep_spelt_decisions:
+            receipts = hooks.decided_again(precedent.spelt(decision_id, time, patients))
+        else:
+            receipts = hooks.decided(precedent.recorded(decision_id, time, patients))
         self._teller.when_durable(receipts, then)
         return decision_id
 
@@ -459,38 +464,39 @@ class Guard:
 
     def ended(self, decision_id: str, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str) -> None:
         """As :meth:`completed`, by the decision's id."""
-        self._note(
-            CompletionRecord(
-                decision_id=decision_id,
-                time=self._stamp(),
-                rows=rows,
-                bytes=bytes_sent,
-                duration_us=duration_us,
-                sqlstate=sqlstate,
-            )
-        )
+        time, hooks = self._stamp(), self._hooks
+        try:
+            if hooks.keep_spelt_records:
+                hooks.recorded_spelt(spelt_completion(decision_id, time, rows, bytes_sent, duration_us, sqlstate))
+            else:
+                hooks.recorded(
+                    CompletionRecord(
+                        decision_id=decision_id,
+                        time=time,
+                        rows=rows,
+                        bytes=bytes_sent,
+                        duration_us=duration_us,
+                        sqlstate=sqlstate,
+                    )
+                )
+        except DecisionUnavailable:
+            return  # nothing is released on this record, and the next decision meets the same fault and denies
 
     def session_event(
         self, event: str, session: Session, subject: str, *, codes: tuple[str, ...] = (), detail: str = ""
     ) -> None:
         """Record that a session ``opened``, ``closed`` or was ``refused``. Not waited for, as :meth:`completed`."""
-        self._note(
-            SessionRecord(
-                session_id=session.session_id,
-                time=self._stamp(),
-                event=event,
-                subject=subject,
-                database=session.database,
-                client_address=session.client_address,
-                application_name=session.application_name,
-                listener=session.listener,
-                codes=codes,
-                detail=detail,
-            )
+        record = SessionRecord(
+            session_id=session.session_id,
+            time=self._stamp(),
+            event=event,
+            subject=subject,
+            database=session.database,
+            client_address=session.client_address,
+            application_name=session.application_name,
+            listener=session.listener,
+            codes=codes,
+            detail=detail,
         )
-
-    def _note(self, record: CompletionRecord | SessionRecord) -> None:
-        try:
+        with suppress(DecisionUnavailable):  # as above
             self._hooks.recorded(record)
-        except DecisionUnavailable:
-            return  # nothing is released on this record, and the next decision meets the same fault and denies

@@ -15,6 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from readonly_guard.audit import RepeatedRecord
 from readonly_guard.case import Case
 from readonly_guard.domain import (
     AccessRequest,
@@ -67,7 +68,7 @@ class Precedent:
         until: when the answer expires, RFC 3339 in UTC.
     """
 
-    __slots__ = ("answer", "case", "decision", "is_quiet", "known", "record", "since", "until")
+    __slots__ = ("_repeated", "answer", "case", "decision", "is_quiet", "known", "record", "since", "until")
 
     def __init__(  # noqa: PLR0917  one caller
         self, case: Case, known: Analysis, answer: Answer, decision: Decision, record: DecisionRecord, until: str
@@ -80,6 +81,7 @@ class Precedent:
         self.since: Final[str] = case.time
         self.until: Final = until
         self.is_quiet: Final = not decision.warnings and _is_mere_read(decision.analysis)
+        self._repeated: RepeatedRecord | None = None  # made when it is repeated: most of a new text's never are
 
     def repeated(self, decision_id: str, known: Analysis) -> Decision:
         """The same decision under another id, about a text that is read alike."""
@@ -103,14 +105,25 @@ class Precedent:
         """Its record, about these patients at this time."""
         return replace(self.record, decision_id=decision_id, time=time, patients=patients)
 
+    def spelt(self, decision_id: str, time: str, patients: tuple[str, ...]) -> bytes:
+        """The canonical bytes of the same record.
+
+        Raises:
+            LogUnavailable: it cannot be written.
+        """
+        if self._repeated is None:
+            self._repeated = RepeatedRecord(self.record)
+        return self._repeated.spelt(decision_id, time, patients)
+
 
 class Repetition:
-    """A precedent that holds for a request, and whom that is about."""
+    """A precedent that holds for a request, at which time that was found, and whom it is about."""
 
-    __slots__ = ("patients", "precedent")
+    __slots__ = ("patients", "precedent", "time")
 
-    def __init__(self, precedent: Precedent, patients: tuple[str, ...]) -> None:
+    def __init__(self, precedent: Precedent, time: str, patients: tuple[str, ...]) -> None:
         self.precedent: Final = precedent
+        self.time: Final = time
         self.patients: Final = patients
 
 
@@ -118,7 +131,7 @@ class Precedents:
     """The most recently used precedents of one guard. Not for several threads at once.
 
     Args:
-        most: how many are kept, and for how many patients it is remembered that one holds; each takes some 2 KB, and
+        most: how many are kept, and for how many patients it is remembered that one holds; each takes some 3 KB, and
             for another's patients a quarter of one.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from readonly_guard.domain import Login, Reason, Session, Subject, core_reason
-from readonly_guard.errors import ConfigurationError
+from readonly_guard.errors import ConfigurationError, PluginFailed
 from readonly_guard.guard import Guard
 from readonly_guard.hooks import Hooks, hookimpl
 from readonly_guard.settings import JournalSettings, Settings, UpstreamSettings
@@ -64,3 +64,73 @@ def test_a_plugin_that_does_not_start_is_named_and_keeps_the_guard_from_starting
     settings = Settings(upstream=UpstreamSettings(host="x"), journal=JournalSettings(path="x"))
     with pytest.raises(ConfigurationError, match="plugin starts does not start: ValueError"):
         hooks.startup(settings)
+
+
+class Keeps:
+    """Takes records, and what is spelt as it is."""
+
+    def __init__(self) -> None:
+        self.seen: list[object] = []
+
+    @hookimpl
+    def decision_made(self, record):
+        self.seen.append(record)
+
+    @hookimpl
+    def decision_spelt(self, canonical):
+        self.seen.append(canonical)
+
+    @hookimpl
+    def record_made(self, record):
+        self.seen.append(record)
+
+    @hookimpl
+    def record_spelt(self, canonical):
+        self.seen.append(canonical)
+
+
+class Wants:
+    """Takes records only."""
+
+    @hookimpl
+    def decision_made(self, record):
+        return None
+
+
+def test_what_is_spelt_is_kept_where_all_who_record_keep_it() -> None:
+    assert not Hooks().keep_spelt_decisions, "nobody would have the decision"
+    keeps = Keeps()
+    hooks = Hooks([keeps])
+    assert (hooks.keep_spelt_decisions, hooks.keep_spelt_records) == (True, True)
+    assert hooks.decided_again(b"one") == []
+    hooks.recorded_spelt(b"two")
+    assert keeps.seen == [b"one", b"two"]
+    hooks.register(Wants())
+    assert (hooks.keep_spelt_decisions, hooks.keep_spelt_records) == (False, True)
+    hooks.register(Keeps(), "another")
+    assert not hooks.keep_spelt_decisions
+
+
+@pytest.mark.parametrize("spelt", ["decision_spelt", "record_spelt"])
+def test_a_plugin_that_would_miss_whatever_is_not_spelt_is_refused(spelt) -> None:
+    made = {"decision_spelt": "decision_made", "record_spelt": "record_made"}[spelt]
+    half = type("Half", (), {spelt: getattr(Keeps, spelt)})()
+    hooks = Hooks()
+    with pytest.raises(ConfigurationError, match=f"plugin Half: {spelt} goes with {made}; implement both"):
+        hooks.register(half)
+    assert not hooks.keep_spelt_decisions
+    assert not hooks.keep_spelt_records
+    hooks.register(Keeps(), "Half")
+
+
+def test_a_plugin_that_fails_on_what_is_spelt_is_named_and_hides_nothing() -> None:
+    class Fails(Keeps):
+        @hookimpl
+        def decision_spelt(self, canonical):
+            raise ValueError("secret")
+
+    keeps = Keeps()
+    hooks = Hooks([Fails(), keeps])
+    with pytest.raises(PluginFailed, match="^plugin Fails: ValueError$"):
+        hooks.decided_again(b"one")
+    assert keeps.seen == [b"one"]

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from readonly_guard.audit.journal import Journal
+from readonly_guard.audit.spelling import spelt
 from readonly_guard.domain import LogRecord
 from readonly_guard.errors import LogUnavailable
 
@@ -140,7 +141,11 @@ class GroupCommit:
         Raises:
             LogUnavailable: the journal takes no records.
         """
-        self._journal.append(record)
+        return self.put_spelt(spelt(record))
+
+    def put_spelt(self, data: bytes) -> Batch:
+        """As :meth:`put`, of a record's canonical bytes."""
+        self._journal.append_spelt(data)
         return self._batch
 
     def add(self, record: LogRecord) -> None:
@@ -149,7 +154,11 @@ class GroupCommit:
         Raises:
             LogUnavailable: the journal takes no records.
         """
-        self._journal.append(record)
+        self.add_spelt(spelt(record))
+
+    def add_spelt(self, data: bytes) -> None:
+        """As :meth:`add`, of a record's canonical bytes."""
+        self._journal.append_spelt(data)
         if self._journal.pending >= _LINGER_RECORDS:
             self._batch.wait()
             return

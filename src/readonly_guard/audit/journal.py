@@ -20,13 +20,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
 
-from readonly_guard.audit.chain import Head, canonical
+from readonly_guard.audit.chain import Head
 from readonly_guard.audit.heads import SEAL_EVERY_S, HeadSigner
 from readonly_guard.audit.keys import SigningKey
 from readonly_guard.audit.opening import Opened, open_directory
 from readonly_guard.audit.recovery import Recovery
-from readonly_guard.audit.sealing import MAX_LINE_BYTES, MOST_AROUND_BYTES, seal
+from readonly_guard.audit.sealing import MAX_LINE_BYTES, MOST_AROUND_BYTES, Sealer
 from readonly_guard.audit.segment_file import Place, SegmentFile, sync_data, write_all
+from readonly_guard.audit.spelling import spelt
 from readonly_guard.domain import LogRecord, RepairRecord
 from readonly_guard.errors import ConfigurationError, LogUnavailable
 from readonly_guard.moments import rfc3339, seconds_of, utc_now
@@ -157,13 +158,12 @@ class Journal:
             LogUnavailable: the journal is closed, another process's, or could not be repaired after a failure; or the
                 record is no UTF-8 text or longer than a line may be.
         """
+        return self.append_spelt(spelt(record))
+
+    def append_spelt(self, data: bytes) -> int:
+        """As :meth:`append`, of a record's canonical bytes, which are not looked at again."""
         if not self._is_ready or self._forks != _process.forks:
             self._get_ready()
-        try:
-            data = canonical(record)
-        except (ValueError, TypeError) as error:
-            # from None: the text of the error shows a piece of the record
-            raise LogUnavailable(f"the record cannot be written as JSON ({type(error).__name__})") from None
         if len(data) > _MOST_RECORD_BYTES:
             raise LogUnavailable(f"the record is longer than {_MOST_RECORD_BYTES} bytes")
         self._pending.append(data)  # one step: an interrupt leaves the chain with the record or without it
@@ -281,18 +281,13 @@ class Journal:
         At least one of the two is given.
         """
         durable = self._segment.durable
-        seq, digest, last = durable.seq, durable.hash, durable.tail
-        lines: list[bytes] = []
-        for record in records:
-            line = seal(seq + 1, digest, record)
-            seq, digest, last = line.seq, line.hash, line.data
-            lines.append(last)
+        sealer = Sealer(durable.seq, durable.hash)
+        lines = [sealer.seal(record) for record in records]
         if is_signed and self._signer is not None:
-            line = seal(seq + 1, digest, self._signer.signed(seq, digest))
-            seq, digest, last = line.seq, line.hash, line.data
-            lines.append(last)
+            lines.append(sealer.seal(self._signer.signed(sealer.seq, sealer.hash.decode())))
         data = b"".join(lines)
-        self._segment.write(data, Place(seq, digest, durable.size + len(data), last, is_signed), self._sync)
+        place = Place(sealer.seq, sealer.hash.decode(), durable.size + len(data), lines[-1], is_signed)
+        self._segment.write(data, place, self._sync)
         if self._segment.begun_s is None:
             self._segment.begun_s = self._seconds()
 

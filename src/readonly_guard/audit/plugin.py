@@ -47,6 +47,11 @@ class JournalPlugin:
         return self._commits.put(record)
 
     @hookimpl
+    def decision_spelt(self, canonical: bytes) -> Receipt:
+        """As :meth:`decision_made`."""
+        return self._commits.put_spelt(canonical)
+
+    @hookimpl
     def record_made(self, record: LogRecord) -> None:
         """Put another record into the buffer, to ride along with the next commit.
 
@@ -56,6 +61,11 @@ class JournalPlugin:
             LogUnavailable: the journal takes no records.
         """
         self._commits.add(record)
+
+    @hookimpl
+    def record_spelt(self, canonical: bytes) -> None:
+        """As :meth:`record_made`."""
+        self._commits.add_spelt(canonical)
 
     @hookimpl
     def guard_shutdown(self) -> None:

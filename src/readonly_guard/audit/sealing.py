@@ -24,10 +24,11 @@ a whole new chain, which is why a head belongs in a place that the guard's host 
 
 from __future__ import annotations
 
+from binascii import hexlify
 from hashlib import sha256
 from typing import Final
 
-__all__ = ["GENESIS", "MAX_LINE_BYTES", "MOST_AROUND_BYTES", "Line", "is_seal", "seal"]
+__all__ = ["GENESIS", "MAX_LINE_BYTES", "MOST_AROUND_BYTES", "Line", "Sealer", "is_seal", "seal"]
 
 GENESIS: Final = "0" * 64
 """What stands for the hash before the first record."""
@@ -38,6 +39,12 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 MOST_AROUND_BYTES: Final = 187
 """By how much a line is longer than its record at most: `seq` of 20 digits, `prev` and `hash` with their names."""
 
+_HASHED: Final = b"readonly-guard journal v1\n"
+_SEQ: Final = b'{"seq":'
+_PREV: Final = b',"prev":"'
+_HASH: Final = b'","hash":"'
+_RECORD: Final = b'","record":'
+_END: Final = b"}\n"
 _SEAL: Final = b',"record":{"type":"seal",'
 
 
@@ -60,11 +67,36 @@ def seal(seq: int, prev: str, record: bytes) -> Line:
         prev: the hash of record ``seq - 1``, or :data:`GENESIS`.
         record: the canonical bytes.
     """
-    before = f"readonly-guard journal v1\n{seq}\n{prev}\n".encode()
-    digest: str = sha256(b"".join((before, record))).hexdigest()
-    # the record is spliced in as it was hashed: encoding it again could only cost time or differ
-    around = f'{{"seq":{seq},"prev":"{prev}","hash":"{digest}","record":'.encode()
-    return Line(seq, digest, b"".join((around, record, b"}\n")))
+    sealer = Sealer(seq - 1, prev)
+    data = sealer.seal(record)
+    return Line(seq, sealer.hash.decode(), data)
+
+
+class Sealer:
+    """Chains one record behind the other.
+
+    Args:
+        seq: the number of the record before the next, 0 before the first.
+        digest: its hash, or :data:`GENESIS`.
+
+    Attributes:
+        seq: the number of the last record.
+        hash: its hash, 64 hexadecimal digits.
+    """
+
+    __slots__ = ("hash", "seq")
+
+    def __init__(self, seq: int, digest: str) -> None:
+        self.seq = seq
+        self.hash = digest.encode()
+
+    def seal(self, record: bytes) -> bytes:
+        """The line of the next record, of its canonical bytes."""
+        self.seq += 1
+        seq, prev = str(self.seq).encode(), self.hash
+        self.hash = digest = hexlify(sha256(b"".join((_HASHED, seq, b"\n", prev, b"\n", record))).digest())
+        # the record is spliced in as it was hashed: encoding it again could only cost time or differ
+        return b"".join((_SEQ, seq, _PREV, prev, _HASH, digest, _RECORD, record, _END))
 
 
 def is_seal(data: bytes) -> bool:

@@ -21,6 +21,9 @@ from readonly_guard.settings import Settings, read_section
 
 __all__ = ["Hooks"]
 
+_MADE: Final = {"decision_spelt": "decision_made", "record_spelt": "record_made"}
+"""What each hook for a record that is spelt already stands in for."""
+
 
 class _Call:
     """One plugin's implementation of a hook."""
@@ -33,12 +36,21 @@ class _Call:
 
 
 class Hooks:
-    """The plugins of one guard."""
+    """The plugins of one guard.
+
+    Attributes:
+        bring_facts: there is an information point.
+        review_statements: a plugin may add reasons to a decision.
+        keep_spelt_decisions: whoever is handed decisions takes them by :meth:`decided_again`, too.
+        keep_spelt_records: whoever is handed completions takes them by :meth:`recorded_spelt`, too.
+    """
 
     def __init__(self, plugins: Iterable[object] = ()) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(HookSpecs)
         self._calls: dict[str, tuple[_Call, ...]] = {}
+        self.bring_facts = self.review_statements = False
+        self.keep_spelt_decisions = self.keep_spelt_records = False
         for plugin in plugins:
             self.register(plugin)
 
@@ -46,15 +58,24 @@ class Hooks:
         """Add a plugin and check its signatures against the specifications.
 
         Raises:
-            ConfigurationError: a hook of it is unknown or takes an unknown argument.
+            ConfigurationError: a hook of it is unknown, takes an unknown argument, or wants another beside it.
         """
         name = name or type(plugin).__name__
         try:
             self._manager.register(plugin, name)
             self._manager.check_pending()
-            self._calls.clear()
         except (pluggy.PluginValidationError, ValueError) as error:
             raise ConfigurationError(f"plugin {name}: {error}") from error
+        has = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
+        for spelt, made in _MADE.items():
+            if spelt in has and made not in has:  # it would miss whatever is not spelt
+                self._manager.unregister(plugin)
+                raise ConfigurationError(f"plugin {name}: {spelt} goes with {made}; implement both")
+        self._calls.clear()
+        self.bring_facts = bool(self._of("gather_context"))
+        self.review_statements = bool(self._of("review_statement"))
+        self.keep_spelt_decisions = self._all_keep("decision_spelt")
+        self.keep_spelt_records = self._all_keep("record_spelt")
 
     def load(
         self, names: Iterable[str], sections: Mapping[str, dict[str, Any]] | None = None, folder: Path = Path()
@@ -113,16 +134,6 @@ class Hooks:
             raise PluginFailed(f"resolve_identity: a plugin answered {type(found[0]).__name__}")
         return found[0]
 
-    @property
-    def bring_facts(self) -> bool:
-        """Whether there is an information point."""
-        return bool(self._of("gather_context"))
-
-    @property
-    def review_statements(self) -> bool:
-        """Whether a plugin may add reasons to a decision."""
-        return bool(self._of("review_statement"))
-
     def facts(self, request: AccessRequest) -> list[Found]:
         """What information points say about a question, or promise to.
 
@@ -160,6 +171,10 @@ class Hooks:
         """
         return self._each("decision_made", record)
 
+    def decided_again(self, canonical: bytes) -> list[Receipt]:
+        """As :meth:`decided`, by the record's canonical bytes, where all :attr:`keep_spelt_decisions`."""
+        return self._each("decision_spelt", canonical)
+
     def recorded(self, record: LogRecord) -> None:
         """Hand over a completion or session event.
 
@@ -167,6 +182,10 @@ class Hooks:
             LogUnavailable, PluginFailed: as :meth:`decided`.
         """
         self._each("record_made", record)
+
+    def recorded_spelt(self, canonical: bytes) -> None:
+        """As :meth:`recorded`, by the record's canonical bytes, where all :attr:`keep_spelt_records`."""
+        self._each("record_spelt", canonical)
 
     def sinks(self) -> list[tuple[str, Sink]]:
         """The sinks of all plugins, each with the name of its plugin.
@@ -222,6 +241,10 @@ class Hooks:
         if failure is not None:
             raise failure
         return results
+
+    def _all_keep(self, spelt: str) -> bool:
+        keeping = {call.plugin for call in self._of(spelt)}
+        return bool(keeping) and keeping == {call.plugin for call in self._of(_MADE[spelt])}
 
     def _of(self, hook: str) -> tuple[_Call, ...]:
         """The implementations of a hook, in the order of registration."""

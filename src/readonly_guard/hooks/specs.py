@@ -119,8 +119,20 @@ class HookSpecs:
         """Record a decision. The statement is released only when every returned receipt is durable."""
 
     @hookspec
+    def decision_spelt(self, canonical: bytes) -> Receipt | None:
+        """As ``decision_made``, which it goes with, for a plugin that keeps a record's JSON as the log has it.
+
+        Called in its place with these bytes, for a decision that repeats another: the record is then not made. Where
+        another plugin has ``decision_made`` alone, that is called for all of them.
+        """
+
+    @hookspec
     def record_made(self, record: LogRecord) -> None:
         """A completion or a session event, recorded in order but not waited for."""
+
+    @hookspec
+    def record_spelt(self, canonical: bytes) -> None:
+        """As ``record_made``, which it goes with: called in its place for a completion, as ``decision_spelt``."""
 
     @hookspec
     def record_sink(self) -> Sink | None:

@@ -1,0 +1,83 @@
+"""Canonical bytes of the records that come in great numbers, without making the records: see :mod:`audit.chain`.
+
+A decision that repeats another is recorded as that was, but for its id, its time and its patients: the bytes of the
+other are split there once, and joined anew for each. Whatever may have to be escaped is written by the encoder that
+writes whole records, so there is no second idea of a string.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from readonly_guard.audit.chain import canonical
+from readonly_guard.domain import DecisionRecord
+from readonly_guard.errors import LogUnavailable
+
+__all__ = ["RepeatedRecord", "spelt", "spelt_completion"]
+
+_ID: Final = b'{"type":"decision","decision_id":'
+_TIME: Final = b',"time":'
+_SESSION: Final = b',"session_id":'
+_PATIENTS: Final = b',"patients":'
+_COMPLETED: Final = b'{"type":"completion","decision_id":'
+_ROWS: Final = b',"rows":'
+_BYTES: Final = b',"bytes":'
+_DURATION: Final = b',"duration_us":'
+_SQLSTATE: Final = b',"sqlstate":'
+
+
+class RepeatedRecord:
+    """The record of a decision that is made again and again.
+
+    Args:
+        record: of the first time.
+    """
+
+    __slots__ = ("_after", "_before", "_patients", "_written")
+
+    def __init__(self, record: DecisionRecord) -> None:
+        self._patients: Final = record.patients
+        self._written: Final[bytes] = spelt(record.patients)
+        whole, named = spelt(record), _PATIENTS + self._written
+        # within a string a quote is escaped, so neither name can be found but as a field's
+        since, at = whole.index(_SESSION), whole.index(named)
+        self._before: Final = whole[since : at + len(_PATIENTS)]
+        self._after: Final = whole[at + len(named) :]
+
+    def spelt(self, decision_id: str, time: str, patients: tuple[str, ...]) -> bytes:
+        """Its canonical bytes with this id, at this time, about these patients.
+
+        Raises:
+            LogUnavailable: one of them is no text that UTF-8 has.
+        """
+        written = self._written if patients is self._patients else spelt(patients)
+        return b"".join((_ID, spelt(decision_id), _TIME, spelt(time), self._before, written, self._after))
+
+
+def spelt_completion(  # noqa: PLR0917  hot: by position
+    decision_id: str, time: str, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str
+) -> bytes:
+    """The canonical bytes of a :class:`readonly_guard.domain.CompletionRecord`.
+
+    Raises:
+        LogUnavailable: one of them is no text that UTF-8 has.
+    """
+    return b"".join((
+        _COMPLETED, spelt(decision_id), _TIME, spelt(time),
+        _ROWS, b"null" if rows is None else str(rows).encode(), _BYTES, str(bytes_sent).encode(),
+        _DURATION, str(duration_us).encode(), _SQLSTATE, spelt(sqlstate), b"}",
+    ))  # fmt: skip
+
+
+def spelt(value: Any) -> bytes:
+    """The canonical bytes of a record, or of one of its values.
+
+    Raises:
+        LogUnavailable: it holds what is no JSON, or no text that UTF-8 has.
+    """
+    try:
+        written: bytes = canonical(value)
+    except (ValueError, TypeError) as error:
+        # from None: the text of the error shows a piece of the record
+        raise LogUnavailable(f"the record cannot be written as JSON ({type(error).__name__})") from None
+    return written
