@@ -38,6 +38,7 @@ MODULES: Final = (
     "readonly_guard_proxy.net.attempts",
     "readonly_guard_proxy.net.board",
     "readonly_guard_proxy.net.cancel",
+    "readonly_guard_proxy.net.clearance",
     "readonly_guard_proxy.net.crowd",
     "readonly_guard_proxy.net.flow",
     "readonly_guard_proxy.net.link",
@@ -54,12 +55,14 @@ MODULES: Final = (
     "readonly_guard_proxy.session.names",
     "readonly_guard_proxy.session.outbox",
     "readonly_guard_proxy.session.parameters",
+    "readonly_guard_proxy.session.quick_lane",
     "readonly_guard_proxy.session.replies",
     "readonly_guard_proxy.session.reply_lane",
     "readonly_guard_proxy.session.reported",
     "readonly_guard_proxy.session.request_lane",
     "readonly_guard_proxy.wire.framing",
     "readonly_guard_proxy.wire.messages",
+    "readonly_guard_proxy.wire.turns",
     "readonly_guard_proxy.wire.values",
 )
 SUFFIXES: Final = (".so", ".pyd")

@@ -15,7 +15,7 @@ from readonly_guard.domain import Answer, Reason
 from readonly_guard.errors import LogUnavailable, PolicyUnavailable
 from readonly_guard.hooks import Hooks
 from readonly_guard.policy import EmbeddedEngine, load_policies
-from readonly_guard.precedents import Precedents
+from readonly_guard.precedents import Asker, Precedents
 from readonly_guard.sql import Analyzer
 
 NOON = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
@@ -466,3 +466,98 @@ async def test_precedents_are_bounded():
     assert engine.asked == before
     assert (await soon(guard, asked(texts[0]))).allowed
     assert engine.asked == before + 1
+
+
+def asker_of(request):
+    return Asker(request.subject, request.declared, request.initial, request.session)
+
+
+def found(guard, request):
+    return guard.find_precedent(asker_of(request), request.phase, request.text, request.parameters)
+
+
+async def repeated(guard, repetition):
+    """The id that it was given, and what became of its record."""
+    told = asyncio.get_running_loop().create_future()
+    return guard.repeat(repetition, told.set_result), await told
+
+
+@pytest.mark.parametrize("text", TEXTS)
+async def test_what_is_repeated_is_recorded_as_what_is_decided(guard, tmp_path, text):
+    request = asked(text)
+    for _ in range(2):
+        expected = await guard.decide(request)
+        await soon(guard, request)
+    record, count = last(tmp_path), len(list(read(tmp_path / "journal")))
+    repetition = found(guard, request)
+    assert len(list(read(tmp_path / "journal"))) == count  # to look is to record nothing
+    is_quiet = expected.allowed and not expected.warnings and text not in {"BEGIN", TEXTS[8], ";", "", "-- nothing"}
+    assert (repetition is not None) == is_quiet
+    if repetition is not None:
+        decision_id, failure = await repeated(guard, repetition)
+        assert failure is None
+        assert last(tmp_path).decision_id == decision_id != record.decision_id
+        assert without_ids(last(tmp_path)) == without_ids(record)
+    assert verify(tmp_path / "journal").ok
+
+
+async def test_what_is_repeated_names_the_patients_of_its_own_parameters(guard, tmp_path):
+    text = "SELECT * FROM person WHERE person_id = $1"
+    await guard.decide(asked(text, phase="execute", parameters=Values("7")))
+    await soon(guard, asked(text, phase="execute", parameters=Values("7")))
+    for number in ("7", "8", "9", "8"):
+        _, failure = await repeated(guard, found(guard, asked(text, phase="execute", parameters=Values(number))))
+        assert failure is None
+        assert last(tmp_path).patients == (f"person_id:{number}",)
+    assert found(guard, asked(text, phase="parse")) is None
+
+
+async def test_only_the_asker_of_a_precedent_finds_it(guard):
+    for _ in range(2):
+        await guard.decide(asked(READ))
+        await soon(guard, asked(READ))
+    assert found(guard, asked(READ)) is not None
+    for other in (
+        asked(READ, subject=Subject(id="alind")),  # an equal one, of another session
+        asked(READ, declared=Declared(purpose="TREAT")),
+        asked(READ, session=Session(session_id="s", database="db")),
+        asked(READ, phase="execute"),
+    ):
+        assert found(guard, other) is None
+
+
+async def test_nothing_is_found_that_the_policies_answer_otherwise_or_not_at_all(guard):
+    await guard.decide(asked(READ))
+    await soon(guard, asked(READ))
+    guard._pdp = Never()
+    assert found(guard, asked(READ)) is not None
+    assert found(guard, asked(READ.replace("7", "8"))) is None
+
+
+async def test_nothing_is_found_that_warns_or_that_a_plugin_has_a_word_in():
+    class Warns(Engine):
+        def decide_now(self, request):
+            warning = Reason(code="X-2", rule="test", sv="varning", en="warning")
+            return Answer(allow=True, warn=(warning,), expires_at="2025-03-03T13:00:00Z")
+
+    for guard, is_found in [
+        (make(), True), (make(pdp=Warns()), False), (make(Moody()), False), (make(Facts()), False),
+    ]:  # fmt: skip
+        await guard.decide(asked(READ))
+        await soon(guard, asked(READ))
+        assert (found(guard, asked(READ)) is not None) is is_found
+
+
+async def test_what_cannot_be_recorded_is_not_repeated(guard, tmp_path):
+    await guard.decide(asked(READ))
+    await soon(guard, asked(READ))
+    repetition = found(guard, asked(READ))
+    segment = next((tmp_path / "journal").glob("journal-*.jsonl"))
+    moved = segment.rename(tmp_path / "moved")
+    _, failure = await repeated(guard, repetition)
+    assert isinstance(failure, LogUnavailable)
+    moved.rename(segment)
+    guard.close()
+    with pytest.raises(LogUnavailable):
+        guard.repeat(repetition, lambda failure: None)
+    assert len(list(read(tmp_path / "journal"))) == 2

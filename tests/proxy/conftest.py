@@ -32,7 +32,8 @@ from readonly_guard.domain import (
     Verdict,
     core_reason,
 )
-from readonly_guard.errors import LogUnavailable, PolicyUnavailable
+from readonly_guard.errors import DecisionUnavailable, LogUnavailable, PolicyUnavailable
+from readonly_guard.precedents import Asker
 from readonly_guard.settings import (
     AdminSettings,
     AuthenticationSettings,
@@ -87,6 +88,10 @@ class ScriptedGuard:
     def __init__(self, denies: Callable[[StatementRequest], str | None] = lambda request: None) -> None:
         self.denies = denies
         self.delay_s: Callable[[], float | None] = lambda: None
+        self.has_precedents = True  # for all mere reads that it allows without delay
+        self.record_faults: list[str] = []  # of the next repetitions: "", "raised" or "told"
+        self.record_delay_s = 0.0
+        self.repeated: list[str] = []
         self.fails = False
         self.log_fault = ""
         self.policy_fault = ""
@@ -117,6 +122,35 @@ class ScriptedGuard:
     def decide_soon(self, request: StatementRequest, then: Callable[[Decision], None]) -> bool:
         return False
 
+    def find_precedent(self, asker: Asker, phase: str, text: str, parameters: Any) -> Any:
+        request = StatementRequest(
+            text=text,
+            phase=phase,
+            parameters=parameters,
+            subject=asker.subject,
+            declared=asker.declared,
+            initial=asker.initial,
+            session=asker.session,
+        )
+        is_known = self.has_precedents and not self.fails and self.delay_s() is None and self.denies(request) is None
+        is_mere = all(
+            reading.effects == {Effect.READ} and not reading.settings for reading in analysis_of(text).readings
+        )
+        return request if is_known and is_mere else None
+
+    def repeat(self, repetition: Any, then: Callable[[DecisionUnavailable | None], None]) -> str:
+        fault, loop = self.record_faults.pop(0) if self.record_faults else "", asyncio.get_running_loop()
+        if fault == "raised":
+            raise LogUnavailable("scripted")
+        self.asked.append((repetition.phase, repetition.text))
+        self.requests.append(repetition)
+        self.repeated.append(repetition.text)
+        decision = self._decision(repetition, ())
+        if fault:
+            self.allowed.remove(decision.decision_id)
+        loop.call_later(self.record_delay_s, then, LogUnavailable("scripted") if fault else None)
+        return decision.decision_id
+
     async def decide(self, request: StatementRequest) -> Decision:
         self.asked.append((request.phase, request.text))
         self.requests.append(request)
@@ -140,10 +174,8 @@ class ScriptedGuard:
         self.refused.append((request.phase, code, what))
         return self._decision(request, (core_reason(code, what),))
 
-    def completed(
-        self, decision: Decision, *, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str = ""
-    ) -> None:
-        self.allowed.remove(decision.decision_id)  # exactly one completion for each
+    def ended(self, decision_id: str, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str) -> None:
+        self.allowed.remove(decision_id)  # exactly one completion for each
         self.completions.append({"rows": rows, "bytes": bytes_sent, "us": duration_us, "sqlstate": sqlstate})
 
     def session_event(self, event: str, session: Any, subject: str, *, codes: Any = (), detail: str = "") -> None:

@@ -12,7 +12,9 @@ from typing import Final
 
 import structlog
 
-from readonly_guard.domain import Analysis, Decision, Login, Reason, Session, StatementRequest, Subject
+from readonly_guard.domain import Analysis, Decision, Login, Parameters, Reason, Session, StatementRequest, Subject
+from readonly_guard.errors import DecisionUnavailable
+from readonly_guard.precedents import Asker, Repetition
 from readonly_guard.texts import Reader
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.ports import DecisionMaker
@@ -34,6 +36,7 @@ class MeasuredGuard:
     def __init__(self, guard: DecisionMaker, meters: Meters) -> None:
         self._guard = guard
         self._meters = meters
+        self._began = 0.0  # when a precedent was last looked for
 
     async def decide(self, request: StatementRequest) -> Decision:
         """As the guard behind."""
@@ -51,6 +54,23 @@ class MeasuredGuard:
             then(decision)
 
         return self._guard.decide_soon(request, measured)
+
+    def find_precedent(self, asker: Asker, phase: str, text: str, parameters: Parameters | None) -> Repetition | None:
+        """As the guard behind."""
+        self._began = perf_counter()
+        return self._guard.find_precedent(asker, phase, text, parameters)
+
+    def repeat(self, repetition: Repetition, then: Callable[[DecisionUnavailable | None], None]) -> str:
+        """As the guard behind; a failure counts as not made, and is decided once more."""
+        began = self._began
+
+        def measured(failure: DecisionUnavailable | None) -> None:
+            if failure is None:
+                self._meters.decision_s.observe(perf_counter() - began)
+                self._meters.allowed += 1
+            then(failure)
+
+        return self._guard.repeat(repetition, measured)
 
     async def refuse(self, request: StatementRequest, code: str, what: str) -> Decision:
         """As the guard behind."""
@@ -79,13 +99,11 @@ class MeasuredGuard:
         """As the guard behind."""
         return self._guard.identify(login)
 
-    def completed(
-        self, decision: Decision, *, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str = ""
-    ) -> None:
+    def ended(self, decision_id: str, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str) -> None:
         """As the guard behind."""
         self._meters.statements.add(sqlstate[:2] or _OK)
         self._meters.rows += rows or 0
-        self._guard.completed(decision, rows=rows, bytes_sent=bytes_sent, duration_us=duration_us, sqlstate=sqlstate)
+        self._guard.ended(decision_id, rows, bytes_sent, duration_us, sqlstate)
 
     def session_event(
         self, event: str, session: Session, subject: str, *, codes: tuple[str, ...] = (), detail: str = ""

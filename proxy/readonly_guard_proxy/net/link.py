@@ -15,7 +15,9 @@ import msgspec
 import structlog
 
 from readonly_guard.domain import Decision, Earlier, Language, Parameters, StatementRequest, Verdict
+from readonly_guard.precedents import Asker
 from readonly_guard_proxy.metrics.meters import Meters
+from readonly_guard_proxy.net.clearance import Clearance
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.flow import Valve, has_left
 from readonly_guard_proxy.net.patience import Patience
@@ -52,6 +54,7 @@ from readonly_guard_proxy.session.events import (
 )
 from readonly_guard_proxy.session.machine import Phase, SessionMachine
 from readonly_guard_proxy.wire.messages import BackendKey
+from readonly_guard_proxy.wire.turns import PARSE_COMPLETE_BYTES
 
 __all__ = ["Link"]
 
@@ -101,7 +104,10 @@ class Link:
         self._cancel = cancel
         self._patience = patience
         self._declared = who.initial
-        self._released: dict[int, tuple[Decision, float]] = {}
+        self._asker = Asker(who.subject, who.initial, who.initial, who.session)
+        self._released: dict[int, tuple[str, float]] = {}  # by token: a decision's id, and since when it is under way
+        self._clearance: Clearance | None = None
+        self._deferred: list[Event] = []  # what has happened while a turn waited for its clearance
         self._is_joined = False
         self._is_over = False
         self._was_open = False
@@ -127,7 +133,8 @@ class Link:
     def client_sent(self, data: bytes) -> None:
         """The client sent something."""
         self._meters.client_bytes += len(data)
-        self.happened(ClientData(data))
+        if not self._take_turn(data):
+            self.happened(ClientData(data))
 
     def client_lost(self) -> None:
         """The client is gone; how makes no difference."""
@@ -143,7 +150,8 @@ class Link:
         """The server sent something; one that has no room for one more says so before it is asked anything."""
         if self._is_joined:
             self._meters.server_bytes += len(data)
-            self.happened(ServerData(data))
+            if not self._end_turn(data):
+                self.happened(ServerData(data))
         else:
             self._early += data
 
@@ -158,17 +166,77 @@ class Link:
 
     def happened(self, event: Event) -> None:
         """Let the machine handle an event and carry out what it says; a defect of ours ends the session."""
+        if self._clearance is not None:  # which takes a turn or two of the event loop
+            self._deferred.append(event)
+            return
         try:
             commands = self._machine.handle(event)
             if self._machine.phase is Phase.READY:
                 self._client_valve.set("backlog", closed=self._machine.is_congested)
         except Exception as error:  # noqa: BLE001  whatever it is, the answer is the same: fail closed
-            _log.error("session machine failed", session_id=self._session_id, error=type(error).__name__)
-            commands = [Abort(reason="internal error")]
+            commands = self._failed(error)
         for command in commands:
             self._carry_out(command)
         if self._unsent and not (self._is_asking and self._can_wait):
             self._send()
+
+    def _failed(self, error: Exception) -> list[Command]:
+        _log.error("session machine failed", session_id=self._session_id, error=type(error).__name__)
+        return [Abort(reason="internal error")]
+
+    # ------------------------------------------------------------------ the short cut: a turn as one
+
+    def _take_turn(self, data: bytes) -> bool:
+        """Have a turn sent as one, if these bytes are one and all of it was allowed before."""
+        if self._clearance is not None:
+            return False
+        try:
+            turn = self._machine.offer(data)
+            if turn is None:
+                return False
+            self._clearance = clearance = Clearance(turn, self._guard, self._cleared)
+            if clearance.seek(self._asker):
+                return True
+        except Exception as error:  # noqa: BLE001  as in `happened`
+            self._clearance = None
+            self._carry_out(self._failed(error)[0])
+            return True
+        self._clearance = None
+        return False
+
+    def _cleared(self, clearance: Clearance) -> None:
+        """Send the turn; what could not be recorded is decided anew, message by message, and denied there."""
+        self._clearance = None
+        turn = clearance.turn
+        if clearance.is_granted:
+            since = time.monotonic()
+            self._machine.release(turn)
+            if turn.has_parse:
+                self._released[turn.parse_token] = (clearance.parse_id, since)
+            self._released[turn.token] = (clearance.decision_id, since)
+            if not self._server.is_closing():  # its connection_lost is on its way
+                self._server.write(turn.messages.data)
+        else:
+            clearance.revoke()
+            self.happened(ClientData(turn.messages.data))
+        if self._deferred:
+            deferred, self._deferred = self._deferred, []
+            for event in deferred:
+                self.happened(event)
+
+    def _end_turn(self, data: bytes) -> bool:
+        """Pass on the whole reply to a turn, if these bytes are that."""
+        turn = self._machine.turn
+        if turn is None:
+            return False
+        reply = self._machine.settle(data)
+        if reply is None:
+            return False
+        self._to_client(data)
+        if turn.has_parse:
+            self._complete(turn.parse_token, None, PARSE_COMPLETE_BYTES, "")
+        self._complete(turn.token, reply.rows, reply.bytes_sent, "")
+        return True
 
     def drain(self, *, now: bool) -> None:
         """The proxy stops: end when nothing is under way, or at once."""
@@ -194,7 +262,7 @@ class Link:
 
     def _carry_out(self, command: Command) -> None:
         if isinstance(command, Completed):
-            self._complete(command)
+            self._complete(command.token, command.rows, command.bytes_sent, command.sqlstate)
         elif self._is_over:
             return
         elif isinstance(command, ToClient):
@@ -250,8 +318,12 @@ class Link:
         # a certificate, which the guard saw itself, says more than the password that was asked for as well
         properties = {"authentication": command.authentication, **subject.properties}
         self._who = msgspec.structs.replace(self._who, subject=msgspec.structs.replace(subject, properties=properties))
+        self._ask_as_now()
         detail = f"authentication: {properties['authentication']}"
         self._guard.session_event("opened", self._who.session, subject.id, detail=detail)
+
+    def _ask_as_now(self) -> None:
+        self._asker = Asker(self._who.subject, self._declared, self._who.initial, self._who.session)
 
     async def _see_off(self) -> None:
         """Wait for the server's goodbye, which TLS has, so that the proxy does not end before its sessions have."""
@@ -308,9 +380,10 @@ class Link:
     def _decided(self, token: int, phase: str, decision: Decision) -> None:
         self._is_asking = False
         if decision.verdict is _ALLOW:
-            self._released[token] = (decision, time.monotonic())
-            if phase in _EXECUTED:
+            self._released[token] = (decision.decision_id, time.monotonic())
+            if phase in _EXECUTED and decision.declared is not self._declared:
                 self._declared = decision.declared
+                self._ask_as_now()
         self.happened(Decided(token, decision, self._language))
 
     async def _deliver_cancel(self, key: BackendKey) -> None:
@@ -320,15 +393,10 @@ class Link:
             _log.warning("overdue statement not cancelled", session_id=self._session_id, error=type(error).__name__)
         self.happened(CancelDelivered())
 
-    def _complete(self, command: Completed) -> None:
-        decision, since = self._released.pop(command.token)
-        self._guard.completed(
-            decision,
-            rows=command.rows,
-            bytes_sent=command.bytes_sent,
-            duration_us=round((time.monotonic() - since) * 1_000_000),
-            sqlstate=command.sqlstate,
-        )
+    def _complete(self, token: int, rows: int | None, bytes_sent: int, sqlstate: str) -> None:
+        decision_id, since = self._released.pop(token)
+        elapsed_us = round((time.monotonic() - since) * 1_000_000)
+        self._guard.ended(decision_id, rows, bytes_sent, elapsed_us, sqlstate)
 
     def _end(self, *, reason: str) -> None:
         self._is_over = True

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from readonly_guard.domain import Decision, Declared, Login, Reason, Session, StatementRequest, Subject
+from readonly_guard.domain import Decision, Declared, Login, Parameters, Reason, Session, StatementRequest, Subject
+from readonly_guard.errors import DecisionUnavailable
+from readonly_guard.precedents import Asker, Repetition
 
 __all__ = ["DecisionMaker", "StartupJudge", "StartupJudgement"]
 
@@ -28,6 +30,23 @@ class DecisionMaker(Protocol):
         """
         ...
 
+    def find_precedent(
+        self, asker: Asker, phase: str, text: str, parameters: Parameters | None, /
+    ) -> Repetition | None:
+        """What a request can be allowed by at once; nothing is recorded yet."""
+        ...
+
+    def repeat(self, repetition: Repetition, then: Callable[[DecisionUnavailable | None], None], /) -> str:
+        """Allow again what a precedent allows, and call ``then`` when that is recorded, or with why it is not.
+
+        Returns:
+            The decision's id.
+
+        Raises:
+            DecisionUnavailable: it could not be recorded, and counts as not made.
+        """
+        ...
+
     async def refuse(self, request: StatementRequest, code: str, what: str, /) -> Decision:
         """Deny without reading the text, with one of the core's codes, and record it."""
         ...
@@ -36,9 +55,7 @@ class DecisionMaker(Protocol):
         """Whose login this is, or why it is refused."""
         ...
 
-    def completed(
-        self, decision: Decision, /, *, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str = ""
-    ) -> None:
+    def ended(self, decision_id: str, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str, /) -> None:
         """Record how a released statement ended."""
         ...
 

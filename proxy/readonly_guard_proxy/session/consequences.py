@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from readonly_guard.domain import Analysis, Effect
 
-__all__ = ["Consequences", "consequences"]
+__all__ = ["NO_CONSEQUENCES", "Consequences", "consequences"]
 
 
 class Consequences(NamedTuple):
@@ -30,7 +30,7 @@ class Consequences(NamedTuple):
     declares: tuple[tuple[str, bool], ...] = ()
 
 
-_NONE: Final = Consequences()
+NO_CONSEQUENCES: Final = Consequences()
 _QUIET: Final = frozenset({Effect.READ})
 
 
@@ -38,7 +38,7 @@ def consequences(analysis: Analysis) -> Consequences:
     """Of an allowed text that is executed."""
     readings = analysis.readings
     if all(reading.effects <= _QUIET and not reading.settings and reading.prepares is None for reading in readings):
-        return _NONE
+        return NO_CONSEQUENCES
     return Consequences(
         names=any(Effect.SESSION in reading.effects or reading.prepares is not None for reading in readings),
         encoding=any(

@@ -4,7 +4,7 @@ States, and who may say what::
 
     AUTHENTICATION   server: NegotiateProtocolVersion, Authentication; client: password messages, in turn
     STARTUP          server: ParameterStatus, BackendKeyData, ReadyForQuery; client: nothing
-    READY            the two lanes, `request_lane` and `reply_lane`
+    READY            the two lanes, `request_lane` and `reply_lane`; the `quick_lane` is a short cut past both
     CLOSED           nothing has any effect
 
 A denied text never leaves: a substitute that PostgreSQL itself refuses takes its place, its entry in the reply lane is
@@ -35,6 +35,7 @@ from readonly_guard_proxy.session.events import (
     Waiting,
 )
 from readonly_guard_proxy.session.outbox import Outbox
+from readonly_guard_proxy.session.quick_lane import QuickLane, Turn
 from readonly_guard_proxy.session.reply_lane import ReplyLane
 from readonly_guard_proxy.session.reported import Distrust, Reported
 from readonly_guard_proxy.session.request_lane import RequestLane
@@ -53,6 +54,7 @@ from readonly_guard_proxy.wire.messages import (
     parameter_status,
     transaction_status,
 )
+from readonly_guard_proxy.wire.turns import WholeReply
 
 __all__ = ["Phase", "SessionMachine"]
 
@@ -110,6 +112,8 @@ class SessionMachine:
         self._reported = Reported(user)
         self._replies = ReplyLane(self._outbox)
         self._requests = RequestLane(self._outbox, self._replies, self._reported)
+        self._quick = QuickLane(self._requests, self._replies, self._reported)
+        self._message_bytes = message_bytes
 
     @property
     def phase(self) -> Phase:
@@ -126,6 +130,8 @@ class SessionMachine:
         """What the session waits for, and a number that is another as soon as it has waited for anything else."""
         if self._phase is not Phase.READY:
             return Waiting.STARTUP, 0
+        if self._quick.turn is not None:
+            return Waiting.STATEMENT, self._quick.turn.number
         if not self._replies.is_empty:
             return Waiting.STATEMENT, self._replies.oldest
         if not self._requests.is_empty:
@@ -142,6 +148,7 @@ class SessionMachine:
         if self._phase is _CLOSED and not isinstance(event, Decided):
             return []
         try:
+            self._quick.unfold()
             self._take(event)
             if self._phase is _READY:
                 self._requests.pump()
@@ -152,6 +159,41 @@ class SessionMachine:
         except ProtocolViolation as violation:
             self._abort(self._fatal("08P01", f"protocol violation: {violation}"), f"protocol violation: {violation}")
         return self._outbox.drain()
+
+    # ------------------------------------------------------------------ the short cut, past `handle`
+
+    def offer(self, data: bytes) -> Turn | None:
+        """The turn that these bytes of the client are, where it can be sent as one if all of it is allowed.
+
+        Nothing is changed by asking: `handle` takes the same bytes. What is offered holds until the next event, and
+        is sent by :meth:`release`.
+        """
+        if (
+            self._phase is not _READY
+            or self._draining
+            or len(data) > self._message_bytes
+            or not (self._client.is_between and self._server.is_between)
+        ):
+            return None
+        return self._quick.offer(data)
+
+    @property
+    def turn(self) -> Turn | None:
+        """The turn that was sent as one and may be answered as one."""
+        return self._quick.turn
+
+    def release(self, turn: Turn) -> None:
+        """The turn was allowed, and is sent to the server as it stands; its decisions have their tokens from now on."""
+        self._quick.release(turn)
+
+    def settle(self, data: bytes) -> WholeReply | None:
+        """Take these bytes of the server as the whole reply to the turn; they are passed on to the client.
+
+        Returns:
+            None where they are not that; nothing is changed then, and `handle` takes them. Else no completion comes
+            of the turn's decisions: this is it.
+        """
+        return self._quick.settle(data)
 
     # ------------------------------------------------------------------ events
 

@@ -164,12 +164,17 @@ class NameTable:
 
     def commit(self, change: Change) -> None:
         """The server made the change."""
-        shelf = self._of(change.kind)
-        shelf.settle(change)
-        shelf.put(change.name, change.meaning)
-        if change.kind == "portal":  # had there been a cursor of that name, the server would not have made it
-            for kind in _DECLARED:
-                self._forget(kind, change.name)
+        self._of(change.kind).settle(change)
+        self.give(change.kind, change.name, change.meaning)
+
+    def give(self, kind: Kind, name: bytes, meaning: Meaning | None) -> None:
+        """The server gave a name this meaning, or with None took it away."""
+        shelf = self._of(kind)
+        if meaning is None or shelf.get(name) is not meaning:
+            shelf.put(name, meaning)
+        if kind == "portal":  # had there been a cursor of that name, the server would not have made it
+            for declared in _DECLARED:
+                self._forget(declared, name)
 
     def drop(self, change: Change) -> None:
         """The server did not make the change, nor will it."""

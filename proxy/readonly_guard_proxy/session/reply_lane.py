@@ -78,6 +78,17 @@ class ReplyLane:
         return len(self._entries) >= _LIMIT
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way, and the server takes what comes: no transaction has failed or wants a Sync."""
+        return not (
+            self._entries
+            or self.skipping
+            or self.server_is_leaving
+            or self._status == b"E"
+            or self._number != self._settled_at
+        )
+
+    @property
     def sent(self) -> int:
         """How many requests have been sent."""
         return self._number
@@ -168,6 +179,30 @@ class ReplyLane:
             return number > max(self._sync_at, self._names_altered_at), meaning
         return not self._entries or self._names_altered_at < self._entries[0].number, meaning
 
+    def prepared(self, name: bytes) -> Prepared | None:
+        """The statement behind a name, with nothing under way; None where it is not known."""
+        meaning = self._names.look_up("statement", name)[0]
+        return meaning if isinstance(meaning, Prepared) else None
+
+    def settled(self, portal: Portal | None, status: bytes, *, is_parsed: bool) -> None:
+        """A turn was sent and answered by itself, and ended in this transaction status.
+
+        Args:
+            portal: the unnamed one that it bound, None for a Query.
+            status: as ReadyForQuery said it.
+            is_parsed: whether the portal's statement was parsed under no name.
+        """
+        if portal is not None:
+            if is_parsed:
+                self._names.give("statement", b"", portal.statement)
+            if status != b"I":
+                self._names.give("portal", b"", portal)
+        if status == b"I":
+            self._names.forget_portals()
+        self._status = status
+        self._number += 1
+        self._sync_at = self._settled_at = self._number
+
     def look_up_cursor(self, name: bytes) -> Portal | None:
         """What FETCH reads under a name; None unless that is certain."""
         is_certain = not self._entries or self._names_altered_at < self._entries[0].number
@@ -179,7 +214,8 @@ class ReplyLane:
 
     def _append(self, entry: Entry, data: bytes) -> None:
         self._entries.append(entry)
-        self._outbox.send(data, can_wait=entry.kind in _RUNS_NOTHING)
+        if data:  # a message of a turn that was unfolded has been sent
+            self._outbox.send(data, can_wait=entry.kind in _RUNS_NOTHING)
 
     # ------------------------------------------------------------------ what comes back
 

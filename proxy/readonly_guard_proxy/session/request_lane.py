@@ -23,7 +23,7 @@ from readonly_guard_proxy.session.reported import Reported
 from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation, frame
 from readonly_guard_proxy.wire.messages import Frontend, execute_portal, query_text, read_bind, read_parse, target
 
-__all__ = ["RequestLane"]
+__all__ = ["RequestLane", "of_own_type"]
 
 _BACKLOG_BYTES: Final = 128 * 1024
 _BACKLOG_MESSAGES: Final = 1_024
@@ -33,6 +33,11 @@ _ALLOW: Final = Verdict.ALLOW
 _FLUSH: Final = frame(Frontend.FLUSH, b"")
 _KINDS: Final[dict[bytes, Kind]] = {b"S": "statement", b"P": "portal"}
 _HEARD_WHILE_SKIPPING: Final = frozenset({Frontend.SYNC, Frontend.TERMINATE})
+
+
+def of_own_type(types: tuple[int, ...]) -> bool:
+    """Whether one of a statement's parameters is declared to be of a type that is not built in."""
+    return any(oid >= _FIRST_OWN_OID for oid in types)
 
 
 class _Pending:
@@ -96,8 +101,18 @@ class RequestLane:
         return not self._waiting and self._pending is None
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits, and what comes need not wait."""
+        return not (self._waiting or self._pending is not None or self._stalled or self.hold or self.terminated)
+
+    @property
     def asked(self) -> int:
         """How many decisions have been asked for."""
+        return self._token
+
+    def next_token(self) -> int:
+        """The number of one more decision."""
+        self._token += 1
         return self._token
 
     def put(self, message: Frame) -> None:
@@ -183,7 +198,7 @@ class RequestLane:
         if not is_followed(name):
             what = "a statement name that is not ASCII of at most 63 characters"
             self._refuse(message, "parse", "RG-T05", what, name)
-        elif any(oid >= _FIRST_OWN_OID for oid in parse.types):
+        elif of_own_type(parse.types):
             # binding a value to a domain runs its CHECK, and to any type of one's own its input function
             self._refuse(message, "parse", "RG-F03", "a parameter of a type that is not built in", name)
         else:
@@ -290,9 +305,8 @@ class RequestLane:
         prepared: Prepared | None = None,
         portal: Portal | None = None,
     ) -> None:
-        self._token += 1
         self._pending = _Pending(
-            self._token, message, phase, text, name, prepared, portal, may_be_allowed=may_be_allowed
+            self.next_token(), message, phase, text, name, prepared, portal, may_be_allowed=may_be_allowed
         )
 
 

@@ -78,6 +78,11 @@ class FrameReader:
         """Whether a streamed message has been passed on only in part: nothing may be put in between."""
         return self._run_left > 0
 
+    @property
+    def is_between(self) -> bool:
+        """Whether the next byte begins a message: nothing is kept, nothing was wrong."""
+        return not (self._rest or self._run_left or self._fault)
+
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes as they came and give what is whole; :meth:`check` tells whether something wrong follows it."""
         if self._rest:

@@ -1,0 +1,90 @@
+"""Clearance of a turn: all that it does is allowed by precedents, and all of that is on record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from readonly_guard.codes import Sqlstate
+from readonly_guard.errors import DecisionUnavailable
+from readonly_guard.precedents import Asker
+from readonly_guard_proxy.net.ports import DecisionMaker
+from readonly_guard_proxy.session.quick_lane import Turn
+
+__all__ = ["Clearance"]
+
+
+class Clearance:
+    """One turn's.
+
+    Args:
+        turn: that is to be sent.
+        guard: decides.
+        then: called with this clearance once it is granted, or will not be.
+
+    Attributes:
+        parse_id: of the decision about the Parse, empty where there is none.
+        decision_id: of the decision about what is run.
+    """
+
+    __slots__ = ("_awaited", "_guard", "_then", "decision_id", "failed", "parse_failed", "parse_id", "turn")
+
+    def __init__(self, turn: Turn, guard: DecisionMaker, then: Callable[[Clearance], None]) -> None:
+        self.turn: Final = turn
+        self.decision_id = ""
+        self.parse_id = ""
+        self.failed = False
+        self.parse_failed = False
+        self._guard = guard
+        self._then = then
+        self._awaited = 1
+
+    @property
+    def is_granted(self) -> bool:
+        """Whether everything is on record."""
+        return not (self.failed or self.parse_failed)
+
+    def seek(self, asker: Asker) -> bool:
+        """Have the turn allowed as it was before.
+
+        Returns:
+            False where that cannot be: then nothing is allowed, and nobody is called.
+        """
+        turn, guard, parsed = self.turn, self._guard, None
+        if turn.has_parse:
+            parsed = guard.find_precedent(asker, "parse", turn.text, None)
+            if parsed is None:
+                return False
+        found = guard.find_precedent(asker, turn.phase, turn.text, turn.parameters)
+        if found is None:
+            return False
+        try:
+            if parsed is not None:
+                self._awaited += 1
+                self.parse_id = guard.repeat(parsed, self._parse_recorded)
+            self._awaited += 1
+            self.decision_id = guard.repeat(found, self._recorded)
+        except DecisionUnavailable:
+            self.revoke()
+            return False
+        self._count()
+        return True
+
+    def revoke(self) -> None:
+        """Tell the log that what it has as allowed came to nothing."""
+        for decision_id, failed in ((self.parse_id, self.parse_failed), (self.decision_id, self.failed)):
+            if decision_id and not failed:
+                self._guard.ended(decision_id, None, 0, 0, Sqlstate.CANCELED)
+
+    def _parse_recorded(self, failure: DecisionUnavailable | None) -> None:
+        self.parse_failed = failure is not None
+        self._count()
+
+    def _recorded(self, failure: DecisionUnavailable | None) -> None:
+        self.failed = failure is not None
+        self._count()
+
+    def _count(self) -> None:
+        self._awaited -= 1
+        if not self._awaited:
+            self._then(self)

@@ -1,0 +1,104 @@
+"""Clearance of a turn through the running proxy: what is not on record does not go out as one, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from readonly_guard.codes import Sqlstate
+
+READ = "select i from t where i < 3"
+ANSWER = "T D D C(SELECT 2) Z(I)"
+
+
+def parsed(pg) -> bytes:
+    return pg.parse(READ) + pg.bind() + pg.describe("P") + pg.execute() + pg.SYNC
+
+
+async def test_turns_go_out_as_one_and_each_is_recorded_once(client, guard, pg) -> None:
+    for _ in range(3):
+        assert await client.ask(pg.query(READ)) == ANSWER
+        assert await client.ask(parsed(pg)) == f"1 2 {ANSWER}"
+    assert guard.repeated == [READ] * 9  # a Query, a Parse and an Execute each time
+    assert [(each["rows"], each["sqlstate"]) for each in guard.completions] == [(2, ""), (None, ""), (2, "")] * 3
+    assert guard.allowed == []
+
+
+async def test_bytes_are_counted_as_without(client, guard, pg) -> None:
+    await client.ask(pg.query(READ))
+    await client.ask(parsed(pg))
+    guard.has_precedents = False
+    await client.ask(pg.query(READ))
+    await client.ask(parsed(pg))
+    counts = [each["bytes"] for each in guard.completions]
+    assert counts[:3] == counts[3:]
+
+
+async def test_an_error_in_a_turn_ends_it_as_any_other(client, guard, pg) -> None:
+    assert await client.ask(pg.query("select 1/0")) == "E(22012) Z(I)"
+    division = pg.parse("select 1/0") + pg.bind() + pg.describe("P") + pg.execute() + pg.SYNC
+    assert (await client.ask(division)).endswith("E(22012) Z(I)")
+    assert await client.ask(parsed(pg)) == f"1 2 {ANSWER}"
+    assert guard.allowed == []
+
+
+@pytest.mark.parametrize("fault", ["raised", "told"])
+@pytest.mark.parametrize("place", [0, 1], ids=["parse", "execute"])
+async def test_what_cannot_be_recorded_is_decided_anew(client, guard, pg, fault, place) -> None:
+    guard.record_faults = ["", ""]
+    guard.record_faults[place] = fault
+    assert await client.ask(parsed(pg)) == f"1 2 {ANSWER}"
+    assert guard.allowed == []
+    # what did get on record came to nothing, and says so
+    came_to_nothing = [each for each in guard.completions if each["sqlstate"] == Sqlstate.CANCELED]
+    assert len(came_to_nothing) == (1 if (fault, place) != ("raised", 0) else 0)
+    assert [(each["rows"], each["sqlstate"]) for each in guard.completions[-2:]] == [(None, ""), (2, "")]
+
+
+async def test_a_log_that_takes_nothing_denies(client, guard, pg) -> None:
+    guard.record_faults = ["told"]
+    denials = iter([None, "RG-L01"])
+    guard.denies = lambda request: next(denials)  # first looked for, then decided
+    assert await client.ask(pg.query(READ)) == "E(42501) Z(I)"
+    assert "RG-L01" in str(client.errors[-1])
+    assert guard.allowed == []
+
+
+async def test_what_happens_while_a_turn_waits_for_its_record_happens_after_it(client, guard, pg) -> None:
+    guard.record_delay_s = 0.05
+    client.send(pg.query(READ))
+    await asyncio.sleep(0.02)
+    assert guard.repeated == [READ]
+    client.send(pg.query("select 1; select 2")[:7])
+    await asyncio.sleep(0.01)
+    client.send(pg.query("select 1; select 2")[7:] + pg.query("delete from t"))
+    guard.denies = lambda request: "RG-W02" if "delete" in request.text else None
+    assert await client.until_ready() == ANSWER
+    assert await client.until_ready() == "T D C(SELECT 1) T D C(SELECT 1) Z(I)"
+    assert await client.until_ready() == "E(25006) Z(I)"
+    assert guard.allowed == []
+
+
+async def test_a_client_that_leaves_while_its_turn_waits_leaves_nothing_open(client, guard, pg) -> None:
+    guard.record_delay_s = 0.05
+    client.send(pg.query(READ))
+    await asyncio.sleep(0.02)
+    await client.close()
+    await asyncio.sleep(0.2)
+    assert guard.repeated == [READ]
+    assert guard.allowed == []
+    assert [each["sqlstate"] for each in guard.completions] == ["08006"]
+
+
+async def test_pipelined_turns_are_all_answered_in_order(client, guard, pg) -> None:
+    client.send(pg.query("select pg_sleep(0.05)"))
+    await asyncio.sleep(0.02)
+    client.send(parsed(pg))
+    await asyncio.sleep(0.01)
+    client.send(pg.query(READ))
+    assert await client.until_ready() == "T D C(SELECT 1) Z(I)"
+    assert await client.until_ready() == f"1 2 {ANSWER}"
+    assert await client.until_ready() == ANSWER
+    assert guard.repeated == ["select pg_sleep(0.05)"]
+    assert guard.allowed == []
