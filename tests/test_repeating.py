@@ -136,7 +136,7 @@ async def test_a_plugin_that_is_registered_later_misses_nothing(make):
 
 
 @pytest.mark.parametrize("error", [ValueError("secret"), LogUnavailable("the disk is full")])
-async def test_a_plugin_that_fails_keeps_the_decision_from_being_made(make, error):
+async def test_a_plugin_that_fails_keeps_the_decision_from_being_made(make, tmp_path, error):
     other = Recorder(error)
     guard, _ = await make(other)
     other.fails = True
@@ -146,6 +146,34 @@ async def test_a_plugin_that_fails_keeps_the_decision_from_being_made(make, erro
     assert (type(refused.value), str(refused.value)) == (
         (PluginFailed, "plugin other0: ValueError") if isinstance(error, ValueError) else (LogUnavailable, str(error))
     )
+    other.fails = False
+    await again(guard, "1")
+    failed, end = records(tmp_path)[-3:-1]
+    assert failed.decision_id == end.decision_id
+    assert (end.rows, end.sqlstate) == (None, "57014")  # the log has it as allowed, and that it came to nothing
+
+
+async def test_what_an_asker_found_last_is_found_as_long_as_the_guard_goes_by_it(make):
+    guard, _ = await make()
+    other, _ = await make()
+    asker = Asker(ASKER.subject, PURPOSE, PURPOSE, ASKER.session)
+    first = guard.find_precedent(asker, "execute", READ, Value("1"))
+    assert guard.find_precedent(asker, "execute", READ, Value("2")).precedent is first.precedent
+    assert guard.find_precedent(asker, "parse", READ, None) is None
+    assert guard.find_precedent(asker, "execute", READ + " ", Value("1")) is None
+    assert other.find_precedent(asker, "execute", READ, Value("1")).precedent is not first.precedent
+    assert guard.find_precedent(asker, "execute", READ, Value("1")).precedent is first.precedent
+    guard.replace_policies(Engine())
+    assert guard.find_precedent(asker, "execute", READ, Value("1")) is None
+
+
+async def test_what_an_asker_found_last_ends_when_the_answer_does(make):
+    guard, _ = await make()
+    asker = Asker(ASKER.subject, PURPOSE, PURPOSE, ASKER.session)
+    assert guard.find_precedent(asker, "execute", READ, Value("1")) is not None
+    for now in ("2025-03-04T00:00:00.000000Z", "2025-03-03T11:59:59.999999Z"):
+        guard._stamp = lambda now=now: now
+        assert guard.find_precedent(asker, "execute", READ, Value("1")) is None
 
 
 async def test_a_log_that_is_gone_is_told_and_nothing_of_it_remains(make, tmp_path):

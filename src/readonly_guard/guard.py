@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
 from readonly_guard.assembly import Parts, assemble
-from readonly_guard.audit import CommitWatch, JournalPlugin, Recovery, spelt_completion
+from readonly_guard.audit import CommitWatch, JournalPlugin, Recovery
 from readonly_guard.case import Case
 from readonly_guard.codes import Sqlstate
 from readonly_guard.conclusion import Outcome, conclude, no_answer, record, unrecorded
@@ -39,7 +38,7 @@ from readonly_guard.hooks import Hooks, gather, gather_now
 from readonly_guard.ids import new_id
 from readonly_guard.moments import stamps_of, utc_now
 from readonly_guard.policy import Modes, OpaServer, PolicyDecisionPoint, SyncPolicyDecisionPoint
-from readonly_guard.precedents import Asker, Precedent, Precedents, Repetition
+from readonly_guard.precedents import Asker, Found, Precedent, Precedents, Repetition
 from readonly_guard.settings import (
     CatalogSettings,
     JournalSettings,
@@ -365,17 +364,27 @@ class Guard:
         Returns:
             None where :meth:`decide_soon` or :meth:`decide` has to be asked, or the policies do not answer the same.
         """
-        known = self._texts.recall(text)
-        if known is None or known.patients.is_elsewhere or self._hooks.bring_facts or self._hooks.review_statements:
+        if self._hooks.bring_facts or self._hooks.review_statements:
             return None
         now = self._stamp()
+        found = self._precedents.find_last(asker, phase, text, now) or self._find(asker, phase, text, now)
+        if found is None:
+            return None
+        patients = found.precedent.patients(found.known, parameters)
+        # there are precedents only of policies that answer at once
+        if not self._holds(found.precedent, patients, now, cast("SyncPolicyDecisionPoint", self._pdp)):
+            return None
+        return Repetition(found.precedent, now, patients)
+
+    def _find(self, asker: Asker, phase: str, text: str, now: str) -> Found | None:
+        known = self._texts.recall(text)
+        if known is None or known.patients.is_elsewhere:
+            return None
         precedent = self._precedents.find_for(asker, phase, known, now)
-        if precedent is None or not precedent.is_quiet or not hasattr(self._pdp, "decide_now"):
+        if precedent is None or not precedent.is_quiet:
             return None
-        patients = precedent.patients(known, parameters)
-        if not self._holds(precedent, patients, now, cast("SyncPolicyDecisionPoint", self._pdp)):
-            return None
-        return Repetition(precedent, now, patients)
+        found = asker.last[phase] = Found(text, known, precedent)
+        return found
 
     def repeat(self, repetition: Repetition, then: Callable[[DecisionUnavailable | None], None]) -> str:
         """Allow again what a precedent allows, in the same turn of the event loop in which it was found.
@@ -393,10 +402,15 @@ class Guard:
         """
         decision_id, hooks = self._new_id(), self._hooks
         precedent, time, patients = repetition.precedent, repetition.time, repetition.patients
-        if hooks.keep_spelt_decisions:
-            receipts = hooks.decided_again(precedent.spelt(decision_id, time, patients))
-        else:
-            receipts = hooks.decided(precedent.recorded(decision_id, time, patients))
+        try:
+            if hooks.keep_spelt_decisions:
+                receipts = hooks.decided_again(precedent.spelt(decision_id, time, patients))
+            else:
+                receipts = hooks.decided(precedent.recorded(decision_id, time, patients))
+        except DecisionUnavailable:
+            # where a plugin failed behind the journal, that has the decision all the same
+            self.ended(decision_id, None, 0, 0, Sqlstate.CANCELED)
+            raise
         self._teller.when_durable(receipts, then)
         return decision_id
 
@@ -464,39 +478,38 @@ class Guard:
 
     def ended(self, decision_id: str, rows: int | None, bytes_sent: int, duration_us: int, sqlstate: str) -> None:
         """As :meth:`completed`, by the decision's id."""
-        time, hooks = self._stamp(), self._hooks
-        try:
-            if hooks.keep_spelt_records:
-                hooks.recorded_spelt(spelt_completion(decision_id, time, rows, bytes_sent, duration_us, sqlstate))
-            else:
-                hooks.recorded(
-                    CompletionRecord(
-                        decision_id=decision_id,
-                        time=time,
-                        rows=rows,
-                        bytes=bytes_sent,
-                        duration_us=duration_us,
-                        sqlstate=sqlstate,
-                    )
-                )
-        except DecisionUnavailable:
-            return  # nothing is released on this record, and the next decision meets the same fault and denies
+        self._note(
+            CompletionRecord(
+                decision_id=decision_id,
+                time=self._stamp(),
+                rows=rows,
+                bytes=bytes_sent,
+                duration_us=duration_us,
+                sqlstate=sqlstate,
+            )
+        )
 
     def session_event(
         self, event: str, session: Session, subject: str, *, codes: tuple[str, ...] = (), detail: str = ""
     ) -> None:
         """Record that a session ``opened``, ``closed`` or was ``refused``. Not waited for, as :meth:`completed`."""
-        record = SessionRecord(
-            session_id=session.session_id,
-            time=self._stamp(),
-            event=event,
-            subject=subject,
-            database=session.database,
-            client_address=session.client_address,
-            application_name=session.application_name,
-            listener=session.listener,
-            codes=codes,
-            detail=detail,
+        self._note(
+            SessionRecord(
+                session_id=session.session_id,
+                time=self._stamp(),
+                event=event,
+                subject=subject,
+                database=session.database,
+                client_address=session.client_address,
+                application_name=session.application_name,
+                listener=session.listener,
+                codes=codes,
+                detail=detail,
+            )
         )
-        with suppress(DecisionUnavailable):  # as above
+
+    def _note(self, record: CompletionRecord | SessionRecord) -> None:
+        try:
             self._hooks.recorded(record)
+        except DecisionUnavailable:
+            return  # nothing is released on this record, and the next decision meets the same fault and denies

@@ -33,7 +33,7 @@ from readonly_guard.domain import (
 )
 from readonly_guard.moments import rfc3339
 
-__all__ = ["Asker", "Precedent", "Precedents", "Repetition"]
+__all__ = ["Asker", "Found", "Precedent", "Precedents", "Repetition"]
 
 _Key = tuple[str, int, int, int, int, int]
 _MERE_READ: Final = frozenset({Effect.READ})
@@ -45,15 +45,19 @@ class Asker:
     Args:
         subject, declared, initial, session: as in :class:`readonly_guard.domain.StatementRequest`, and the same objects
             as there: a precedent holds for these, not for their like.
+
+    Attributes:
+        last: what was found for a text the last time, by phase; mostly the same text comes again.
     """
 
-    __slots__ = ("declared", "initial", "session", "subject")
+    __slots__ = ("declared", "initial", "last", "session", "subject")
 
     def __init__(self, subject: Subject, declared: Declared, initial: Declared, session: Session) -> None:
         self.subject: Final = subject
         self.declared: Final = declared
         self.initial: Final = initial
         self.session: Final = session
+        self.last: Final[dict[str, Found]] = {}
 
 
 class Precedent:
@@ -66,9 +70,13 @@ class Precedent:
         decision: what was decided.
         record: of it.
         until: when the answer expires, RFC 3339 in UTC.
+
+    Attributes:
+        is_quiet: it leaves the session as it was, and warns of nothing.
+        kept_by: who goes by it; None once it is forgotten.
     """
 
-    __slots__ = ("_repeated", "answer", "case", "decision", "is_quiet", "known", "record", "since", "until")
+    __slots__ = ("_repeated", "answer", "case", "decision", "is_quiet", "kept_by", "known", "record", "since", "until")
 
     def __init__(  # noqa: PLR0917  one caller
         self, case: Case, known: Analysis, answer: Answer, decision: Decision, record: DecisionRecord, until: str
@@ -81,7 +89,12 @@ class Precedent:
         self.since: Final[str] = case.time
         self.until: Final = until
         self.is_quiet: Final = not decision.warnings and _is_mere_read(decision.analysis)
+        self.kept_by: Precedents | None = None
         self._repeated: RepeatedRecord | None = None  # made when it is repeated: most of a new text's never are
+
+    def holds_at(self, now: str) -> bool:
+        """Whether a time, RFC 3339 in UTC, is between the question and the end of the answer."""
+        return self.since <= now < self.until
 
     def repeated(self, decision_id: str, known: Analysis) -> Decision:
         """The same decision under another id, about a text that is read alike."""
@@ -114,6 +127,17 @@ class Precedent:
         if self._repeated is None:
             self._repeated = RepeatedRecord(self.record)
         return self._repeated.spelt(decision_id, time, patients)
+
+
+class Found:
+    """A text, what it was read as, and the precedent that was found for it."""
+
+    __slots__ = ("known", "precedent", "text")
+
+    def __init__(self, text: str, known: Analysis, precedent: Precedent) -> None:
+        self.text: Final = text
+        self.known: Final = known
+        self.precedent: Final = precedent
 
 
 class Repetition:
@@ -156,10 +180,17 @@ class Precedents:
         """As :meth:`find`, of a request that nobody has put together yet."""
         key = _key(asker, phase, known)
         found = self._kept.get(key)
-        if found is None or not found.since <= now < found.until:
+        if found is None or not found.holds_at(now):
             return None
         self._kept.move_to_end(key)
         return found
+
+    def find_last(self, asker: Asker, phase: str, text: str, now: str) -> Found | None:
+        """What was found for an asker the last time, where the same text comes again and it still holds."""
+        last = asker.last.get(phase)
+        if last is None or last.text != text or last.precedent.kept_by is not self or not last.precedent.holds_at(now):
+            return None
+        return last
 
     def keep(self, case: Case, known: Analysis, answer: Answer, decision: Decision, record: DecisionRecord) -> None:
         """Keep a decision that was made, if it can be a precedent."""
@@ -169,11 +200,15 @@ class Precedents:
             return  # the window of creation is another with other parameters
         request = case.request
         asker = Asker(request.subject, request.declared, request.initial, request.session)
-        self._kept[_key(asker, request.phase, known)] = Precedent(
-            case, known, answer, decision, record, rfc3339(datetime.fromisoformat(answer.expires_at))
-        )
+        key, until = _key(asker, request.phase, known), rfc3339(datetime.fromisoformat(answer.expires_at))
+        former = self._kept.get(key)
+        if former is not None:
+            former.kept_by = None
+        kept = self._kept[key] = Precedent(case, known, answer, decision, record, until)
+        kept.kept_by = self
         while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+            _, former = self._kept.popitem(last=False)
+            former.kept_by = None
 
     def holds_for(self, precedent: Precedent, patients: tuple[str, ...], now: str) -> bool:
         """Whether a precedent that holds now is known to hold about these patients, too."""
@@ -188,6 +223,8 @@ class Precedents:
 
     def forget(self) -> None:
         """Policies, modes or catalog are others from now on."""
+        for precedent in self._kept.values():
+            precedent.kept_by = None
         self._kept.clear()
         self._alike.clear()
 

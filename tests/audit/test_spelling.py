@@ -1,4 +1,4 @@
-"""Records that are spelt without being made: byte for byte what the encoder of whole records writes."""
+"""What repeats a record is spelt without being made: byte for byte what the encoder of whole records writes."""
 
 import msgspec
 import pytest
@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readonly_guard.audit.chain import canonical
-from readonly_guard.audit.spelling import RepeatedRecord, spelt_completion
-from readonly_guard.domain import CompletionRecord, DecisionRecord
+from readonly_guard.audit.spelling import RepeatedRecord
+from readonly_guard.domain import DecisionRecord
 from readonly_guard.errors import LogUnavailable
 
 NASTY = st.sampled_from([
@@ -34,14 +34,6 @@ def test_a_repeated_record_is_spelt_as_if_it_were_made(record, repetitions):
         assert repeated.spelt(decision_id, time, patients) == canonical(made)
 
 
-@given(WORDS, WORDS, st.none() | NUMBERS, NUMBERS, NUMBERS, WORDS)
-def test_a_completion_is_spelt_as_if_it_were_made(decision_id, time, rows, bytes_sent, duration_us, sqlstate):
-    made = CompletionRecord(
-        decision_id=decision_id, time=time, rows=rows, bytes=bytes_sent, duration_us=duration_us, sqlstate=sqlstate
-    )
-    assert spelt_completion(decision_id, time, rows, bytes_sent, duration_us, sqlstate) == canonical(made)
-
-
 @pytest.mark.parametrize("wrong", ["id", "time", "patient"])
 def test_what_is_no_text_is_refused_and_not_shown(decision, wrong):
     repeated, bad = RepeatedRecord(decision()), "secret\ud800"
@@ -51,5 +43,3 @@ def test_what_is_no_text_is_refused_and_not_shown(decision, wrong):
         )
     assert "secret" not in str(refused.value)
     assert refused.value.__cause__ is None
-    with pytest.raises(LogUnavailable):
-        spelt_completion("d", "t", 1, 1, 1, bad)

@@ -80,14 +80,6 @@ class Keeps:
     def decision_spelt(self, canonical):
         self.seen.append(canonical)
 
-    @hookimpl
-    def record_made(self, record):
-        self.seen.append(record)
-
-    @hookimpl
-    def record_spelt(self, canonical):
-        self.seen.append(canonical)
-
 
 class Wants:
     """Takes records only."""
@@ -101,25 +93,21 @@ def test_what_is_spelt_is_kept_where_all_who_record_keep_it() -> None:
     assert not Hooks().keep_spelt_decisions, "nobody would have the decision"
     keeps = Keeps()
     hooks = Hooks([keeps])
-    assert (hooks.keep_spelt_decisions, hooks.keep_spelt_records) == (True, True)
+    assert hooks.keep_spelt_decisions
     assert hooks.decided_again(b"one") == []
-    hooks.recorded_spelt(b"two")
-    assert keeps.seen == [b"one", b"two"]
+    assert keeps.seen == [b"one"]
     hooks.register(Wants())
-    assert (hooks.keep_spelt_decisions, hooks.keep_spelt_records) == (False, True)
+    assert not hooks.keep_spelt_decisions
     hooks.register(Keeps(), "another")
     assert not hooks.keep_spelt_decisions
 
 
-@pytest.mark.parametrize("spelt", ["decision_spelt", "record_spelt"])
-def test_a_plugin_that_would_miss_whatever_is_not_spelt_is_refused(spelt) -> None:
-    made = {"decision_spelt": "decision_made", "record_spelt": "record_made"}[spelt]
-    half = type("Half", (), {spelt: getattr(Keeps, spelt)})()
+def test_a_plugin_that_would_miss_whatever_repeats_no_other_is_refused() -> None:
+    half = type("Half", (), {"decision_spelt": Keeps.decision_spelt})()
     hooks = Hooks()
-    with pytest.raises(ConfigurationError, match=f"plugin Half: {spelt} goes with {made}; implement both"):
+    with pytest.raises(ConfigurationError, match="plugin Half: decision_spelt goes with decision_made; implement both"):
         hooks.register(half)
     assert not hooks.keep_spelt_decisions
-    assert not hooks.keep_spelt_records
     hooks.register(Keeps(), "Half")
 
 

@@ -17,7 +17,7 @@ from readonly_guard.audit.recovery import Recovery
 from readonly_guard.audit.retention import LEAST_DAYS, Removal, carry_out, plan_retention
 from readonly_guard.audit.sealing import GENESIS
 from readonly_guard.audit.selection import Selection, parse_moment
-from readonly_guard.audit.spelling import RepeatedRecord, spelt_completion
+from readonly_guard.audit.spelling import RepeatedRecord
 from readonly_guard.audit.verify import verify, verify_all
 from readonly_guard.domain import Entry
 
@@ -63,7 +63,6 @@ __all__ = [
     "record_reading",
     "sign_custody",
     "sink_positions",
-    "spelt_completion",
     "verify",
     "verify_all",
 ]

@@ -154,11 +154,7 @@ class GroupCommit:
         Raises:
             LogUnavailable: the journal takes no records.
         """
-        self.add_spelt(spelt(record))
-
-    def add_spelt(self, data: bytes) -> None:
-        """As :meth:`add`, of a record's canonical bytes."""
-        self._journal.append_spelt(data)
+        self._journal.append(record)
         if self._journal.pending >= _LINGER_RECORDS:
             self._batch.wait()
             return

@@ -63,11 +63,6 @@ class JournalPlugin:
         self._commits.add(record)
 
     @hookimpl
-    def record_spelt(self, canonical: bytes) -> None:
-        """As :meth:`record_made`."""
-        self._commits.add_spelt(canonical)
-
-    @hookimpl
     def guard_shutdown(self) -> None:
         """Commit what is in the buffer and close the journal; done when it returns, in either world.
 

@@ -21,9 +21,6 @@ from readonly_guard.settings import Settings, read_section
 
 __all__ = ["Hooks"]
 
-_MADE: Final = {"decision_spelt": "decision_made", "record_spelt": "record_made"}
-"""What each hook for a record that is spelt already stands in for."""
-
 
 class _Call:
     """One plugin's implementation of a hook."""
@@ -42,7 +39,6 @@ class Hooks:
         bring_facts: there is an information point.
         review_statements: a plugin may add reasons to a decision.
         keep_spelt_decisions: whoever is handed decisions takes them by :meth:`decided_again`, too.
-        keep_spelt_records: whoever is handed completions takes them by :meth:`recorded_spelt`, too.
     """
 
     def __init__(self, plugins: Iterable[object] = ()) -> None:
@@ -50,7 +46,7 @@ class Hooks:
         self._manager.add_hookspecs(HookSpecs)
         self._calls: dict[str, tuple[_Call, ...]] = {}
         self.bring_facts = self.review_statements = False
-        self.keep_spelt_decisions = self.keep_spelt_records = False
+        self.keep_spelt_decisions = False
         for plugin in plugins:
             self.register(plugin)
 
@@ -67,15 +63,16 @@ class Hooks:
         except (pluggy.PluginValidationError, ValueError) as error:
             raise ConfigurationError(f"plugin {name}: {error}") from error
         has = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
-        for spelt, made in _MADE.items():
-            if spelt in has and made not in has:  # it would miss whatever is not spelt
-                self._manager.unregister(plugin)
-                raise ConfigurationError(f"plugin {name}: {spelt} goes with {made}; implement both")
+        if "decision_spelt" in has and "decision_made" not in has:  # it would miss whatever repeats no other
+            self._manager.unregister(plugin)
+            raise ConfigurationError(f"plugin {name}: decision_spelt goes with decision_made; implement both")
         self._calls.clear()
         self.bring_facts = bool(self._of("gather_context"))
         self.review_statements = bool(self._of("review_statement"))
-        self.keep_spelt_decisions = self._all_keep("decision_spelt")
-        self.keep_spelt_records = self._all_keep("record_spelt")
+        recording = {call.plugin for call in self._of("decision_made")}
+        self.keep_spelt_decisions = bool(recording) and recording == {
+            call.plugin for call in self._of("decision_spelt")
+        }
 
     def load(
         self, names: Iterable[str], sections: Mapping[str, dict[str, Any]] | None = None, folder: Path = Path()
@@ -183,10 +180,6 @@ class Hooks:
         """
         self._each("record_made", record)
 
-    def recorded_spelt(self, canonical: bytes) -> None:
-        """As :meth:`recorded`, by the record's canonical bytes, where all :attr:`keep_spelt_records`."""
-        self._each("record_spelt", canonical)
-
     def sinks(self) -> list[tuple[str, Sink]]:
         """The sinks of all plugins, each with the name of its plugin.
 
@@ -241,10 +234,6 @@ class Hooks:
         if failure is not None:
             raise failure
         return results
-
-    def _all_keep(self, spelt: str) -> bool:
-        keeping = {call.plugin for call in self._of(spelt)}
-        return bool(keeping) and keeping == {call.plugin for call in self._of(_MADE[spelt])}
 
     def _of(self, hook: str) -> tuple[_Call, ...]:
         """The implementations of a hook, in the order of registration."""

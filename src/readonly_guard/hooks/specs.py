@@ -131,10 +131,6 @@ class HookSpecs:
         """A completion or a session event, recorded in order but not waited for."""
 
     @hookspec
-    def record_spelt(self, canonical: bytes) -> None:
-        """As ``record_made``, which it goes with: called in its place for a completion, as ``decision_spelt``."""
-
-    @hookspec
     def record_sink(self) -> Sink | None:
         """A place where the log is to be carried. Called once, by the feed only; connects to nothing yet."""
 
