@@ -4,8 +4,9 @@
 
 The modules below are ordinary Python and run as such; mypyc turns the same sources into C. Beside each of them appears
 an extension module, which Python then prefers. What is never compiled: the readings (docs/decisions/0009), and modules
-with msgspec structs, whose options mypyc would drop without a word. The tests run on both; what they have found so far:
-a slice of bytes that begins behind its end raises SystemError when compiled (mypyc 2.4), so there is none here.
+with msgspec structs, whose options mypyc would drop without a word. All tests run on the compiled build, those of these
+modules on the sources as well (.ci/run). What they have found so far: a slice of bytes that begins behind its end
+raises SystemError when compiled (mypyc 2.4), so there is none here.
 """
 
 from __future__ import annotations

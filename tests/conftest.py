@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from readonly_guard_cli.demo import DemoDatabase, EmbeddedServer
 
-pytest_plugins = ["driver_matrix"]
+pytest_plugins = ["build_form", "driver_matrix"]
 
 _ROOT = Path(__file__).parents[1]
 _copies = itertools.count(1)

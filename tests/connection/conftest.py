@@ -85,6 +85,23 @@ async def guard(tmp_path: Path, log: Log) -> AsyncIterator[Guard]:
         await opened.aclose()
 
 
+class Overseen:
+    """A guard whose way to decide a test may change; the rest is the guard's own. A compiled guard takes no attributes."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self.decide: Callable[..., Any] = guard.decide
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._guard, name)
+
+
+@pytest.fixture
+def overseen(guard: Guard) -> Overseen:
+    """For ``opened(guard=overseen)``; then ``overseen.decide = …``."""
+    return Overseen(guard)
+
+
 @pytest.fixture
 async def opened(guard: Guard, millennium: DemoDatabase) -> AsyncIterator[Callable[..., Any]]:
     """``await opened(purpose=…)``: connections that are closed when the test is over."""

@@ -126,9 +126,10 @@ async def test_a_codec_of_ones_own_is_not_believed(connection, log) -> None:
     assert log.decisions[-1].patients == ("person_id:?",)
 
 
-async def test_what_is_sent_is_what_was_decided_about(connection, guard, log, monkeypatch, until) -> None:
+async def test_what_is_sent_is_what_was_decided_about(opened, overseen, log, until) -> None:
+    connection = await opened(guard=overseen)
     await connection.prepare(READ_ANY)  # asyncpg looks up the type of arrays
-    decide, may_go_on = guard.decide, asyncio.Event()
+    decide, may_go_on = overseen.decide, asyncio.Event()
 
     async def slowly(request):
         decision = await decide(request)
@@ -136,7 +137,7 @@ async def test_what_is_sent_is_what_was_decided_about(connection, guard, log, mo
             await may_go_on.wait()
         return decision
 
-    monkeypatch.setattr(guard, "decide", slowly)
+    overseen.decide = slowly
     asked = [900_001]
     running = asyncio.create_task(connection.fetch(READ_ANY, asked))
     await until(lambda: log.decisions[-1].patients == ("person_id:900001",))

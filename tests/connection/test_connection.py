@@ -151,13 +151,13 @@ async def test_a_transaction_goes_on_after_a_denial(connection, log) -> None:
     assert [record.statement for record in log.decisions if "ROLLBACK" in record.statement] == ["ROLLBACK ;"]
 
 
-async def test_a_transaction_that_was_not_begun_leaves_no_trace(connection, guard, monkeypatch) -> None:
-    decide = guard.decide
-    monkeypatch.setattr(guard, "decide", lambda request: guard.refuse(request, "RG-SYS-002", "a test"))
+async def test_a_transaction_that_was_not_begun_leaves_no_trace(opened, overseen) -> None:
+    connection, decide = await opened(guard=overseen), overseen.decide
+    overseen.decide = lambda request: overseen.refuse(request, "RG-SYS-002", "a test")
     with pytest.raises(UndecidedDenied):
         async with connection.transaction():
             pytest.fail("begun")
-    monkeypatch.setattr(guard, "decide", decide)
+    overseen.decide = decide
     async with connection.transaction(), connection.transaction():
         assert connection.is_in_transaction()
     assert not connection.is_in_transaction()

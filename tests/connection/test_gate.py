@@ -163,14 +163,15 @@ async def test_a_text_that_compares_like_another_is_not_looked_at(connection, lo
         await connection.execute("DELETE FROM person")
 
 
-async def test_while_a_decision_is_awaited_nothing_else_runs(connection, guard, monkeypatch) -> None:
-    decide, may_go_on = guard.decide, asyncio.Event()
+async def test_while_a_decision_is_awaited_nothing_else_runs(opened, overseen) -> None:
+    connection = await opened(guard=overseen)
+    decide, may_go_on = overseen.decide, asyncio.Event()
 
     async def slowly(request):
         await may_go_on.wait()
         return await decide(request)
 
-    monkeypatch.setattr(guard, "decide", slowly)
+    overseen.decide = slowly
     running = asyncio.create_task(connection.execute("SET readonly_guard.purpose = 'HSTAT'"))
     await asyncio.sleep(0)
     for run in (connection.execute, connection.fetchval, connection.prepare):
@@ -213,17 +214,18 @@ async def test_giving_up_while_it_is_decided(connection, guard, log, until, way,
     assert await connection.fetchval("SHOW readonly_guard.purpose") == "TREAT"
 
 
-async def test_one_denial_among_many_executions_runs_none(connection, guard, log, monkeypatch) -> None:
-    decide, asked = guard.decide, 0
+async def test_one_denial_among_many_executions_runs_none(opened, overseen, log) -> None:
+    connection = await opened(guard=overseen)
+    decide, asked = overseen.decide, 0
 
     async def every_fifth_unlogged(request):
         nonlocal asked
         asked += request.phase == "execute"
         if asked == 5:
-            return await guard.refuse(request, "RG-SYS-002", "a test")
+            return await overseen.refuse(request, "RG-SYS-002", "a test")
         return await decide(request)
 
-    monkeypatch.setattr(guard, "decide", every_fifth_unlogged)
+    overseen.decide = every_fifth_unlogged
     with pytest.raises(asyncpg.CannotConnectNowError, match="RG-SYS-002"):
         await connection.fetchmany("SELECT $1::int", [(number,) for number in range(10)])
     executions = [record for record in log.decisions if record.phase == "execute"]

@@ -191,8 +191,10 @@ async def test_what_a_hook_keeps_of_its_connection_is_of_no_use(guard, millenniu
                 await kept[3]()
 
 
-async def test_what_is_under_way_when_somebody_else_gets_the_connection_stays_the_first_ones(pool, guard, log) -> None:
-    decide, may_go_on = guard.decide, asyncio.Event()
+async def test_what_is_under_way_when_somebody_else_gets_the_connection_stays_the_first_ones(
+    overseen, millennium
+) -> None:
+    decide, may_go_on = overseen.decide, asyncio.Event()
 
     async def slowly(request):
         decision = await decide(request)
@@ -200,17 +202,18 @@ async def test_what_is_under_way_when_somebody_else_gets_the_connection_stays_th
             await may_go_on.wait()
         return decision
 
-    first = await pool.acquire()
-    desk = first._desk
-    guard.decide = slowly
-    running = asyncio.create_task(first.execute("SET readonly_guard.purpose = 'HSTAT'"))
-    await asyncio.sleep(0.05)
-    first._inner.gate.passage.desk = another = desk.for_another(desk.subject, "another")  # as acquire does
-    may_go_on.set()
-    await running
-    assert (desk.declared.purpose, another.declared.purpose) == ("HSTAT", "TREAT")
-    del guard.decide
-    await pool.release(first)
+    async with create_pool(millennium.dsn("alind"), guard=overseen, purpose="TREAT", min_size=1, max_size=1) as pool:
+        first = await pool.acquire()
+        desk = first._desk
+        overseen.decide = slowly
+        running = asyncio.create_task(first.execute("SET readonly_guard.purpose = 'HSTAT'"))
+        await asyncio.sleep(0.05)
+        first._inner.gate.passage.desk = another = desk.for_another(desk.subject, "another")  # as acquire does
+        may_go_on.set()
+        await running
+        assert (desk.declared.purpose, another.declared.purpose) == ("HSTAT", "TREAT")
+        overseen.decide = decide
+        await pool.release(first)
 
 
 async def test_an_acquisition_is_for_once(pool) -> None:
