@@ -113,3 +113,9 @@ def test_reading_is_linear_in_bytes() -> None:
         return time.perf_counter() - began
 
     assert elapsed(4_000_000) < 40 * max(elapsed(400_000), 0.002)
+
+
+def test_a_chunk_within_a_run_is_passed_on_as_it_came() -> None:
+    reader, row = FrameReader(kinds=KINDS, limit=1_000, streamed=STREAMED), frame(ord("D"), b"x" * 10_000)
+    chunks = [row[:4_000], row[4_000:8_000], row[8_000:]]
+    assert all(fed(reader, chunk)[0].data is chunk for chunk in chunks)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Protocol, cast
+
+from readonly_guard_proxy.net.gathering import Gathering
 
 __all__ = ["ClientSide", "ServerSide"]
 
 
 class _Link(Protocol):
     """What the sides tell; `readonly_guard_proxy.net.link.Link` is one."""
+
+    server_side: ServerSide
 
     def client_sent(self, data: bytes, /) -> None: ...
     def client_lost(self) -> None: ...
@@ -29,6 +33,8 @@ class ClientSide(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """The client sent something."""
+        if (gathering := self._link.server_side.gathering) is not None:
+            gathering.asked()
         self._link.client_sent(data)
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -47,11 +53,12 @@ class ClientSide(asyncio.Protocol):
 class ServerSide(asyncio.Protocol):
     """The server's side of a link."""
 
-    __slots__ = ("_gone", "_is_gone", "_link")
+    __slots__ = ("_gone", "_is_gone", "_link", "gathering")
 
     def __init__(self, link: _Link) -> None:
         self._link = link
         self._is_gone = False
+        self.gathering: Gathering | None = None
         self._gone: asyncio.Event | None = None
 
     @property
@@ -63,8 +70,14 @@ class ServerSide(asyncio.Protocol):
                 self._gone.set()
         return self._gone
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The server can be spoken to."""
+        self.gathering = Gathering(cast("asyncio.Transport", transport))
+
     def data_received(self, data: bytes) -> None:
         """The server sent something."""
+        if self.gathering is not None:
+            self.gathering.came(len(data))
         self._link.server_sent(data)
 
     def connection_lost(self, _exc: Exception | None) -> None:

@@ -1,5 +1,7 @@
 """How the kernel is asked to treat a TCP connection: small messages at once, and peers that are gone are found out.
 
+When it says that something came is decided while a connection is used: `readonly_guard_proxy.net.gathering`.
+
 A connection that is accepted begins with the options of the socket that listens (`accept(2)`, "inherited" on Linux and
 the BSDs), so those are set there, once.
 """
@@ -12,7 +14,7 @@ from typing import Final
 
 from readonly_guard.settings import TcpSettings
 
-__all__ = ["tune"]
+__all__ = ["is_tcp", "tune", "wake_at"]
 
 _TCP: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
@@ -24,12 +26,33 @@ def tune(shown: socket.socket | None, settings: TcpSettings) -> None:
         shown: what the event loop shows of the socket of a connection or a server.
         settings: what to set.
     """
-    if shown is None or shown.family not in _TCP:
-        return
+    if shown is not None and is_tcp(shown):
+        _set(shown, _options(settings))
+
+
+def is_tcp(shown: socket.socket | None) -> bool:
+    """Whether it is one of TCP, which has these options."""
+    return shown is not None and shown.family in _TCP
+
+
+def wake_at(shown: socket.socket, size: int) -> None:
+    """Have the event loop told that a TCP connection can be read once so many bytes are there, or it has ended.
+
+    Setting it shows what is there already (Linux, `tcp_set_rcvlowat`). The kernel shows less by itself when its buffer
+    has room for no more.
+
+    Args:
+        shown: as for :func:`tune`.
+        size: in bytes; 1 is the system's default.
+    """
+    _set(shown, ((socket.SOL_SOCKET, socket.SO_RCVLOWAT, size),))
+
+
+def _set(shown: socket.socket, options: tuple[tuple[int, int, int], ...]) -> None:
     # it may be no socket, but something that makes one for every option that it is given
     tuned = socket.socket(shown.family, socket.SOCK_STREAM, socket.IPPROTO_TCP, shown.fileno())
     try:
-        for level, option, value in _options(settings):
+        for level, option, value in options:
             tuned.setsockopt(level, option, value)
     finally:
         tuned.detach()  # it stays the loop's

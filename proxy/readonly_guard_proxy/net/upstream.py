@@ -31,7 +31,7 @@ async def connect(
     Args:
         upstream: where.
         context: for TLS, as `readonly_guard_proxy.net.credentials.Credentials` has it; None for none.
-        factory: makes the protocol, which is given no ``connection_made``.
+        factory: makes the protocol, which is told of its transport (``connection_made``) when it can be used.
 
     Raises:
         OSError: it cannot be reached or does not do TLS as it must, or not within ``connect_timeout_s`` (then a
@@ -40,14 +40,14 @@ async def connect(
     if context is None:
         return await connect_socket(upstream, factory)
     async with asyncio.timeout(upstream.connect_timeout_s):
-        asking = _Asking()
+        asking, protocol = _Asking(), factory()
         transport = await connect_socket(upstream, lambda: asking)
         try:
             transport.write(ssl_request())
             _judge_answer(await asking.answer)
             secured = await asyncio.get_running_loop().start_tls(
                 transport,
-                factory(),
+                protocol,
                 context,
                 server_hostname=upstream.host,
                 ssl_handshake_timeout=upstream.connect_timeout_s,
@@ -58,6 +58,7 @@ async def connect(
             raise
     if secured is None:
         raise ConnectionResetError("the server left during the TLS handshake")
+    protocol.connection_made(secured)
     return secured
 
 

@@ -131,7 +131,8 @@ class FrameReader:
                     continue
                 self._run_kind = kind
             end = self._skim(data, at)
-            frames.append(Frame(self._run_kind, data[at:end]))
+            run = data if end - at == size else data[at:end]  # compiled, a slice of all of it would be a copy
+            frames.append(Frame(self._run_kind, run))
             at = end
 
     def _skim(self, data: bytes, at: int) -> int:

@@ -17,6 +17,8 @@ from readonly_guard.settings import (
     UpstreamSettings,
     UpstreamTlsSettings,
 )
+from readonly_guard_proxy.net import gathering
+from readonly_guard_proxy.net.tuning import wake_at
 from readonly_guard_proxy.net.upstream import connect
 from readonly_guard_proxy.wire.scram import Verifier
 
@@ -104,6 +106,21 @@ class TestModes:
             await asyncio.sleep(0.3)
             assert (await client.until_ready()).count("D") == 20_000
             assert guard.completions[-1]["bytes"] > 20_000_000
+
+    async def test_a_large_result_is_let_come_together_behind_tls_as_well(
+        self, run_upstream, tls_server, client_class, pg, monkeypatch
+    ) -> None:
+        marks = []
+        monkeypatch.setattr(gathering, "wake_at", lambda shown, size: (marks.append(size), wake_at(shown, size)))
+        async with run_upstream(mode="verify-full", root=tls_server.root) as proxy:
+            client = await (await client_class.connect(proxy.port)).login()
+            assert await client.ask(pg.query("select 1")) == "T D C(SELECT 1) Z(I)"
+            assert marks == []
+            told = await client.ask(pg.query("select repeat('x', 1000) from generate_series(1, 4000)"))
+            assert told.count("D") == 4_000
+            assert marks[0] == 128 * 1024
+            assert await client.ask(pg.query("select 1")) == "T D C(SELECT 1) Z(I)"
+            assert marks[-1] == 1
 
     async def test_certificates_are_renewed(self, run_upstream, tls_server, client_class, pg, tmp_path) -> None:
         root = tmp_path / "root.pem"
