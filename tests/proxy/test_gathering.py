@@ -55,7 +55,7 @@ async def test_a_result_is_waited_for_once_it_is_large(connected) -> None:
     gathering.came(LARGE - 1)
     assert mark(transport) == 1
     gathering.came(1)
-    assert mark(transport) == 128 * 1024
+    assert mark(transport) == 240 * 1024
 
 
 async def test_its_last_piece_is_read_however_small_it_is(connected) -> None:

@@ -2,7 +2,7 @@
 
 PostgreSQL sends as soon as 8 KB are full (`PqSendBuffer`), so a proxy that is quick enough is woken for every 8 KB, and
 wakes the client for them: for a gigabyte 130,000 times, which costs all three more than the copying does. A result that
-has become large is therefore read only once 128 KB of it are there (SO_RCVLOWAT). Nobody knows which piece is the last:
+has become large is therefore read only once 240 KB of it are there (SO_RCVLOWAT). Nobody knows which piece is the last:
 after a millisecond whatever has come is read, so that the end of a large result may come so much later, and smaller
 ones are never waited for.
 """
@@ -18,7 +18,7 @@ from readonly_guard_proxy.net.tuning import is_tcp, wake_at
 __all__ = ["Gathering"]
 
 _LARGE_BYTES: Final = 512 * 1024
-_GATHERED_BYTES: Final = 128 * 1024  # half of what is read at once
+_GATHERED_BYTES: Final = 240 * 1024  # the event loop reads 256,000 at once
 _PATIENCE_S: Final = 0.001
 _CAN: Final = sys.platform == "linux"
 """Elsewhere it is not said that lowering the mark shows what is there already."""

@@ -118,7 +118,7 @@ class TestModes:
             assert marks == []
             told = await client.ask(pg.query("select repeat('x', 1000) from generate_series(1, 4000)"))
             assert told.count("D") == 4_000
-            assert marks[0] == 128 * 1024
+            assert marks[0] == 240 * 1024
             assert await client.ask(pg.query("select 1")) == "T D C(SELECT 1) Z(I)"
             assert marks[-1] == 1
 
