@@ -1,32 +1,28 @@
 """What it costs to read a statement: both keys cold, remembered by text and by shape, against the parsers alone.
 
-    python benchmarks/readings.py [--rounds 5]
+    python -m benchmarks.readings [--rounds 5]
 
-The statements are what clients really send: they are captured from a server's log while psql and pg_dump describe the
-synthetic database, and asyncpg introspects it. Each figure is the best of several rounds in one process, in CPU time;
-on a noisy machine compare ratios, not microseconds.
+The statements are what clients really send, the mix of `benchmarks/clients.py`. Each figure is the best of several
+rounds in one process, in CPU time; on a noisy machine compare ratios, not microseconds.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import logging
 import os
 import re
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 
-import asyncpg
 import msgspec
 import sqlglot
 from postgast.native import lib
 
+from benchmarks.clients import captured_mix
 from readonly_guard.sql import Analyzer
-from readonly_guard_cli.demo import EmbeddedServer, install
 
 SAMPLES = {
     "SELECT 1": "SELECT 1",
@@ -39,51 +35,6 @@ SAMPLES = {
         " GROUP BY p.person_id, p.name_last, p.name_first, e.encntr_id, e.reg_dt_tm ORDER BY e.reg_dt_tm DESC LIMIT 50"
     ),
 }
-COMMANDS = [
-    "\\d",
-    "\\d+ person",
-    "\\dt+",
-    "\\di+",
-    "\\df",
-    "\\dv+",
-    "\\du",
-    "\\dn+",
-    "\\dp",
-    "\\l+",
-    "\\dT+",
-    "\\ds",
-    "\\dx",
-    "\\do",
-]
-LOGGED = re.compile(
-    r"^\S+ LOG:  (?:statement|execute [^:]+): (.*?)(?=^\S+ (?:LOG|DETAIL|ERROR|STATEMENT|HINT):|\Z)",
-    re.MULTILINE | re.DOTALL,
-)
-
-
-def captured() -> list[str]:
-    """Distinct statements that clients sent by themselves."""
-    with EmbeddedServer(
-        settings={"log_statement": "all", "log_line_prefix": "%p ", "log_min_duration_statement": "-1"}
-    ) as server:
-        database = install(server)
-        before = len(server.log())
-        dsn = database.admin_dsn
-        for command in COMMANDS:
-            subprocess.run([server.psql, "-X", "-q", dsn, "-c", command], capture_output=True, check=True)
-        subprocess.run([server.pg_dump, "--schema-only", dsn], capture_output=True, check=True)
-        asyncio.run(introspect(dsn))
-        log = server.log()[before:]
-    texts = (found.replace("\n\t", "\n").strip() for found in LOGGED.findall(log))
-    return list(dict.fromkeys(text for text in texts if text))
-
-
-async def introspect(dsn: str) -> None:
-    """Make asyncpg look types up."""
-    connection = await asyncpg.connect(dsn)
-    await connection.fetch("SELECT relacl, reloptions FROM pg_class LIMIT 1")
-    await connection.reset()
-    await connection.close()
 
 
 def best(work: Callable[[str], object], texts: Iterable[str], rounds: int) -> float:
@@ -135,14 +86,14 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     rounds = arguments.parse_args().rounds
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what its own dialect cannot read
-    texts = captured()
+    texts = [text for several in captured_mix().values() for text in several]
     gc.freeze()
     print(f"{os.uname().machine}, {os.cpu_count()} cores, sqlglot {sqlglot.__version__}")
-    print(f"{len(texts)} captured statements, median {statistics.median(map(len, texts)):.0f} characters\n")
+    print(f"{len(texts)} statements of clients, median {statistics.median(map(len, texts)):.0f} characters\n")
     print("µs of CPU a statement\n")
     print("| statements | libpg_query | sqlglot | cold, both keys | of sqlglot | by shape | by text |")
     print("|---|---|---|---|---|---|---|")
-    for name, mix in [*((name, [text]) for name, text in SAMPLES.items()), ("captured", texts)]:
+    for name, mix in [*((name, [text]) for name, text in SAMPLES.items()), ("clients", texts)]:
         mix = mix * 200 if len(mix) == 1 else mix  # noqa: PLW2901  one statement alone is too quick to time
         print("| " + " | ".join(row(name, mix, rounds)) + " |")
 

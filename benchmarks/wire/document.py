@@ -38,6 +38,7 @@ CHAPTERS: Final[Mapping[str, str]] = MappingProxyType({
     "workers": "--measure load --modes simple prepared --clients 32 --journal buffered --workers 1 2",
     "engines": "--measure load --modes prepared --clients 8 --journal buffered --engine embedded opa",
     "large": "--measure transfer idle --journal buffered",
+    "cold": "--measure cold --journal buffered --without direct pgbouncer",
     "growth": "--measure growth --journal buffered --without direct pgbouncer",
 })  # fmt: skip
 """The document's chapters, and with which options of `python -m benchmarks.wire` they are measured."""

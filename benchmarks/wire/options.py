@@ -17,7 +17,7 @@ from benchmarks.wire.workloads import WORKLOADS
 
 __all__ = ["Measurement", "Options", "parse"]
 
-Measurement = Literal["load", "transfer", "idle", "growth"]
+Measurement = Literal["load", "transfer", "idle", "growth", "cold"]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

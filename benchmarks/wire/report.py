@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from benchmarks.wire.cold import Cold
 from benchmarks.wire.curves import Curve
 from benchmarks.wire.figures import Row
 from benchmarks.wire.idle import Idle
@@ -32,6 +33,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     idle: tuple[Idle, ...] = ()
     instructions: tuple[Counted, ...] = ()
     growth: tuple[Curve, ...] = ()
+    cold: tuple[Cold, ...] = ()
 
 
 def as_json(report: Report) -> bytes:
@@ -53,6 +55,7 @@ def tables(report: Report) -> str:
         _idle(report.idle),
         _counted(report.instructions),
         _growth(report.growth),
+        _cold(report.cold),
     )
     return "\n\n".join("\n".join(table) for table in found if table)
 
@@ -117,6 +120,20 @@ def _growth(found: Sequence[Curve]) -> list[str]:
         *(
             f"| {one.name} | {one.points[0].size:,} | {one.points[-1].size:,} {one.over} | {one.points[0].cost_us:,.1f}"
             f" | {one.points[-1].cost_us:,.1f} | {one.of} | {one.exponent:.2f} |"
+            for one in found
+        ),
+    ]
+
+
+def _cold(found: Sequence[Cold]) -> list[str]:
+    if not found:
+        return []
+    return [
+        "| who sends them | texts | characters | read | CPU ms, p50 | p90 | p99 | longest | wait ms, p50 | p99 |",
+        "|---|--:|--:|---|--:|--:|--:|--:|--:|--:|",
+        *(
+            f"| {one.client} | {one.texts} | {one.characters:.0f} | {one.way}"
+            f" | {' | '.join(f'{value:.2f}' for value in one.cpu)} | {one.wall[0]:.2f} | {one.wall[2]:.2f} |"
             for one in found
         ),
     ]

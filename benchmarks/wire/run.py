@@ -6,6 +6,7 @@ import itertools
 import sys
 
 from benchmarks.wire.campaign import run_cases
+from benchmarks.wire.cold import cold
 from benchmarks.wire.growth import growth
 from benchmarks.wire.idle import idle_sessions
 from benchmarks.wire.instructions import count_instructions
@@ -60,6 +61,7 @@ def _measure(stage: Stage, options: Options) -> Report:
         growth=tuple(growth(stage, megabytes=options.megabytes, seconds=options.seconds, tell=_tell))
         if "growth" in what
         else (),
+        cold=tuple(cold(options.rounds)) if "cold" in what else (),
         idle=tuple(idle_sessions(route, stage.conninfo, options.sessions) for route in proxies)
         if "idle" in what
         else (),

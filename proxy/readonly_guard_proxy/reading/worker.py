@@ -7,6 +7,7 @@ between two texts, so that it can be killed at any moment. It has no log: whatev
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -43,6 +44,8 @@ def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
     instructions = msgspec.msgpack.decode(_next_frame(questions), type=Instructions)
     analyzer = Analyzer(instructions.rules, instructions.bounds)
     decoder, encoder = msgspec.msgpack.Decoder(Question), msgspec.msgpack.Encoder()
+    gc.freeze()  # what is imported stays
+    gc.disable()
     _send(answers, READY)
     while True:
         question = decoder.decode(_next_frame(questions))
@@ -50,6 +53,9 @@ def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
         analysis = analyzer.read(question.text.decode("utf-8", "surrogatepass"))
         _send(answers, encoder.encode(Answer(number=question.number, analysis=analysis)))
         signal.setitimer(signal.ITIMER_REAL, 0)
+        # Syntax trees are circles. On its own the collector would look for them again and again while they grow;
+        # here nobody waits for it, and nothing but this text's are left.
+        gc.collect()
 
 
 def _next_frame(questions: BinaryIO) -> bytes:
