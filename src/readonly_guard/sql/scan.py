@@ -8,6 +8,7 @@ precedents are in each constant's comment.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final, NamedTuple, Self
 
@@ -187,15 +188,13 @@ def _continues_over_comment(literal: bytes) -> bool:
 
 
 def _too_deep(data: bytes, tokens: Tokens, bounds: Bounds) -> Reason | None:
-    kinds = tokens.kinds
-    brackets = kinds.count("ASCII_91")
-    opens = brackets + kinds.count("ASCII_40") + kinds.count("CASE")
-    chains = sum(kinds.count(kind) for kind in _CHAINS)
-    doubling = sum(kinds.count(kind) for kind in _DOUBLING)
-    is_small = opens < bounds.depth and brackets <= bounds.bracket_depth and len(kinds) <= bounds.run
+    counts = Counter(tokens.kinds)
+    opens = sum(counts[kind] for kind in _OPENS)
+    doubling = sum(counts[kind] for kind in _DOUBLING)
+    is_small = opens < bounds.depth and counts["ASCII_91"] <= bounds.bracket_depth and len(tokens.kinds) <= bounds.run
     if is_small and doubling <= bounds.nesting:
         return None  # too small to be deep: nearly every statement
-    if chains > bounds.set_operations:
+    if sum(counts[kind] for kind in _CHAINS) > bounds.set_operations:
         return core_reason("RG-T04", f"more than {bounds.set_operations} set operations and joins")
     return _measure(data, tokens, bounds)
 
