@@ -338,3 +338,46 @@ async def test_a_blocking_wait_ends_the_gathering(commits, slow_disk, decision):
 
     await commits.put(decision(3))
     assert slow_disk.calls == 2
+
+
+async def test_a_cheap_commit_waits_for_more_where_several_came_in_one_turn(
+    tmp_path, commits, disk, decision, monkeypatch
+):
+    monkeypatch.setattr(time, "perf_counter", lambda: disk.now_s)  # it took no time, and takes none
+
+    async def decide(number):
+        for _ in range(number // 4):
+            await asyncio.sleep(0)
+        await commits.put(decision(number))
+
+    await asyncio.gather(*(decide(number) for number in range(12)))
+
+    assert disk.calls == 1
+    assert len(names(tmp_path)) == 12
+
+
+@pytest.mark.parametrize("sessions", [1, 3])
+async def test_few_sessions_wait_for_nobody(commits, disk, decision, monkeypatch, sessions):
+    monkeypatch.setattr(time, "perf_counter", lambda: disk.now_s)
+    told = []
+    for turn in range(1, 4):
+        for number in range(sessions):
+            commits.put(decision(number)).when_settled(told.append)
+        await asyncio.sleep(0)
+        assert len(told) == turn * sessions
+        assert disk.calls == turn
+
+
+async def test_nobody_waits_longer_for_a_cheap_commit_than_a_millisecond(commits, disk, decision, monkeypatch):
+    monkeypatch.setattr(time, "perf_counter", lambda: disk.now_s)
+    told = []
+    for number in range(60):
+        commits.put(decision(number)).when_settled(told.append)
+        if number >= 3:  # four came in the first turn, then one in each
+            await asyncio.sleep(0)
+            disk.now_s += 0.0003
+        if told:
+            break
+
+    assert len(told) == 8  # looked at after 0, 0.3, 0.6, 0.9 and 1.2 ms
+    assert disk.calls == 1

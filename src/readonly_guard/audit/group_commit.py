@@ -2,8 +2,9 @@
 
 The commit runs inside the event loop: handing fdatasync to a thread costs more than it saves, while the next batch
 builds up in the sockets meanwhile. That batch then comes in over some turns of the loop, so a commit that will cost a
-disk's time waits for as long as each turn brings more, but never longer than the last one took. What is durable and how
-is the journal's business.
+disk's time waits for as long as each turn brings more, but never longer than the last one took. One into the page cache
+does so where several sessions came in one turn, for a millisecond at most: the loop is busy then, and what commits do
+not take it has for them. A session that is alone never waits. What is durable and how is the journal's business.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ _LINGER_RECORDS: Final = 1_000
 _DEAR_S: Final = 100e-6
 """A commit that took longer had to wait for a disk; one into the page cache takes some 10 µs."""
 
+_SEVERAL: Final = 4
+"""As many decisions that wait after one turn of the loop tell that it is busy."""
+
+_MOST_CHEAP_S: Final = 0.001
+"""How long a cheap commit waits for more at most."""
+
 
 class CommitWatch(Protocol):
     """Is told of every commit: how many records, how long it took, and whether it failed."""
@@ -46,6 +53,11 @@ class Batch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._told: list[Callable[[LogUnavailable | None], None]] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for it in the event loop."""
+        return len(self._told) + len(self._waiters)
 
     def wait(self) -> None:
         """Commit now, unless that has happened.
@@ -74,8 +86,9 @@ class Batch:
             self._told.append(then)
 
     def _commit_soon(self) -> asyncio.AbstractEventLoop:
-        loop = self._commits.running_loop() or asyncio.get_running_loop()  # the latter says that there is none
-        if self._loop is not loop:  # the first to wait, or the loop of the first has ended before its commit
+        loop = self._loop
+        if loop is None or not loop.is_running():  # the first to wait, or the first's loop ended before its commit
+            loop = self._commits.running_loop() or asyncio.get_running_loop()  # the latter says that there is none
             self._loop = loop
             loop.call_soon(self._commits.commit_gathered)
         return loop
@@ -128,7 +141,7 @@ class GroupCommit:
         self._batch = Batch(self)
         self._last_took_s = 0.0
         self._gathered = 0  # how many records the batch had when it was last looked at, since when it is gathered
-        self._gathering_since_s = 0.0
+        self._gathering_until_s = 0.0
         self._watch: CommitWatch | None = None
 
     def watch(self, watch: CommitWatch) -> None:
@@ -158,10 +171,12 @@ class GroupCommit:
         if self._journal.pending >= _LINGER_RECORDS:
             self._batch.wait()
             return
-        loop = self.running_loop()
-        if loop is not None and self._lingering_on is not loop:
-            self._lingering_on = loop
-            loop.call_later(self._linger_s, self._linger_is_over)
+        lingering = self._lingering_on
+        if lingering is None or not lingering.is_running():  # nobody's timer, or one of a loop that has ended
+            loop = self.running_loop()
+            if loop is not None and loop is not lingering:
+                self._lingering_on = loop
+                loop.call_later(self._linger_s, self._linger_is_over)
 
     def close(self) -> None:
         """Commit what is in the buffer and close the journal.
@@ -195,39 +210,45 @@ class GroupCommit:
         self.commit()
 
     def commit_gathered(self) -> None:
-        """Commit, unless that is dear and the last turn of the loop has brought more: then look again in the next."""
-        loop = None if self._last_took_s < _DEAR_S else self.running_loop()
+        """Commit, unless it pays to wait and the last turn of the loop has brought more: then look again after one."""
         pending, now_s = self._journal.pending, time.perf_counter()
         if not self._gathered:
-            self._gathering_since_s = now_s
-        if loop is None or pending == self._gathered or now_s - self._gathering_since_s >= self._last_took_s:
+            self._gathering_until_s = now_s + self._patience_s()
+        loop = None if now_s >= self._gathering_until_s or pending == self._gathered else self.running_loop()
+        if loop is None:
             self.commit()
         else:
             self._gathered = pending
             loop.call_soon(self.commit_gathered)
 
+    def _patience_s(self) -> float:
+        """How long it pays to wait for more than there is after one turn of the loop."""
+        if self._last_took_s >= _DEAR_S:
+            return self._last_took_s
+        return _MOST_CHEAP_S if self._batch.waiting >= _SEVERAL else 0.0
+
     def commit(self) -> None:
         """Commit; everyone who waits learns how it went from the receipt."""
         batch, records, began = self._batch, self._journal.pending, time.perf_counter()
-        failed = True
+        failure: LogUnavailable | None = None
         try:
             self._batch, self._gathered = Batch(self), 0
             self._journal.commit()
-            self._last_took_s = time.perf_counter() - began
-            failed = False
         except LogUnavailable as error:
-            batch.settle(error)
+            failure = error
         except BaseException as error:
             # whatever this is, an interrupt above all: nothing is durable, and nobody may be left waiting
-            batch.settle(LogUnavailable(f"the commit was interrupted ({type(error).__name__})"))
+            failure = LogUnavailable(f"the commit was interrupted ({type(error).__name__})")
             raise
-        else:
-            batch.settle(None)
-            if not self._journal.is_signed:
-                self._sign_later()
         finally:
+            took_s = time.perf_counter() - began
+            if failure is None:
+                self._last_took_s = took_s
+            batch.settle(failure)
             if self._watch is not None and records:
-                self._watch(records, time.perf_counter() - began, failed=failed)
+                self._watch(records, took_s, failed=failure is not None)
+        if failure is None and not self._journal.is_signed:
+            self._sign_later()
 
     def _sign_later(self) -> None:
         """See to it that the last records before a quiet time are signed too."""
