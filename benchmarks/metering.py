@@ -15,9 +15,9 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from readonly_guard.domain import Analysis, Decision, StatementRequest, Subject, Verdict, core_reason
-from readonly_guard_proxy.admin.measured import MeasuredGuard
 from readonly_guard_proxy.metrics.exposition import render
 from readonly_guard_proxy.metrics.meters import Meters
+from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.net.ports import DecisionMaker
 
 CALLS = 100_000

@@ -26,9 +26,9 @@ import structlog
 from readonly_guard import Guard
 from readonly_guard.domain import Declared, Session, Subject
 from readonly_guard_cli.demo import write_policy_data
-from readonly_guard_proxy.admin.measured import MeasuredGuard
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.link import Link
+from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.net.patience import Patience
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.net.who import Who

@@ -561,3 +561,27 @@ async def test_what_cannot_be_recorded_is_not_repeated(guard, tmp_path):
     with pytest.raises(LogUnavailable):
         guard.repeat(repetition, lambda failure: None)
     assert len(list(read(tmp_path / "journal"))) == 2
+
+
+async def test_a_prepared_text_is_found_by_itself_only_as_long_as_its_precedent_holds(guard, clock, tmp_path):
+    text = "SELECT * FROM person WHERE person_id = $1"
+    request = asked(text, phase="execute", parameters=Values("7"))
+    for _ in range(2):
+        await guard.decide(request)
+        await soon(guard, request)
+    asker = asker_of(request)
+
+    def is_found(asker=asker, phase="execute"):
+        return guard.find_precedent(asker, phase, text, Values("7")) is not None
+
+    assert [is_found() for _ in range(3)] == [True] * 3
+    assert not is_found(phase="parse")
+    assert not is_found(Asker(ALIND, NOTHING, NOTHING, SESSION))
+    clock.now -= timedelta(seconds=1)
+    assert not is_found()
+    clock.now += timedelta(days=1)
+    assert not is_found()
+    clock.now -= timedelta(days=1) - timedelta(seconds=1)
+    assert is_found()
+    guard.replace_policies(EmbeddedEngine(load_policies(None, [])))  # nobody is on the roster
+    assert not is_found()

@@ -17,7 +17,6 @@ from readonly_guard.audit import CommitWatch
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import AdminSettings, Settings
 from readonly_guard_proxy.admin.knocking import knock
-from readonly_guard_proxy.admin.measured import MeasuredGuard
 from readonly_guard_proxy.admin.readiness import Check, Readiness
 from readonly_guard_proxy.admin.status import OwnStatus, StatusSource
 from readonly_guard_proxy.lifecycle.descriptors import provide
@@ -28,6 +27,7 @@ from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.colleagues import Colleagues
 from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.net.listener import Listener
+from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
 
 __all__ = ["OwnedGuard", "ServedGuard", "run", "serve"]

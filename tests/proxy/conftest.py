@@ -17,9 +17,11 @@ import pytest
 import structlog
 import uvloop
 
+from readonly_guard.case import Case
 from readonly_guard.codes import CORE_CODES
 from readonly_guard.domain import (
     Analysis,
+    Answer,
     Decision,
     Declared,
     Effect,
@@ -33,7 +35,7 @@ from readonly_guard.domain import (
     core_reason,
 )
 from readonly_guard.errors import DecisionUnavailable, LogUnavailable, PolicyUnavailable
-from readonly_guard.precedents import Asker
+from readonly_guard.precedents import Asker, Precedent, Repetition
 from readonly_guard.settings import (
     AdminSettings,
     AuthenticationSettings,
@@ -122,7 +124,7 @@ class ScriptedGuard:
     def decide_soon(self, request: StatementRequest, then: Callable[[Decision], None]) -> bool:
         return False
 
-    def find_precedent(self, asker: Asker, phase: str, text: str, parameters: Any) -> Any:
+    def find_precedent(self, asker: Asker, phase: str, text: str, parameters: Any) -> Repetition | None:
         request = StatementRequest(
             text=text,
             phase=phase,
@@ -136,16 +138,22 @@ class ScriptedGuard:
         is_mere = all(
             reading.effects == {Effect.READ} and not reading.settings for reading in analysis_of(text).readings
         )
-        return request if is_known and is_mere else None
+        if not (is_known and is_mere):
+            return None
+        case, answer = Case(request, analysis_of(text), "decision", ""), Answer(allow=True)
+        decision = Decision(decision_id="decision", verdict=Verdict.ALLOW, analysis=case.analysis, action="read")
+        precedent = Precedent(case, case.analysis, answer, decision, case.record(decision, answer), "")
+        return Repetition(precedent, "", ())
 
-    def repeat(self, repetition: Any, then: Callable[[DecisionUnavailable | None], None]) -> str:
+    def repeat(self, repetition: Repetition, then: Callable[[DecisionUnavailable | None], None]) -> str:
         fault, loop = self.record_faults.pop(0) if self.record_faults else "", asyncio.get_running_loop()
         if fault == "raised":
             raise LogUnavailable("scripted")
-        self.asked.append((repetition.phase, repetition.text))
-        self.requests.append(repetition)
-        self.repeated.append(repetition.text)
-        decision = self._decision(repetition, ())
+        request = repetition.precedent.case.request
+        self.asked.append((request.phase, request.text))
+        self.requests.append(request)
+        self.repeated.append(request.text)
+        decision = self._decision(request, ())
         if fault:
             self.allowed.remove(decision.decision_id)
         loop.call_later(self.record_delay_s, then, LogUnavailable("scripted") if fault else None)

@@ -169,6 +169,20 @@ class TestDeadlines:
             assert proxy.meters.deadlines.counts == {"statement": 2}
             assert [item["sqlstate"] for item in guard.completions] == ["57014", "", "57014", ""]
 
+    async def test_a_record_that_does_not_become_durable_in_time_ends_the_session(
+        self, run_proxy, folder, client_class, pg, guard
+    ):
+        async with run_proxy(folder, statement_timeout_s=0.2) as proxy:
+            client = await (await client_class.connect(proxy.port)).login()
+            guard.record_delay_s = 1.0
+            client.send(pg.query("select 1"))
+            assert await client.rest() == "E(57P03) EOF"
+            assert guard.repeated == ["select 1"]
+            await asyncio.sleep(1.0)
+            assert [item["sqlstate"] for item in guard.completions] == ["57014"]  # it did in the end, for nothing
+            assert guard.allowed == []
+            assert proxy.meters.deadlines.counts == {"statement": 1}
+
     async def test_short_statements_may_go_on_for_longer_than_one(self, run_proxy, folder, client_class, pg):
         async with run_proxy(folder, statement_timeout_s=0.4) as proxy:
             client = await (await client_class.connect(proxy.port)).login()

@@ -50,6 +50,7 @@ class Driven:
         self.to_server = self.to_client = b""
         self.told: list[object] = []
         self.turns = self.settled = 0
+        self.turn = None  # the last that was sent as one
         self.happened(events.ServerData(GREETING))
         self.to_client = b""
         self.told.clear()
@@ -61,6 +62,7 @@ class Driven:
             return
         self.turns += 1
         self.machine.release(turn)
+        self.turn = turn
         if turn.has_parse:
             self.told.append(("decide", turn.parse_token, "parse", turn.text, None))
         values = None if turn.parameters is None else turn.parameters.texts(1, is_array=False)
@@ -68,8 +70,7 @@ class Driven:
         self.to_server += data
 
     def server(self, data: bytes) -> None:
-        turn = self.machine.turn
-        reply = None if turn is None else self.machine.settle(data)
+        turn, reply = self.turn, self.machine.settle(data)
         if turn is None or reply is None:
             self.happened(events.ServerData(data))
             return

@@ -13,9 +13,9 @@ from readonly_guard.catalog import CatalogKeeper, CatalogResolver
 from readonly_guard.settings import Settings
 from readonly_guard.sql import Bounds, prepare_reading
 from readonly_guard.texts import Reader
-from readonly_guard_proxy.admin.measured import MeasuredReader
 from readonly_guard_proxy.admin.readiness import Check
 from readonly_guard_proxy.metrics.meters import Meters
+from readonly_guard_proxy.net.measured import MeasuredReader
 from readonly_guard_proxy.reading.pool import ReadingPool
 
 __all__ = ["ReadingGuard", "catalog_kept", "reading_apart"]

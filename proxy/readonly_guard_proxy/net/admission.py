@@ -24,6 +24,7 @@ from readonly_guard_proxy.net.house import Desk, House
 from readonly_guard_proxy.net.link import Link
 from readonly_guard_proxy.net.patience import Patience
 from readonly_guard_proxy.net.ports import StartupJudgement
+from readonly_guard_proxy.net.sides import as_protocol
 from readonly_guard_proxy.net.tls import certificate_of, fault_of, is_encrypted
 from readonly_guard_proxy.net.upstream import connect
 from readonly_guard_proxy.net.who import Who
@@ -220,7 +221,7 @@ class Admission:
         )
         house.enter(link)
         try:
-            server = await connect(settings.upstream, context, lambda: link.server_side)
+            server = await connect(settings.upstream, context, lambda: as_protocol(link.server_side))
         except OSError as error:
             left()
             self._unreached(type(error).__name__, fault_of(error))

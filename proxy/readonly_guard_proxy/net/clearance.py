@@ -8,7 +8,7 @@ from typing import Final
 from readonly_guard.codes import Sqlstate
 from readonly_guard.errors import DecisionUnavailable
 from readonly_guard.precedents import Asker
-from readonly_guard_proxy.net.ports import DecisionMaker
+from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.session.quick_lane import Turn
 
 __all__ = ["Clearance"]
@@ -25,16 +25,18 @@ class Clearance:
     Attributes:
         parse_id: of the decision about the Parse, empty where there is none.
         decision_id: of the decision about what is run.
+        since_s: when the turn was sent, by the monotonic clock.
     """
 
-    __slots__ = ("_awaited", "_guard", "_then", "decision_id", "failed", "parse_failed", "parse_id", "turn")
+    __slots__ = ("_awaited", "_guard", "_then", "decision_id", "failed", "parse_failed", "parse_id", "since_s", "turn")
 
-    def __init__(self, turn: Turn, guard: DecisionMaker, then: Callable[[Clearance], None]) -> None:
+    def __init__(self, turn: Turn, guard: MeasuredGuard, then: Callable[[Clearance], None]) -> None:
         self.turn: Final = turn
         self.decision_id = ""
         self.parse_id = ""
         self.failed = False
         self.parse_failed = False
+        self.since_s = 0.0
         self._guard = guard
         self._then = then
         self._awaited = 1

@@ -16,7 +16,8 @@ from readonly_guard_proxy.net.cancel import CancelKeys
 from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.net.crowd import Crowd
 from readonly_guard_proxy.net.link import Link
-from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
+from readonly_guard_proxy.net.measured import MeasuredGuard
+from readonly_guard_proxy.net.ports import StartupJudge
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.session.events import Waiting
 from readonly_guard_proxy.wire.startup import CancelRequest
@@ -61,7 +62,7 @@ class House(Protocol):
     """What the clients of one listener share."""
 
     settings: Settings
-    guard: DecisionMaker
+    guard: MeasuredGuard
     judge: StartupJudge
     tasks: Tasks
     cancel_keys: CancelKeys

@@ -20,9 +20,9 @@ from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.clearance import Clearance
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.flow import Valve, has_left
+from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.net.patience import Patience
-from readonly_guard_proxy.net.ports import DecisionMaker
-from readonly_guard_proxy.net.sides import ClientSide, ServerSide
+from readonly_guard_proxy.net.sides import ClientSide, ServerSide, as_protocol
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.net.tls import FAREWELL_S
 from readonly_guard_proxy.net.who import Who
@@ -84,7 +84,7 @@ class Link:
         *,
         who: Who,
         machine: SessionMachine,
-        guard: DecisionMaker,
+        guard: MeasuredGuard,
         tasks: Tasks,
         meters: Meters,
         opened: Callable[[BackendKey], None],
@@ -106,7 +106,8 @@ class Link:
         self._declared = who.initial
         self._asker = Asker(who.subject, who.initial, who.initial, who.session)
         self._released: dict[int, tuple[str, float]] = {}  # by token: a decision's id, and since when it is under way
-        self._clearance: Clearance | None = None
+        self._clearance: Clearance | None = None  # of the turn that waits for it
+        self._sent: Clearance | None = None  # of the turn that was sent as one and is not answered
         self._deferred: list[Event] = []  # what has happened while a turn waited for its clearance
         self._is_joined = False
         self._is_over = False
@@ -123,7 +124,7 @@ class Link:
         self._client, self._server = client, server
         self._client_valve, self._server_valve = Valve(client), Valve(server)
         self._is_joined = True
-        client.set_protocol(self.client_side)
+        client.set_protocol(as_protocol(self.client_side))
         if self._early:
             self.server_sent(self._early)
             self._early = b""
@@ -169,6 +170,8 @@ class Link:
         if self._clearance is not None:  # which takes a turn or two of the event loop
             self._deferred.append(event)
             return
+        if self._sent is not None:
+            self._unfold(self._sent)
         try:
             commands = self._machine.handle(event)
             if self._machine.phase is Phase.READY:
@@ -206,14 +209,14 @@ class Link:
 
     def _cleared(self, clearance: Clearance) -> None:
         """Send the turn; what could not be recorded is decided anew, message by message, and denied there."""
+        if self._clearance is not clearance:  # it took too long
+            clearance.revoke()
+            return
         self._clearance = None
         turn = clearance.turn
         if clearance.is_granted:
-            since = time.monotonic()
             self._machine.release(turn)
-            if turn.has_parse:
-                self._released[turn.parse_token] = (clearance.parse_id, since)
-            self._released[turn.token] = (clearance.decision_id, since)
+            self._sent, clearance.since_s = clearance, time.monotonic()
             if not self._server.is_closing():  # its connection_lost is on its way
                 self._server.write(turn.messages.data)
         else:
@@ -226,17 +229,26 @@ class Link:
 
     def _end_turn(self, data: bytes) -> bool:
         """Pass on the whole reply to a turn, if these bytes are that."""
-        turn = self._machine.turn
-        if turn is None:
+        sent = self._sent
+        if sent is None:
             return False
         reply = self._machine.settle(data)
         if reply is None:
             return False
+        self._sent = None
         self._to_client(data)
-        if turn.has_parse:
-            self._complete(turn.parse_token, None, PARSE_COMPLETE_BYTES, "")
-        self._complete(turn.token, reply.rows, reply.bytes_sent, "")
+        elapsed_us = round((time.monotonic() - sent.since_s) * 1_000_000)
+        if sent.parse_id:
+            self._guard.ended(sent.parse_id, None, PARSE_COMPLETE_BYTES, elapsed_us, "")
+        self._guard.ended(sent.decision_id, reply.rows, reply.bytes_sent, elapsed_us, "")
         return True
+
+    def _unfold(self, sent: Clearance) -> None:
+        """Something else has happened: the machine tells of each decision by itself from now on."""
+        self._sent = None
+        if sent.parse_id:
+            self._released[sent.turn.parse_token] = (sent.parse_id, sent.since_s)
+        self._released[sent.turn.token] = (sent.decision_id, sent.since_s)
 
     def drain(self, *, now: bool) -> None:
         """The proxy stops: end when nothing is under way, or at once."""
@@ -253,6 +265,12 @@ class Link:
                 self.happened(ClientLost())
                 return
             machine = self._machine
+            if self._clearance is not None:
+                if self._patience.ran_out((Waiting.STATEMENT, -1), now_s):
+                    self._clearance = None
+                    self._meters.deadlines.add("statement")
+                    self._undecided(TimeoutError())
+                return
             if self._patience.ran_out(machine.waiting, now_s):
                 waiting = machine.waiting[0]
                 self._meters.deadlines.add(waiting.name.lower())
@@ -262,7 +280,7 @@ class Link:
 
     def _carry_out(self, command: Command) -> None:
         if isinstance(command, Completed):
-            self._complete(command.token, command.rows, command.bytes_sent, command.sqlstate)
+            self._complete(command)
         elif self._is_over:
             return
         elif isinstance(command, ToClient):
@@ -393,10 +411,10 @@ class Link:
             _log.warning("overdue statement not cancelled", session_id=self._session_id, error=type(error).__name__)
         self.happened(CancelDelivered())
 
-    def _complete(self, token: int, rows: int | None, bytes_sent: int, sqlstate: str) -> None:
-        decision_id, since = self._released.pop(token)
-        elapsed_us = round((time.monotonic() - since) * 1_000_000)
-        self._guard.ended(decision_id, rows, bytes_sent, elapsed_us, sqlstate)
+    def _complete(self, command: Completed) -> None:
+        decision_id, since_s = self._released.pop(command.token)
+        elapsed_us = round((time.monotonic() - since_s) * 1_000_000)
+        self._guard.ended(decision_id, command.rows, command.bytes_sent, elapsed_us, command.sqlstate)
 
     def _end(self, *, reason: str) -> None:
         self._is_over = True

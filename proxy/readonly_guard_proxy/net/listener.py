@@ -25,8 +25,9 @@ from readonly_guard_proxy.net.crowd import Crowd
 from readonly_guard_proxy.net.house import Desk
 from readonly_guard_proxy.net.judging import remembering
 from readonly_guard_proxy.net.link import Link
+from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.net.patience import deadlines_of, interval_s
-from readonly_guard_proxy.net.ports import DecisionMaker, StartupJudge
+from readonly_guard_proxy.net.ports import StartupJudge
 from readonly_guard_proxy.net.reception import Reception
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.net.tls import fault_of
@@ -57,7 +58,7 @@ class Listener:
     def __init__(
         self,
         settings: Settings,
-        guard: DecisionMaker,
+        guard: MeasuredGuard,
         judge: StartupJudge,
         meters: Meters,
         credentials: Credentials,

@@ -1,41 +1,37 @@
-"""The two sides of a link, as its transports call them."""
+"""The two sides of a link, as its transports call them: protocols of asyncio, but for the base class.
+
+asyncio and uvloop ask of a protocol nothing but its methods, and a class with that base is never compiled.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from readonly_guard_proxy.net.gathering import Gathering
 
-__all__ = ["ClientSide", "ServerSide"]
+if TYPE_CHECKING:
+    from readonly_guard_proxy.net.link import Link
+
+__all__ = ["ClientSide", "ServerSide", "as_protocol"]
 
 
-class _Link(Protocol):
-    """What the sides tell; `readonly_guard_proxy.net.link.Link` is one."""
-
-    server_side: ServerSide
-
-    def client_sent(self, data: bytes, /) -> None: ...
-    def client_lost(self) -> None: ...
-    def client_is_slow(self, *, slow: bool) -> None: ...
-    def server_sent(self, data: bytes, /) -> None: ...
-    def server_lost(self) -> None: ...
-    def server_is_slow(self, *, slow: bool) -> None: ...
-
-
-class ClientSide(asyncio.Protocol):
+class ClientSide:
     """The client's side of a link."""
 
     __slots__ = ("_link",)
 
-    def __init__(self, link: _Link) -> None:
-        self._link = link
+    def __init__(self, link: Link) -> None:
+        self._link: Final = link
 
     def data_received(self, data: bytes) -> None:
         """The client sent something."""
         if (gathering := self._link.server_side.gathering) is not None:
             gathering.asked()
         self._link.client_sent(data)
+
+    def eof_received(self) -> None:
+        """The client sends no more: its transport closes."""
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The client is gone."""
@@ -50,13 +46,13 @@ class ClientSide(asyncio.Protocol):
         self._link.client_is_slow(slow=False)
 
 
-class ServerSide(asyncio.Protocol):
+class ServerSide:
     """The server's side of a link."""
 
     __slots__ = ("_gone", "_is_gone", "_link", "gathering")
 
-    def __init__(self, link: _Link) -> None:
-        self._link = link
+    def __init__(self, link: Link) -> None:
+        self._link: Final = link
         self._is_gone = False
         self.gathering: Gathering | None = None
         self._gone: asyncio.Event | None = None
@@ -80,6 +76,9 @@ class ServerSide(asyncio.Protocol):
             self.gathering.came(len(data))
         self._link.server_sent(data)
 
+    def eof_received(self) -> None:
+        """The server sends no more: its transport closes."""
+
     def connection_lost(self, _exc: Exception | None) -> None:
         """The server is gone."""
         self._is_gone = True
@@ -94,3 +93,8 @@ class ServerSide(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The server has caught up."""
         self._link.server_is_slow(slow=False)
+
+
+def as_protocol(side: ClientSide | ServerSide) -> asyncio.Protocol:
+    """A side as what the event loop calls it."""
+    return cast("asyncio.Protocol", side)

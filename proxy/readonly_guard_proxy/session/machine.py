@@ -177,11 +177,6 @@ class SessionMachine:
             return None
         return self._quick.offer(data)
 
-    @property
-    def turn(self) -> Turn | None:
-        """The turn that was sent as one and may be answered as one."""
-        return self._quick.turn
-
     def release(self, turn: Turn) -> None:
         """The turn was allowed, and is sent to the server as it stands; its decisions have their tokens from now on."""
         self._quick.release(turn)
