@@ -79,10 +79,15 @@ def path_of(module: str) -> str:
 
 def clean() -> None:
     """Remove what was compiled, so that the sources run again."""
-    for folder in ("src", "proxy"):
-        for suffix in SUFFIXES:
-            for found in (ROOT / folder).rglob(f"*{suffix}"):
-                found.unlink()
+    for module in compiled():
+        module.unlink()
+
+
+def compiled() -> list[Path]:
+    """The extension modules that stand beside sources."""
+    return [
+        found for folder in ("src", "proxy") for suffix in SUFFIXES for found in (ROOT / folder).rglob(f"*{suffix}")
+    ]
 
 
 def build() -> None:
@@ -98,6 +103,8 @@ def build() -> None:
     command.inplace = True  # type: ignore[attr-defined]
     command.ensure_finalized()
     command.run()
+    for module in compiled():
+        module.touch()  # setuptools takes what C has not changed from the last time, with the time of then
 
 
 def main() -> None:
