@@ -24,6 +24,7 @@ class Judgement:
         self.declared, self.reasons = Declared(), ()
 
 class Guard:
+    def find_precedent(self, asker, phase, text, parameters): return None
     def decide_soon(self, request, then): return False
     async def decide(self, request):
         return Decision(decision_id="d", verdict=Verdict.ALLOW, analysis=Analysis(), action="read")
@@ -33,7 +34,7 @@ class Guard:
     async def check_policies(self): pass
     def identify(self, login): return Subject(id=login.user)
     async def refuse(self, request, code, what): raise NotImplementedError
-    def completed(self, decision, *, rows, bytes_sent, duration_us, sqlstate=""): pass
+    def ended(self, decision_id, rows, bytes_sent, duration_us, sqlstate): pass
     def session_event(self, event, session, subject, *, codes=(), detail=""): pass
     def read_with(self, reader): print("workers", flush=True)
     async def aclose(self): print("closed", flush=True)
