@@ -36,6 +36,11 @@ UNKNOWN = {
 }  # for a portal that the guard does not know: there is none, or it cannot run now
 
 
+def the_end(pg) -> list[bytes]:
+    """Ends whatever has begun, and marks the end."""
+    return [pg.query("rollback"), pg.query("select 'the end of it'")]
+
+
 def substituted(text: str) -> str:
     return "readonly_guard_denied" if text in DENIED else text
 
@@ -50,6 +55,10 @@ class Script:
         # SQL may take a portal's name over by DECLARE, and the guard then forgets its portals: not both in one script
         self.portals = PORTALS if chance.random() < 0.5 else [""]
         self.texts = [*QUERIES * 2, *TRANSACTIONS * 2, *NAMED, *(CURSORS if self.portals == [""] else []), *DENIED * 3]
+        self.is_turn = chance.random() < 0.4
+        if self.is_turn:
+            chance.choice([self.query, self.turn, self.turn])()
+            return
         for _ in range(chance.randint(1, 6)):
             chance.choice([self.query, self.batch, self.batch, self.odd])()
         self.both(pg.SYNC)
@@ -101,20 +110,52 @@ class Script:
         if self.chance.random() < 0.8:
             self.both(pg.SYNC)
 
+    def turn(self) -> None:
+        """What most clients send before they wait."""
+        pg, pick = self.pg, self.chance.choice
+        if pick([0, 1]):
+            text = self.text()
+            self.guarded.append(pg.parse(text))
+            self.direct.append(pg.parse(substituted(text)))
+            self.both(pg.bind())
+        else:
+            self.both(pg.bind(pick(STATEMENTS)))
+        if pick([0, 1]):
+            self.both(pg.describe("P"))
+        self.both(pg.execute("", pick([0, 0, 0, 1])) + pg.SYNC)
+
     def odd(self) -> None:
         self.both(self.chance.choice([self.pg.frame(b"d", b"x"), self.pg.frame(b"c"), self.pg.frame(b"f", b"x\0")]))
 
 
 async def play(client, messages: list[bytes], cuts: list[int], chance: random.Random, pg) -> list[str]:
     """Send in pieces, then a query that marks the end, and tell the replies up to its end."""
-    data, at = b"".join([*messages, pg.query("rollback"), pg.query("select 'the end of it'")]), 0
+    data, at = b"".join([*messages, *the_end(pg)]), 0
     while at < len(data):
         size = chance.choice(cuts)
         client.send(data[at : at + size])
         at += size
         if chance.random() < 0.2:
             await asyncio.sleep(0)
+    return await replies(client, [])
+
+
+async def play_turn(client, messages: list[bytes], pg) -> list[str]:
+    """Send in one piece, wait for the reply, and then as above."""
+    client.send(b"".join(messages))
     told = []
+    while not told or not told[-1].startswith(("Z", "EOF")):
+        try:
+            told.append(await client.reply())
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return [*told, "EOF"]
+    client.rows.clear()
+    client.send(b"".join(the_end(pg)))
+    return await replies(client, told)
+
+
+async def replies(client, told: list[str]) -> list[str]:
+    """What is told, and after it the replies up to the end's."""
     while True:
         try:
             reply = await client.reply()
@@ -143,16 +184,19 @@ async def test_replies_are_postgresql_s_own(proxy, postgres, client_class, guard
     guard.denies = lambda request: "RG-T02" if request.text in DENIED else None  # its SQLSTATE is the substitute's
     chance = random.Random(SEED)
     delays, pieces = random.Random(SEED), random.Random(SEED)  # what is asked first depends on timing; scripts must not
-    guard.delay_s = lambda: delays.choice([None, None, 0, 0, 0.001])
     done, denials = 0, 0
     while done < PIPELINES:
         guarded = await (await client_class.connect(proxy.port)).login()
         direct = await (await client_class.connect(postgres)).login(default_transaction_read_only="on")
         for _ in range(PER_CONNECTION):
             script, cuts = Script(pg, chance), chance.choice([[1, 2, 5], [8, 64], [100_000]])
-            through, straight = await asyncio.gather(
-                play(guarded, script.guarded, cuts, pieces, pg), play(direct, script.direct, cuts, pieces, pg)
-            )
+            if script.is_turn:
+                guard.delay_s = lambda: None
+                asked = play_turn(guarded, script.guarded, pg), play_turn(direct, script.direct, pg)
+            else:
+                guard.delay_s = lambda: delays.choice([None, None, 0, 0, 0.001])
+                asked = play(guarded, script.guarded, cuts, pieces, pg), play(direct, script.direct, cuts, pieces, pg)
+            through, straight = await asyncio.gather(*asked)
             assert same(through, straight), (SEED, done, script.guarded)
             done += 1
             denials += sum(error.get("R") == "readonly_guard" for error in guarded.errors)
@@ -166,5 +210,6 @@ async def test_replies_are_postgresql_s_own(proxy, postgres, client_class, guard
             await each.close()
             client_class.all.remove(each)
     assert denials > done / 4
+    assert len(guard.repeated) > done / 10  # turns that were taken as one
     await asyncio.sleep(0.05)
     assert guard.allowed == []  # every allowed decision has had its one completion
