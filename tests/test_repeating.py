@@ -77,17 +77,22 @@ def make(journal):
         guard = Guard(analyzer=Analyzer(), pdp=Engine(), hooks=hooks, clock=lambda: NOON)
         for number, plugin in enumerate(others):
             hooks.register(plugin, f"other{number}")
-        asked = StatementRequest(
-            text=READ, subject=ASKER.subject, declared=PURPOSE, initial=PURPOSE, session=ASKER.session,
-            phase="execute", parameters=Value("1"),
-        )  # fmt: skip
-        assert (await guard.decide(asked)).allowed
-        told = asyncio.get_running_loop().create_future()
-        assert guard.decide_soon(asked, told.set_result)
-        assert (await told).allowed
+        await set_precedent(guard, READ)
         return guard, hooks
 
     return make
+
+
+async def set_precedent(guard, text):
+    """Have a text known, and allowed at once."""
+    asked = StatementRequest(
+        text=text, subject=ASKER.subject, declared=PURPOSE, initial=PURPOSE, session=ASKER.session,
+        phase="execute", parameters=Value("1"),
+    )  # fmt: skip
+    assert (await guard.decide(asked)).allowed
+    told = asyncio.get_running_loop().create_future()
+    assert guard.decide_soon(asked, told.set_result)
+    assert (await told).allowed
 
 
 async def again(guard, patient):
@@ -165,6 +170,16 @@ async def test_what_an_asker_found_last_is_found_as_long_as_the_guard_goes_by_it
     assert guard.find_precedent(asker, "execute", READ, Value("1")).precedent is first.precedent
     guard.replace_policies(Engine())
     assert guard.find_precedent(asker, "execute", READ, Value("1")) is None
+
+
+async def test_an_idle_session_holds_no_long_text(make):
+    guard, _ = await make()
+    asker = Asker(ASKER.subject, PURPOSE, PURPOSE, ASKER.session)
+    long = READ + " " * 16_384
+    await set_precedent(guard, long)
+    for text, is_kept in ((long, False), (READ, True), (long, True)):
+        assert guard.find_precedent(asker, "execute", text, Value("1")) is not None
+        assert [one.text for one in asker.last.values()] == [READ] * is_kept
 
 
 async def test_what_an_asker_found_last_ends_when_the_answer_does(make):

@@ -383,7 +383,8 @@ class Guard:
         precedent = self._precedents.find_for(asker, phase, known, now)
         if precedent is None or not precedent.is_quiet:
             return None
-        found = asker.last[phase] = Found(text, known, precedent)
+        found = Found(text, known, precedent)
+        asker.remember(phase, found)
         return found
 
     def repeat(self, repetition: Repetition, then: Callable[[DecisionUnavailable | None], None]) -> str:

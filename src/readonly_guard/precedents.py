@@ -37,6 +37,8 @@ __all__ = ["Asker", "Found", "Precedent", "Precedents", "Repetition"]
 
 _Key = tuple[str, int, int, int, int, int]
 _MERE_READ: Final = frozenset({Effect.READ})
+_LONGEST_LAST: Final = 16_384
+"""In characters: a longer text is not kept with an asker, of whom there are as many as sessions."""
 
 
 class Asker:
@@ -58,6 +60,11 @@ class Asker:
         self.initial: Final = initial
         self.session: Final = session
         self.last: Final[dict[str, Found]] = {}
+
+    def remember(self, phase: str, found: Found) -> None:
+        """Keep what was found for a text of a phase, in place of what was found before."""
+        if len(found.text) <= _LONGEST_LAST:
+            self.last[phase] = found
 
 
 class Precedent:
