@@ -43,6 +43,7 @@ MODULES: Final = (
     "readonly_guard_proxy.net.crowd",
     "readonly_guard_proxy.net.flow",
     "readonly_guard_proxy.net.gathering",
+    "readonly_guard_proxy.net.inquiry",
     "readonly_guard_proxy.net.link",
     "readonly_guard_proxy.net.reception",
     "readonly_guard_proxy.net.sides",

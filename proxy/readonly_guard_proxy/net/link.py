@@ -9,17 +9,15 @@ from __future__ import annotations
 import asyncio
 import time  # uvloop's own clock only counts whole milliseconds
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, assert_never
+from typing import Any, assert_never
 
-import msgspec
 import structlog
 
-from readonly_guard.domain import Decision, Earlier, Language, Parameters, StatementRequest, Verdict
-from readonly_guard.precedents import Asker
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.clearance import Clearance
 from readonly_guard_proxy.net.closing import close_gently
 from readonly_guard_proxy.net.flow import Valve, has_left
+from readonly_guard_proxy.net.inquiry import Inquiry
 from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.net.patience import Patience
 from readonly_guard_proxy.net.sides import ClientSide, ServerSide, as_protocol
@@ -43,10 +41,8 @@ from readonly_guard_proxy.session.events import (
     CancelDelivered,
     ClientData,
     ClientLost,
-    Decided,
     DrainRequested,
     Event,
-    Failed,
     OutOfPatience,
     ServerData,
     ServerLost,
@@ -54,13 +50,10 @@ from readonly_guard_proxy.session.events import (
 )
 from readonly_guard_proxy.session.machine import Phase, SessionMachine
 from readonly_guard_proxy.wire.messages import BackendKey
-from readonly_guard_proxy.wire.turns import PARSE_COMPLETE_BYTES
 
 __all__ = ["Link"]
 
 _log = structlog.get_logger(__name__)
-_ALLOW: Final = Verdict.ALLOW
-_EXECUTED: Final = frozenset({"query", "execute"})
 
 
 class Link:
@@ -93,9 +86,9 @@ class Link:
         cancel: Callable[[BackendKey], Coroutine[Any, Any, None]],
         patience: Patience,
     ) -> None:
-        self._who = who
         self._machine = machine
         self._guard = guard
+        self._inquiry = Inquiry(who, guard, tasks, self.happened)
         self._tasks = tasks
         self._meters = meters
         self._opened = opened
@@ -103,19 +96,15 @@ class Link:
         self._closed = closed
         self._cancel = cancel
         self._patience = patience
-        self._declared = who.initial
-        self._asker = Asker(who.subject, who.initial, who.initial, who.session)
-        self._released: dict[int, tuple[str, float]] = {}  # by token: a decision's id, and since when it is under way
         self._clearance: Clearance | None = None  # of the turn that waits for it
         self._sent: Clearance | None = None  # of the turn that was sent as one and is not answered
-        self._deferred: list[Event] = []  # what has happened while a turn waited for its clearance
+        self._deferred: list[Event] | None = None  # what has happened while a turn waited for its clearance
         self._is_joined = False
         self._is_over = False
         self._was_open = False
         self._early = b""
         self._unsent = b""
         self._can_wait = True
-        self._is_asking = False
         self.client_side = ClientSide(self)
         self.server_side = ServerSide(self)
 
@@ -168,10 +157,11 @@ class Link:
     def happened(self, event: Event) -> None:
         """Let the machine handle an event and carry out what it says; a defect of ours ends the session."""
         if self._clearance is not None:  # which takes a turn or two of the event loop
-            self._deferred.append(event)
+            self._deferred = [*(self._deferred or ()), event]
             return
         if self._sent is not None:
-            self._unfold(self._sent)
+            self._inquiry.unfold(self._sent)
+            self._sent = None
         try:
             commands = self._machine.handle(event)
             if self._machine.phase is Phase.READY:
@@ -180,7 +170,7 @@ class Link:
             commands = self._failed(error)
         for command in commands:
             self._carry_out(command)
-        if self._unsent and not (self._is_asking and self._can_wait):
+        if self._unsent and not (self._inquiry.is_open and self._can_wait):
             self._send()
 
     def _failed(self, error: Exception) -> list[Command]:
@@ -198,7 +188,7 @@ class Link:
             if turn is None:
                 return False
             self._clearance = clearance = Clearance(turn, self._guard, self._cleared)
-            if clearance.seek(self._asker):
+            if clearance.seek(self._inquiry.asker):
                 return True
         except Exception as error:  # noqa: BLE001  as in `happened`
             self._clearance = None
@@ -223,7 +213,7 @@ class Link:
             clearance.revoke()
             self.happened(ClientData(turn.messages.data))
         if self._deferred:
-            deferred, self._deferred = self._deferred, []
+            deferred, self._deferred = self._deferred, None
             for event in deferred:
                 self.happened(event)
 
@@ -237,18 +227,8 @@ class Link:
             return False
         self._sent = None
         self._to_client(data)
-        elapsed_us = round((time.monotonic() - sent.since_s) * 1_000_000)
-        if sent.parse_id:
-            self._guard.ended(sent.parse_id, None, PARSE_COMPLETE_BYTES, elapsed_us, "")
-        self._guard.ended(sent.decision_id, reply.rows, reply.bytes_sent, elapsed_us, "")
+        self._inquiry.complete_turn(sent, reply)
         return True
-
-    def _unfold(self, sent: Clearance) -> None:
-        """Something else has happened: the machine tells of each decision by itself from now on."""
-        self._sent = None
-        if sent.parse_id:
-            self._released[sent.turn.parse_token] = (sent.parse_id, sent.since_s)
-        self._released[sent.turn.token] = (sent.decision_id, sent.since_s)
 
     def drain(self, *, now: bool) -> None:
         """The proxy stops: end when nothing is under way, or at once."""
@@ -269,7 +249,7 @@ class Link:
                 if self._patience.ran_out((Waiting.STATEMENT, -1), now_s):
                     self._clearance = None
                     self._meters.deadlines.add("statement")
-                    self._undecided(TimeoutError())
+                    self._inquiry.undecided(TimeoutError())
                 return
             if self._patience.ran_out(machine.waiting, now_s):
                 waiting = machine.waiting[0]
@@ -280,7 +260,7 @@ class Link:
 
     def _carry_out(self, command: Command) -> None:
         if isinstance(command, Completed):
-            self._complete(command)
+            self._inquiry.complete(command)
         elif self._is_over:
             return
         elif isinstance(command, ToClient):
@@ -288,9 +268,9 @@ class Link:
         elif isinstance(command, ToServer):
             self._to_server(command)
         elif isinstance(command, Decide):
-            self._ask(command)
+            self._inquiry.ask(command)
         elif isinstance(command, Refuse):
-            self._refuse(command)
+            self._inquiry.refuse(command)
         elif isinstance(command, Opened):
             self._open(command)
         elif isinstance(command, Rejected):
@@ -332,16 +312,8 @@ class Link:
     def _open(self, command: Opened) -> None:
         self._was_open = True
         self._opened(command.key)
-        subject = self._who.subject
-        # a certificate, which the guard saw itself, says more than the password that was asked for as well
-        properties = {"authentication": command.authentication, **subject.properties}
-        self._who = msgspec.structs.replace(self._who, subject=msgspec.structs.replace(subject, properties=properties))
-        self._ask_as_now()
-        detail = f"authentication: {properties['authentication']}"
-        self._guard.session_event("opened", self._who.session, subject.id, detail=detail)
-
-    def _ask_as_now(self) -> None:
-        self._asker = Asker(self._who.subject, self._declared, self._who.initial, self._who.session)
+        detail, who = self._inquiry.opened(command.authentication), self._inquiry.who
+        self._guard.session_event("opened", who.session, who.subject.id, detail=detail)
 
     async def _see_off(self) -> None:
         """Wait for the server's goodbye, which TLS has, so that the proxy does not end before its sessions have."""
@@ -351,59 +323,6 @@ class Link:
         except TimeoutError:
             self._server.abort()
 
-    def _ask(self, question: Decide) -> None:
-        self._is_asking = True
-        request = self._request(question.phase, question.text, question.parameters, question.earlier)
-        token, phase = question.token, question.phase
-        try:
-            is_decided = self._guard.decide_soon(request, lambda decision: self._decided(token, phase, decision))
-        except Exception as error:  # noqa: BLE001  no decision is a denial of everything
-            self._undecided(error)
-        else:
-            if not is_decided:
-                self._tasks.start(self._await(token, phase, self._guard.decide(request)))
-
-    def _refuse(self, question: Refuse) -> None:
-        self._is_asking = True
-        request = self._request(question.phase, "")
-        answer = self._guard.refuse(request, question.code, question.what)
-        self._tasks.start(self._await(question.token, question.phase, answer))
-
-    def _request(
-        self, phase: str, text: str, parameters: Parameters | None = None, earlier: Earlier | None = None
-    ) -> StatementRequest:
-        return StatementRequest(
-            text=text,
-            subject=self._who.subject,
-            declared=self._declared,
-            initial=self._who.initial,
-            session=self._who.session,
-            phase=phase,
-            parameters=parameters,
-            earlier=earlier,
-        )
-
-    async def _await(self, token: int, phase: str, answer: Coroutine[Any, Any, Decision]) -> None:
-        try:
-            decision = await answer
-        except Exception as error:  # noqa: BLE001  as in `_ask`
-            self._undecided(error)
-        else:
-            self._decided(token, phase, decision)
-
-    def _undecided(self, error: Exception) -> None:
-        _log.error("no decision", session_id=self._session_id, error=type(error).__name__)
-        self.happened(Failed(what="no decision could be made"))
-
-    def _decided(self, token: int, phase: str, decision: Decision) -> None:
-        self._is_asking = False
-        if decision.verdict is _ALLOW:
-            self._released[token] = (decision.decision_id, time.monotonic())
-            if phase in _EXECUTED and decision.declared is not self._declared:
-                self._declared = decision.declared
-                self._ask_as_now()
-        self.happened(Decided(token, decision, self._language))
-
     async def _deliver_cancel(self, key: BackendKey) -> None:
         try:
             await self._cancel(key)
@@ -411,28 +330,14 @@ class Link:
             _log.warning("overdue statement not cancelled", session_id=self._session_id, error=type(error).__name__)
         self.happened(CancelDelivered())
 
-    def _complete(self, command: Completed) -> None:
-        decision_id, since_s = self._released.pop(command.token)
-        elapsed_us = round((time.monotonic() - since_s) * 1_000_000)
-        self._guard.ended(decision_id, command.rows, command.bytes_sent, elapsed_us, command.sqlstate)
-
     def _end(self, *, reason: str) -> None:
         self._is_over = True
         close_gently(self._client)
         event = "closed" if self._was_open else "refused"
-        self._guard.session_event(event, self._who.session, self._who.subject.id, detail=reason)
+        who = self._inquiry.who
+        self._guard.session_event(event, who.session, who.subject.id, detail=reason)
         self._closed()
 
     @property
-    def _language(self) -> Language:
-        match self._declared.language:
-            case "sv":
-                return "sv"
-            case "en":
-                return "en"
-            case _:
-                return self._who.language
-
-    @property
     def _session_id(self) -> str:
-        return self._who.session.session_id
+        return self._inquiry.who.session.session_id

@@ -22,6 +22,10 @@ from readonly_guard_proxy.wire.turns import TurnMessages, WholeReply, read_reply
 
 __all__ = ["QuickLane", "Turn"]
 
+_NOTHING: Final = Prepared("")
+_KEPT_BYTES: Final = 4_096
+"""A Parse that is longer is read each time: the texts of idle sessions are not to fill the memory twice."""
+
 _QUERY: Final = Frame(Frontend.QUERY, b"")  # without data: it has been sent
 _PARSE: Final = Frame(Frontend.PARSE, b"")
 _BIND: Final = Frame(Frontend.BIND, b"")
@@ -77,7 +81,7 @@ class QuickLane:
         self._reported = reported
         self._parsed = b""  # the last Parse, in which encoding it was read, and what it prepared
         self._codec = ""
-        self._prepared = Prepared("")
+        self._prepared = _NOTHING
         self._types = self._prepared.types
         self.turn: Turn | None = None
 
@@ -160,10 +164,6 @@ class QuickLane:
             replies.send(_DESCRIBE)
         replies.send_released(_EXECUTE, turn.token, turn.text, NO_CONSEQUENCES, portal=turn.portal)
         replies.send_sync(_SYNC)
-
-
-_KEPT_BYTES: Final = 4_096
-"""A Parse that is longer is read each time: the texts of idle sessions are not to fill the memory twice."""
 
 
 def _decoded(raw: bytes, codec: str) -> str | None:
