@@ -102,3 +102,17 @@ async def test_pipelined_turns_are_all_answered_in_order(client, guard, pg) -> N
     assert await client.until_ready() == ANSWER
     assert guard.repeated == ["select pg_sleep(0.05)"]
     assert guard.allowed == []
+
+
+async def test_a_client_is_read_no_further_while_its_turn_waits(client, guard, pg) -> None:
+    guard.record_delay_s = 0.3
+    client.send(pg.query(READ))
+    await asyncio.sleep(0.05)
+    sent = [pg.query(f"select '{number:0>9999}'") for number in range(3_000)]
+    client.send(*sent)
+    await asyncio.sleep(0.1)
+    assert client.writer.transport.get_write_buffer_size() > 10_000_000  # of 30: what is not read cannot be sent
+    guard.record_delay_s = 0.0
+    for expected in [ANSWER, *["T D C(SELECT 1) Z(I)"] * len(sent)]:
+        assert await client.until_ready() == expected
+    assert guard.allowed == []

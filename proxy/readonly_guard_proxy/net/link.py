@@ -157,7 +157,7 @@ class Link:
     def happened(self, event: Event) -> None:
         """Let the machine handle an event and carry out what it says; a defect of ours ends the session."""
         if self._clearance is not None:  # which takes a turn or two of the event loop
-            self._deferred = [*(self._deferred or ()), event]
+            self._defer(event)
             return
         if self._sent is not None:
             self._inquiry.unfold(self._sent)
@@ -216,6 +216,14 @@ class Link:
             deferred, self._deferred = self._deferred, None
             for event in deferred:
                 self.happened(event)
+
+    def _defer(self, event: Event) -> None:
+        """Let it happen once the turn is sent; until then the client is read no further."""
+        if self._deferred is None:
+            self._deferred = [event]
+            self._client_valve.set("backlog", closed=True)
+        else:
+            self._deferred.append(event)
 
     def _end_turn(self, data: bytes) -> bool:
         """Pass on the whole reply to a turn, if these bytes are that."""
