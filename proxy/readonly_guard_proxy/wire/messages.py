@@ -253,10 +253,19 @@ def _fields(fields: Mapping[str, bytes]) -> bytes:
 
 def parameter_status(message: Frame) -> tuple[str, str]:
     """Name and value of a ParameterStatus: ``String name, String value``."""
-    parts = message.body.split(b"\0")
+    body = message.body
+    return _seen_pair(body) if len(body) <= _SHORT_BYTES else _pair(body)
+
+
+def _pair(body: bytes) -> tuple[str, str]:
+    parts = body.split(b"\0")
     if len(parts) != 3 or parts[2]:  # noqa: PLR2004  name, value and what must be nothing
         raise ProtocolViolation("ParameterStatus that is not a pair")
     return parts[0].decode(errors="replace"), parts[1].decode(errors="replace")
+
+
+_SHORT_BYTES: Final = 64
+_seen_pair: Final = lru_cache(maxsize=256)(_pair)  # a server says the same dozen of them to all who log in
 
 
 def backend_key(message: Frame) -> BackendKey:
