@@ -468,6 +468,30 @@ async def test_precedents_are_bounded():
     assert engine.asked == before + 1
 
 
+@pytest.mark.parametrize(("characters", "is_known"), [(5_000, True), (1_500, False)])
+async def test_the_texts_of_precedents_are_bounded(characters, is_known):
+    engine = Engine()
+    guard = make(pdp=engine)
+    guard._precedents = Precedents(most_characters=characters)
+    texts = [f"SELECT {'a, ' * (100 + number)} 1 FROM encounter" for number in range(4)]
+    for _ in range(3):  # read, decided, and the same again takes no more room
+        for text in texts[:2]:
+            await guard.decide(asked(text))
+            await soon(guard, asked(text))
+    before = engine.asked
+    assert (await soon(guard, asked(texts[0]))).allowed
+    assert (engine.asked == before) is is_known
+    for text in texts:
+        await guard.decide(asked(text))
+        await soon(guard, asked(text))
+    before = engine.asked
+    assert (await soon(guard, asked(texts[3]))).allowed
+    assert engine.asked == before
+    assert guard._precedents._characters <= characters
+    guard.resolve_with(None)
+    assert guard._precedents._characters == 0
+
+
 def asker_of(request):
     return Asker(request.subject, request.declared, request.initial, request.session)
 

@@ -81,9 +81,13 @@ class Precedent:
     Attributes:
         is_quiet: it leaves the session as it was, and warns of nothing.
         kept_by: who goes by it; None once it is forgotten.
+        characters: of the texts that it keeps.
     """
 
-    __slots__ = ("_repeated", "answer", "case", "decision", "is_quiet", "kept_by", "known", "record", "since", "until")
+    __slots__ = (
+        "_repeated", "answer", "case", "characters", "decision", "is_quiet", "kept_by", "known", "record", "since",
+        "until",
+    )  # fmt: skip
 
     def __init__(  # noqa: PLR0917  one caller
         self, case: Case, known: Analysis, answer: Answer, decision: Decision, record: DecisionRecord, until: str
@@ -97,6 +101,8 @@ class Precedent:
         self.until: Final = until
         self.is_quiet: Final = not decision.warnings and _is_mere_read(decision.analysis)
         self.kept_by: Precedents | None = None
+        # the statement as the log has it is kept in its record and, once that is repeated, in its bytes
+        self.characters: Final = len(case.request.text) + 2 * len(known.normalised)
         self._repeated: RepeatedRecord | None = None  # made when it is repeated: most of a new text's never are
 
     def holds_at(self, now: str) -> bool:
@@ -164,10 +170,13 @@ class Precedents:
     Args:
         most: how many are kept, and for how many patients it is remembered that one holds; each takes some 3 KB, and
             for another's patients a quarter of one.
+        most_characters: of the texts of those that are kept.
     """
 
-    def __init__(self, most: int = 16_384) -> None:
+    def __init__(self, most: int = 16_384, most_characters: int = 32 * 1024 * 1024) -> None:
         self._most = most
+        self._most_characters = most_characters
+        self._characters = 0
         self._kept: OrderedDict[_Key, Precedent] = OrderedDict()
         self._alike: OrderedDict[tuple[Precedent, tuple[str, ...]], str] = OrderedDict()
 
@@ -208,14 +217,18 @@ class Precedents:
         request = case.request
         asker = Asker(request.subject, request.declared, request.initial, request.session)
         key, until = _key(asker, request.phase, known), rfc3339(datetime.fromisoformat(answer.expires_at))
-        former = self._kept.get(key)
+        former = self._kept.pop(key, None)
         if former is not None:
-            former.kept_by = None
+            self._drop(former)
         kept = self._kept[key] = Precedent(case, known, answer, decision, record, until)
         kept.kept_by = self
-        while len(self._kept) > self._most:
-            _, former = self._kept.popitem(last=False)
-            former.kept_by = None
+        self._characters += kept.characters
+        while len(self._kept) > self._most or self._characters > self._most_characters:
+            self._drop(self._kept.popitem(last=False)[1])
+
+    def _drop(self, former: Precedent) -> None:
+        former.kept_by = None
+        self._characters -= former.characters
 
     def holds_for(self, precedent: Precedent, patients: tuple[str, ...], now: str) -> bool:
         """Whether a precedent that holds now is known to hold about these patients, too."""
@@ -233,6 +246,7 @@ class Precedents:
         for precedent in self._kept.values():
             precedent.kept_by = None
         self._kept.clear()
+        self._characters = 0
         self._alike.clear()
 
 
