@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -88,7 +89,46 @@ async def test_a_client_that_leaves_while_its_turn_waits_leaves_nothing_open(cli
     await asyncio.sleep(0.2)
     assert guard.repeated == [READ]
     assert guard.allowed == []
-    assert [each["sqlstate"] for each in guard.completions] == ["08006"]
+    assert [each["sqlstate"] for each in guard.completions] == [Sqlstate.CANCELED]
+
+
+async def until(is_so) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():  # noqa: ASYNC110  nobody tells
+            await asyncio.sleep(0.01)
+
+
+async def sent_and_never_on_record(client, guard, pg) -> None:
+    guard.record_delay_s = 3_600.0
+    client.send(pg.query(READ))
+    await until(lambda: guard.repeated == [READ])
+
+
+async def test_a_session_of_which_the_client_leaves_waits_for_no_record(client, guard, pg) -> None:
+    await sent_and_never_on_record(client, guard, pg)
+    await client.close()
+    await until(lambda: guard.sessions[-1][0] == "closed")
+
+
+async def test_a_drain_that_is_over_waits_for_no_record(run_proxy, postgres, client_class, guard, pg) -> None:
+    async with run_proxy(str(Path(postgres).parent), drain_s=0.1) as proxy:
+        client = await (await client_class.connect(proxy.port)).login()
+        await sent_and_never_on_record(client, guard, pg)
+        proxy.stop.set()
+        assert await client.rest() == "E(57P01) EOF"
+
+
+async def test_a_server_that_leaves_meanwhile_says_why(proxy, client, guard, pg, postgres) -> None:
+    other = await (await type(client).connect(proxy.port)).login()
+    await sent_and_never_on_record(client, guard, pg)
+    guard.record_delay_s = 0.0
+    await other.ask(
+        pg.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() "
+            "and backend_type = 'client backend'"
+        )
+    )
+    assert await client.rest() == "E(57P01) EOF"
 
 
 async def test_pipelined_turns_are_all_answered_in_order(client, guard, pg) -> None:

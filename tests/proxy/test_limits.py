@@ -183,6 +183,13 @@ class TestDeadlines:
             assert guard.allowed == []
             assert proxy.meters.deadlines.counts == {"statement": 1}
 
+    async def test_each_record_has_its_own_time(self, run_proxy, folder, client_class, pg, guard):
+        async with run_proxy(folder, statement_timeout_s=0.8) as proxy:
+            client = await (await client_class.connect(proxy.port)).login()
+            guard.record_delay_s = 0.25  # so that every look finds a turn that waits
+            for _ in range(6):
+                assert await client.ask(pg.query("select 1")) == "T D C(SELECT 1) Z(I)"
+
     async def test_short_statements_may_go_on_for_longer_than_one(self, run_proxy, folder, client_class, pg):
         async with run_proxy(folder, statement_timeout_s=0.4) as proxy:
             client = await (await client_class.connect(proxy.port)).login()

@@ -280,6 +280,16 @@ def test_a_message_beyond_the_limit_is_no_turn() -> None:
     assert Driven(is_quick=False).machine.offer(Pg.query("select '" + "x" * 300 + "'")) is None
 
 
+def test_each_turn_that_waits_waits_for_something_else() -> None:
+    quick, seen = Driven(is_quick=True), set()
+    for _ in range(3):
+        seen.add(quick.machine.offer(Pg.query("select 1")).number)
+        quick.client(Pg.query("select 1"))
+        seen.add(quick.machine.waiting[1])
+        quick.server(COLUMNS + ROW + frame(b"C", b"SELECT 1\0") + frame(b"Z", b"I"))
+    assert len(seen) == 6
+
+
 def test_an_encoding_that_has_changed_makes_another_text_of_the_same_parse() -> None:
     quick, slow = Driven(is_quick=True), Driven(is_quick=False)
     turn = Pg.parse("select 'å'") + bound("", 7) + Pg.execute() + Pg.SYNC

@@ -156,8 +156,7 @@ class Link:
 
     def happened(self, event: Event) -> None:
         """Let the machine handle an event and carry out what it says; a defect of ours ends the session."""
-        if self._clearance is not None:  # which takes a turn or two of the event loop
-            self._defer(event)
+        if self._clearance is not None and self._defer(event):
             return
         if self._sent is not None:
             self._inquiry.unfold(self._sent)
@@ -199,7 +198,7 @@ class Link:
 
     def _cleared(self, clearance: Clearance) -> None:
         """Send the turn; what could not be recorded is decided anew, message by message, and denied there."""
-        if self._clearance is not clearance:  # it took too long
+        if self._clearance is not clearance:  # it took too long, or the session has ended
             clearance.revoke()
             return
         self._clearance = None
@@ -217,13 +216,24 @@ class Link:
             for event in deferred:
                 self.happened(event)
 
-    def _defer(self, event: Event) -> None:
-        """Let it happen once the turn is sent; until then the client is read no further."""
+    def _defer(self, event: Event) -> bool:
+        """Let it happen once the turn is sent, and read the client no further until then.
+
+        What ends the session does not wait, since a log may take its time: nothing comes of the turn then.
+        """
+        if isinstance(event, ClientLost | ServerLost) or (isinstance(event, DrainRequested) and event.now):
+            self._clearance = None
+            deferred, self._deferred = self._deferred or [], None
+            for earlier in deferred:
+                if not isinstance(earlier, ClientData):  # that came behind the turn
+                    self.happened(earlier)
+            return False
         if self._deferred is None:
             self._deferred = [event]
             self._client_valve.set("backlog", closed=True)
         else:
             self._deferred.append(event)
+        return True
 
     def _end_turn(self, data: bytes) -> bool:
         """Pass on the whole reply to a turn, if these bytes are that."""
@@ -254,7 +264,7 @@ class Link:
                 return
             machine = self._machine
             if self._clearance is not None:
-                if self._patience.ran_out((Waiting.STATEMENT, -1), now_s):
+                if self._patience.ran_out((Waiting.STATEMENT, self._clearance.turn.number), now_s):
                     self._clearance = None
                     self._meters.deadlines.add("statement")
                     self._inquiry.undecided(TimeoutError())

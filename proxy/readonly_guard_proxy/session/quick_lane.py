@@ -42,16 +42,19 @@ class Turn:
         text: that it runs.
         portal: that runs it, None for a Query.
         parameters: of the portal.
+        number: its place among the requests once it is sent; before that another one, below zero, for each.
     """
 
     __slots__ = ("messages", "number", "parameters", "parse_token", "portal", "text", "token")
 
-    def __init__(self, messages: TurnMessages, text: str, portal: Portal | None, parameters: Parameters | None) -> None:
+    def __init__(
+        self, messages: TurnMessages, text: str, portal: Portal | None, parameters: Parameters | None, number: int
+    ) -> None:
         self.messages: Final = messages
         self.text: Final = text
         self.portal: Final = portal
         self.parameters: Final = parameters
-        self.number = 0
+        self.number = number
         self.token = 0
         self.parse_token = 0
 
@@ -92,15 +95,15 @@ class QuickLane:
         messages = read_turn(data)
         if messages is None:
             return None
-        codec = self._reported.codec
+        codec, number = self._reported.codec, -1 - self._requests.asked  # as the next decision's, were it asked for
         if messages.text is not None:
             text = _decoded(messages.text, codec)
-            return None if text is None else Turn(messages, text, None, None)
+            return None if text is None else Turn(messages, text, None, None, number)
         statement = self._statement(messages, codec)
         if statement is None:
             return None
         portal = Portal(statement, messages.values)
-        return Turn(messages, statement.text, portal, BoundParameters(portal, codec))
+        return Turn(messages, statement.text, portal, BoundParameters(portal, codec), number)
 
     def _statement(self, messages: TurnMessages, codec: str) -> Prepared | None:
         if messages.parse is None:
