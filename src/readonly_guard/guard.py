@@ -18,7 +18,7 @@ from readonly_guard.assembly import Parts, assemble
 from readonly_guard.audit import CommitWatch, JournalPlugin, Recovery
 from readonly_guard.case import Case
 from readonly_guard.codes import Sqlstate
-from readonly_guard.conclusion import Outcome, conclude, no_answer, record, unrecorded
+from readonly_guard.conclusion import Outcome, conclude, no_answer, record
 from readonly_guard.domain import (
     Analysis,
     CompletionRecord,
@@ -56,7 +56,7 @@ from readonly_guard.sql import (
     judge_startup,
     prepare_reading,
 )
-from readonly_guard.telling import Teller, durable
+from readonly_guard.telling import Teller, durable, durable_now
 from readonly_guard.texts import Reader, Texts
 
 __all__ = ["Guard"]
@@ -283,12 +283,7 @@ class Guard:
             answer = no_answer(error)
         decision = conclude(case, answer, self._modes, self._hooks)
         decision, receipts = record(decision, case.record(decision, answer), self._hooks)
-        try:
-            for receipt in receipts:
-                receipt.wait()
-        except DecisionUnavailable as error:
-            return unrecorded(decision, error)
-        return decision
+        return durable_now(decision, receipts)
 
     async def decide(self, request: StatementRequest) -> Decision:
         """Decide, with either policy engine; returns when the record is durable. See :meth:`check`.

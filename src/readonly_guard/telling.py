@@ -8,10 +8,10 @@ from typing import Final
 
 from readonly_guard.conclusion import unrecorded
 from readonly_guard.domain import Decision
-from readonly_guard.errors import DecisionUnavailable
+from readonly_guard.errors import DecisionUnavailable, LogUnavailable
 from readonly_guard.hooks import Receipt
 
-__all__ = ["Teller", "durable"]
+__all__ = ["Teller", "durable", "durable_now"]
 
 
 class Teller:
@@ -41,20 +41,36 @@ class Teller:
 
 
 async def _tell_later(receipts: list[Receipt], then: Callable[[DecisionUnavailable | None], None]) -> None:
-    failure: DecisionUnavailable | None = None
-    try:
-        for receipt in receipts:
-            await receipt
-    except DecisionUnavailable as error:
-        failure = error
-    then(failure)
+    then(await _failure(receipts))
 
 
 async def durable(decision: Decision, receipts: list[Receipt]) -> Decision:
     """The decision when its record is durable, or the denial that it has become."""
+    failure = await _failure(receipts)
+    return decision if failure is None else unrecorded(decision, failure)
+
+
+def durable_now(decision: Decision, receipts: list[Receipt]) -> Decision:
+    """As :func:`durable`, without an event loop."""
+    try:
+        for receipt in receipts:
+            receipt.wait()
+    except Exception as error:  # noqa: BLE001  as in `_failure`
+        return unrecorded(decision, _told(error))
+    return decision
+
+
+async def _failure(receipts: list[Receipt]) -> DecisionUnavailable | None:
+    """Why one of these will not be in; None when all are."""
     try:
         for receipt in receipts:
             await receipt
-    except DecisionUnavailable as error:
-        return unrecorded(decision, error)
-    return decision
+    except Exception as error:  # noqa: BLE001  a plugin's receipt may raise anything: the record is not durable
+        return _told(error)
+    return None
+
+
+def _told(error: Exception) -> DecisionUnavailable:
+    if isinstance(error, DecisionUnavailable):
+        return error
+    return LogUnavailable(f"a receipt failed: {type(error).__name__}")  # its text could hold a piece of the record
