@@ -26,6 +26,7 @@ MODULES: Final = (
     "readonly_guard.audit.segment_file",
     "readonly_guard.audit.spelling",
     "readonly_guard.conclusion",
+    "readonly_guard.deciding",
     "readonly_guard.domain.patient_names",
     "readonly_guard.guard",
     "readonly_guard.hooks.manager",

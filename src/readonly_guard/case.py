@@ -1,6 +1,6 @@
 """One decision in the making: the question that follows from a request and its reading, and the record of the outcome.
 
-Values in, values out; the order of things is `readonly_guard.guard`'s.
+Values in, values out; the order of things is `readonly_guard.deciding`'s.
 """
 
 from __future__ import annotations
