@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,7 @@ def describe(server: Database) -> dict[str, str]:
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
         "load before": " ".join(f"{one:.1f}" for one in os.getloadavg()),
         "kernel": platform.release(),
-        "Python": f"{platform.python_version()}, uvloop {version('uvloop')}",
+        "Python": f"{platform.python_version()} ({_origin()}), uvloop {version('uvloop')}",
         "PostgreSQL": server.version,
         "PgBouncer": pgbouncer_version(),
         "readonly-guard": f"{version('readonly-guard')}{_commit()}, hot path {_form()}",
@@ -39,6 +40,11 @@ def _commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return ""
     return f" at {done.stdout.strip()}"
+
+
+def _origin() -> str:
+    """Whose Python it is: a distribution's is optimised, one that was built without being told to is not."""
+    return "the distribution's" if sys.base_prefix == "/usr" else "not the distribution's"
 
 
 def _form() -> str:
