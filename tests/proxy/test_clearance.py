@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.session import GREETING
 from readonly_guard.codes import Sqlstate
+from readonly_guard.domain import Declared, Session, Subject
+from readonly_guard_proxy.metrics.meters import Meters
+from readonly_guard_proxy.net.link import Link
+from readonly_guard_proxy.net.measured import MeasuredGuard
+from readonly_guard_proxy.net.patience import Patience
+from readonly_guard_proxy.net.tasks import Tasks
+from readonly_guard_proxy.net.who import Who
+from readonly_guard_proxy.session.authentication import Handshake
+from readonly_guard_proxy.session.machine import SessionMachine
+from readonly_guard_proxy.wire.messages import BackendKey
 
 READ = "select i from t where i < 3"
 ANSWER = "T D D C(SELECT 2) Z(I)"
@@ -129,6 +140,69 @@ async def test_a_server_that_leaves_meanwhile_says_why(proxy, client, guard, pg,
         )
     )
     assert await client.rest() == "E(57P01) EOF"
+
+
+async def test_what_the_server_reports_meanwhile_is_heard_before_the_turn_is_sent(guard, pg) -> None:
+    to_client, to_server = Peer(), Peer()
+    link = Link(
+        who=Who(subject=Subject(id="u"), session=Session(session_id="s"), initial=Declared(), language="en"),
+        machine=SessionMachine(
+            user="u",
+            handshake=Handshake(version=3 << 16, is_private=True),
+            cancel_key=BackendKey(1, b"abcd"),
+            message_bytes=1_000,
+        ),
+        guard=MeasuredGuard(guard, Meters()),
+        tasks=Tasks(),
+        meters=Meters(),
+        opened=lambda _key: None,
+        rejected=lambda: None,
+        closed=lambda: None,
+        cancel=lambda _key: asyncio.sleep(0),
+        patience=Patience({}),
+    )
+    link.join(to_client, to_server)
+    link.server_sent(GREETING)
+    guard.record_delay_s = 0.05
+    link.client_sent(pg.query(READ))
+    link.server_sent(pg.frame(b"N", b"SNOTICE\0\0"))
+    await until(lambda: to_server.written)
+    assert to_server.written == pg.query(READ)  # decided anew, message by message
+    assert to_client.written.endswith(pg.frame(b"N", b"SNOTICE\0\0"))
+    link.server_sent(pg.frame(b"C", b"SELECT 0\0") + pg.frame(b"Z", b"I"))
+    link.client_sent(pg.query(READ))
+    link.server_sent(pg.frame(b"S", b"default_transaction_read_only\0off\0"))
+    await until(lambda: guard.allowed == [])
+    assert to_server.written == pg.query(READ)
+    assert b"RG-T06" in to_client.written
+    assert sorted(each["sqlstate"] for each in guard.completions) == ["", Sqlstate.CANCELED, Sqlstate.CANCELED]
+
+
+class Peer:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def get_extra_info(self, _name: str) -> None:
+        return None
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def nothing(self, *_arguments: object) -> None:
+        """Nothing comes by itself, and nothing has to be closed."""
+
+    set_protocol = pause_reading = resume_reading = abort = close = nothing
 
 
 async def test_pipelined_turns_are_all_answered_in_order(client, guard, pg) -> None:

@@ -219,21 +219,28 @@ class Link:
     def _defer(self, event: Event) -> bool:
         """Let it happen once the turn is sent, and read the client no further until then.
 
-        What ends the session does not wait, since a log may take its time: nothing comes of the turn then.
+        What ends the session, or may end it, does not wait, since a log may take its time: the turn is given up then.
         """
-        if isinstance(event, ClientLost | ServerLost) or (isinstance(event, DrainRequested) and event.now):
-            self._clearance = None
-            deferred, self._deferred = self._deferred or [], None
-            for earlier in deferred:
-                if not isinstance(earlier, ClientData):  # that came behind the turn
-                    self.happened(earlier)
-            return False
+        ends = isinstance(event, ClientLost | ServerLost) or (isinstance(event, DrainRequested) and event.now)
+        if ends or isinstance(event, ServerData):  # a report, say, after which nothing more may be sent
+            self._give_up(event, is_over=ends)
+            return True
         if self._deferred is None:
             self._deferred = [event]
             self._client_valve.set("backlog", closed=True)
         else:
             self._deferred.append(event)
         return True
+
+    def _give_up(self, event: Event, *, is_over: bool) -> None:
+        """Let nothing come of the clearance: this happens first, and then the turn message by message."""
+        clearance, self._clearance = self._clearance, None
+        deferred, self._deferred = self._deferred or [], None
+        self.happened(event)
+        if clearance is not None and not is_over:
+            self.happened(ClientData(clearance.turn.messages.data))
+            for later in deferred:
+                self.happened(later)
 
     def _end_turn(self, data: bytes) -> bool:
         """Pass on the whole reply to a turn, if these bytes are that."""
