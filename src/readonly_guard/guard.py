@@ -21,10 +21,8 @@ from readonly_guard.domain import (
     Subject,
 )
 from readonly_guard.errors import ConfigurationError
-from readonly_guard.hooks import Hooks
-from readonly_guard.ids import new_id
 from readonly_guard.moments import utc_now
-from readonly_guard.policy import OpaServer, PolicyDecisionPoint
+from readonly_guard.policy import OpaServer
 from readonly_guard.settings import (
     CatalogSettings,
     JournalSettings,
@@ -33,11 +31,10 @@ from readonly_guard.settings import (
     Settings,
 )
 from readonly_guard.sql import (
-    Analyzer,
     Bounds,
     prepare_reading,
 )
-from readonly_guard.texts import Reader, Texts
+from readonly_guard.texts import Texts
 
 __all__ = ["Guard"]
 
@@ -52,19 +49,8 @@ class Guard(Decider):
         recovery: what opening the journal had to repair; None where this guard did not open one.
     """
 
-    def __init__(
-        self,
-        *,
-        analyzer: Analyzer,
-        pdp: PolicyDecisionPoint,
-        hooks: Hooks,
-        reader: Reader | None = None,
-        clock: Callable[[], datetime] = utc_now,
-        new_id: Callable[[], str] = new_id,
-    ) -> None:
-        super().__init__(analyzer=analyzer, pdp=pdp, hooks=hooks, reader=reader, clock=clock, new_id=new_id)
-        self.recovery: Recovery | None = None
-        self._log: JournalPlugin | None = None
+    recovery: Recovery | None = None
+    _log: JournalPlugin | None = None
 
     @classmethod
     def open(
