@@ -9,7 +9,7 @@ import msgspec
 from readonly_guard.domain import Analysis, Reading, SearchPath, StatementRequest
 from readonly_guard.earlier import Followed, follow, target_of
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql import Analyzer, Resolver
+from readonly_guard.sql import Analyzer, Resolver, Scanned
 
 __all__ = ["Reader", "Texts"]
 
@@ -17,7 +17,7 @@ __all__ = ["Reader", "Texts"]
 class Reader(Protocol):
     """Reads texts somewhere else, so that a parser that crashes or hangs costs one denial and not the caller."""
 
-    async def read(self, text: str) -> Analysis:
+    async def read(self, text: str, scanned: Scanned | None = None) -> Analysis:
         """As :meth:`readonly_guard.Analyzer.read`, with the same rules and bounds; too late is RG-T04."""
         ...
 
@@ -95,6 +95,7 @@ class Texts:
             return self._analyzer.of_text(text)
         known = self._analyzer.recall(text)
         if known is None:
-            known = await self._reader.read(text)
-            self._analyzer.remember(text, known)
+            scanned = self._analyzer.scanned(text)  # to find nothing, it was scanned: nobody need do so again
+            known = await self._reader.read(text, scanned)
+            self._analyzer.remember(text, known, scanned)
         return known

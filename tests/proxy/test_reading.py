@@ -21,6 +21,7 @@ from readonly_guard.domain import StatementRequest, Subject
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql import Bounds
+from readonly_guard.sql.libpg_query import Tokens
 from readonly_guard_proxy.reading import process
 from readonly_guard_proxy.reading.exchange import HEADER, READY, Answer, Instructions, Question, frame
 from readonly_guard_proxy.reading.pool import ReadingPool
@@ -87,7 +88,9 @@ class TestAgreement:
         texts = {chunk.partition("\n")[2].rstrip("\n") for chunk in chunks}
         assert len(texts) > 100
         for text in texts:
-            assert await pool.read(text) == analyzer.read(text), text
+            expected = analyzer.read(text)
+            assert await pool.read(text) == expected, text
+            assert await pool.read(text, analyzer.scanned(text)) == expected, text
 
     async def test_on_whatever_a_client_may_send(self, open_pool):
         pool, analyzer = await open_pool(), Analyzer(RULES, BOUNDS)
@@ -105,6 +108,11 @@ class TestAgreement:
         readings = [await pool.read(text) for text in texts]
         assert readings == [analyzer.read(text) for text in texts]
         assert readings != [Analyzer().read(text) for text in texts]
+
+    async def test_where_characters_are_not_bytes(self, open_pool):
+        pool, analyzer = await open_pool(), Analyzer(RULES, BOUNDS)
+        for text in ("SELECT åäö, 'å😀' FROM \"Ö\" -- ü", "SELECT ö FROM t WHERE person_id = 7 AND f(ö) = å.ä"):
+            assert await pool.read(text, analyzer.scanned(text)) == analyzer.read(text), text
 
     async def test_of_two_hundred_at_once(self, open_pool):
         pool, analyzer = await open_pool(), Analyzer(RULES, BOUNDS)
@@ -444,6 +452,24 @@ class TestAWorkerAlone:
         self.ask(ours, 1, SLOW_TEXT)
         ours.close()
         assert worker.wait(PATIENCE_S) == 0
+
+    def test_scans_no_text_again_that_was_scanned(self, start):
+        _, ours = start(bounds=Bounds(tokens=1))  # which whoever asks has held the text against
+        text = "SELECT 1"
+        scanned = Analyzer(RULES, BOUNDS).scanned(text)
+        for tokens, codes in ((None, ["RG-T04"]), (scanned.tokens, [])):
+            question = Question(number=1, text=text.encode(), tokens=tokens)
+            ours.sendall(frame(msgspec.msgpack.encode(question)))
+            (length,) = HEADER.unpack(ours.recv(HEADER.size))
+            said = msgspec.msgpack.decode(ours.recv(length), type=Answer)
+            assert [reason.code for reason in said.analysis.reasons] == codes
+
+    def test_ends_on_tokens_that_are_not_the_texts(self, start):
+        worker, ours = start()
+        tokens = Tokens(("IDENT",), (0,), (1,), (2,))
+        ours.sendall(frame(msgspec.msgpack.encode(Question(number=1, text="å".encode(), tokens=tokens))))
+        assert worker.wait(PATIENCE_S) == 1
+        assert ours.recv(1) == b""
 
     def test_ends_itself_when_nobody_else_does(self, start):
         worker, ours = start(longest_s=0.01)

@@ -15,6 +15,7 @@ import structlog
 from readonly_guard.domain import Analysis, Decision, Login, Parameters, Reason, Session, StatementRequest, Subject
 from readonly_guard.errors import DecisionUnavailable
 from readonly_guard.precedents import Asker, Repetition
+from readonly_guard.sql import Scanned
 from readonly_guard.texts import Reader
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.ports import DecisionMaker
@@ -125,9 +126,9 @@ class MeasuredReader:
         self._reader = reader
         self._meters = meters
 
-    async def read(self, text: str) -> Analysis:
+    async def read(self, text: str, scanned: Scanned | None = None) -> Analysis:
         """As the reader behind."""
         began = perf_counter()
-        analysis = await self._reader.read(text)
+        analysis = await self._reader.read(text, scanned)
         self._meters.reading_s.observe(perf_counter() - began)
         return analysis

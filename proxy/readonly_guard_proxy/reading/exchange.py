@@ -19,6 +19,7 @@ import msgspec
 from readonly_guard.domain import Analysis
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql import Bounds
+from readonly_guard.sql.libpg_query import Tokens
 
 __all__ = ["HEADER", "LARGEST_ANSWER", "READY", "Answer", "Instructions", "NotAFrameError", "Question", "frame", "take"]
 
@@ -46,10 +47,14 @@ class Instructions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A text to read, in UTF-8 that may hold lone surrogates: to say what is wrong with a text is for the reading."""
+    """A text to read, in UTF-8 that may hold lone surrogates: to say what is wrong with a text is for the reading.
+
+    ``tokens`` are the text's, if whoever asks has had to scan it: then it is within the bounds, and scanned no more.
+    """
 
     number: int
     text: bytes
+    tokens: Tokens | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

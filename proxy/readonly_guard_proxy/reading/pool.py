@@ -19,7 +19,7 @@ import structlog
 from readonly_guard.domain import Analysis, core_reason
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql import Bounds
+from readonly_guard.sql import Bounds, Scanned
 from readonly_guard_proxy.reading.exchange import Instructions
 from readonly_guard_proxy.reading.process import ENDED, WorkerProcess
 
@@ -41,8 +41,11 @@ _LONGEST_PAUSE_S: Final = 10.0
 class _Job:
     """A text, for whomever waits for it."""
 
-    def __init__(self, text: str, answer: asyncio.Future[Analysis], patience: asyncio.TimerHandle) -> None:
+    def __init__(
+        self, text: str, scanned: Scanned | None, answer: asyncio.Future[Analysis], patience: asyncio.TimerHandle
+    ) -> None:
         self.text = text
+        self.scanned = scanned
         self.answer = answer
         self.patience = patience
 
@@ -134,7 +137,7 @@ class ReadingPool:
             worker.end(ENDED)
         await asyncio.gather(*(worker.gone() for worker in workers))
 
-    async def read(self, text: str) -> Analysis:
+    async def read(self, text: str, scanned: Scanned | None = None) -> Analysis:
         """As :meth:`readonly_guard.Analyzer.read`, in a worker; RG-T04 when it has not answered at the deadline."""
         if self._is_closed:
             return _busy(_CLOSED)
@@ -142,7 +145,7 @@ class ReadingPool:
         if job is None:
             if len(self._waiting) >= self._most_waiting:
                 return _busy(_CROWDED)
-            job = self._take_on(text)
+            job = self._take_on(text, scanned)
         # others may wait for the same answer when this one's session ends
         return await asyncio.shield(job.answer)
 
@@ -152,10 +155,10 @@ class ReadingPool:
             return job
         return next((job for job in self._reading.values() if job.text == text and not job.answer.done()), None)
 
-    def _take_on(self, text: str) -> _Job:
+    def _take_on(self, text: str, scanned: Scanned | None) -> _Job:
         loop = asyncio.get_running_loop()
         patience = loop.call_later(self._patience_s, self._give_up, text)
-        job = self._waiting[text] = _Job(text, loop.create_future(), patience)
+        job = self._waiting[text] = _Job(text, scanned, loop.create_future(), patience)
         self._hand_out()
         return job
 
@@ -168,7 +171,7 @@ class ReadingPool:
             _, job = self._waiting.popitem(last=False)
             job.patience.cancel()
             self._reading[worker] = job
-            worker.ask(job.text)
+            worker.ask(job.text, job.scanned)
 
     # ------------------------------------------------------------------ the workers' owner
 

@@ -14,6 +14,7 @@ from typing import Final, Protocol, cast
 import msgspec
 
 from readonly_guard.domain import Analysis
+from readonly_guard.sql import Scanned
 from readonly_guard_proxy.reading.exchange import READY, Answer, NotAFrameError, Question, frame, take
 
 __all__ = ["ENDED", "LATE", "MALFORMED", "Owner", "WorkerNotStartedError", "WorkerProcess"]
@@ -108,11 +109,20 @@ class WorkerProcess(asyncio.Protocol):
         """The process's."""
         return self._process.pid
 
-    def ask(self, text: str) -> None:
-        """Have a text read; the owner hears of the answer, or of the end."""
+    def ask(self, text: str, scanned: Scanned | None = None) -> None:
+        """Have a text read; the owner hears of the answer, or of the end.
+
+        Args:
+            text: to be read.
+            scanned: the same text, if it is known to be within the bounds.
+        """
         self._number += 1
         self._deadline = self._loop.call_later(self._deadline_s, self.end, LATE)
-        self._write(self._encoder.encode(Question(number=self._number, text=text.encode("utf-8", "surrogatepass"))))
+        if scanned is None:
+            question = Question(number=self._number, text=text.encode("utf-8", "surrogatepass"))
+        else:
+            question = Question(number=self._number, text=scanned.text, tokens=scanned.tokens)
+        self._write(self._encoder.encode(question))
 
     def end(self, why: str) -> None:
         """Kill the process, whatever it does; nothing in it is worth waiting for."""

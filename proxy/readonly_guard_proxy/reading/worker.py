@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from readonly_guard.sql import Analyzer, prepare_reading
+from readonly_guard.sql import Analyzer, Scanned, prepare_reading
 from readonly_guard_proxy.reading.exchange import HEADER, READY, Answer, Instructions, Question, frame
 
 __all__ = ["main"]
@@ -50,7 +50,8 @@ def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
     while True:
         question = decoder.decode(_next_frame(questions))
         signal.setitimer(signal.ITIMER_REAL, instructions.longest_s)
-        analysis = analyzer.read(question.text.decode("utf-8", "surrogatepass"))
+        scanned = None if question.tokens is None else Scanned.of(question.text, question.tokens)
+        analysis = analyzer.read(question.text.decode("utf-8", "surrogatepass"), scanned)
         _send(answers, encoder.encode(Answer(number=question.number, analysis=analysis)))
         signal.setitimer(signal.ITIMER_REAL, 0)
         # Syntax trees are circles. On its own the collector would look for them again and again while they grow;

@@ -12,7 +12,7 @@ from readonly_guard.sql.analysis import Analyzer, prepare_reading
 from readonly_guard.sql.bindings import is_system_relation
 from readonly_guard.sql.patients import Arguments
 from readonly_guard.sql.resolution import BuiltinResolver, Resolver
-from readonly_guard.sql.scan import Bounds
+from readonly_guard.sql.scan import Bounds, Scanned
 from readonly_guard.sql.session_settings import SAFE_ENCODINGS, StartupJudgement, judge_setting, judge_startup
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Bounds",
     "BuiltinResolver",
     "Resolver",
+    "Scanned",
     "StartupJudgement",
     "is_system_relation",
     "judge_setting",

@@ -145,27 +145,45 @@ class Analyzer:
             self._by_outline.put(outline.key, exemplar)
         return known if known is None or not known.patients.places else with_own_values(known, scanned)
 
-    def read(self, text: str) -> Analysis:
-        """Read a text anew, whatever is remembered: this is what parses. Never raises for what the text is."""
+    def scanned(self, text: str) -> Scanned | None:
+        """A text's tokens, for whoever reads it in another process; None for one that is out of bounds.
+
+        Costs nothing for the text that :meth:`recall` was asked for last.
+        """
         scanned = self._scan(text)
-        if isinstance(scanned, Reason):
-            return Analysis(reasons=(scanned,))
+        return None if isinstance(scanned, Reason) else scanned
+
+    def read(self, text: str, scanned: Scanned | None = None) -> Analysis:
+        """Read a text anew, whatever is remembered: this is what parses. Never raises for what the text is.
+
+        Args:
+            text: a whole text, one or several statements.
+            scanned: the same text, where it was held against the same bounds before.
+        """
+        found = self._scan(text) if scanned is None else scanned
+        if isinstance(found, Reason):
+            return Analysis(reasons=(found,))
         try:
-            return prepare_reading()(scanned, self._rules)
+            return prepare_reading()(found, self._rules)
         except Exception as error:  # noqa: BLE001  a defect of ours in a reading costs one denial, never the caller
             return Analysis(reasons=(core_reason("RG-T03", f"{FAILED}: {type(error).__name__}"),))
 
-    def remember(self, text: str, analysis: Analysis) -> None:
+    def remember(self, text: str, analysis: Analysis, scanned: Scanned | None = None) -> None:
         """Keep what a text was read as, here or in another process with the same rules and bounds.
 
         A text that could not be read is not kept: it may have been another's fault, of which nothing may stay.
+
+        Args:
+            text: as it was read.
+            analysis: what it was read as; its names are not settled.
+            scanned: the same text, where other texts may have been asked for since it was scanned.
         """
         if analysis.reasons and not analysis.readings:
             return
         self._by_text.put(text, analysis)
         if analysis.holds_for_shape:
-            scanned = self._scan(text)
-            if not isinstance(scanned, Reason):
+            scanned = scanned or self.scanned(text)
+            if scanned is not None:
                 shared = _unplaced(analysis)
                 self._by_shape.put(scanned.shape, shared)
                 if analysis.telling_tokens:

@@ -54,6 +54,20 @@ class Scanned:
         self.words = words
         self._shape: str | None = None
 
+    @classmethod
+    def of(cls, text: bytes, tokens: Tokens) -> Self:
+        """A text that was held against the bounds before, here or in another process.
+
+        Args:
+            text: in UTF-8.
+            tokens: as :func:`scan_text` has found them.
+        """
+        places = zip(tokens.starts, tokens.ends, strict=True)
+        if text.isascii():  # bytes are characters: nearly every text
+            whole = text.decode("ascii")
+            return cls(text, tokens, [whole[start:end] for start, end in places])
+        return cls(text, tokens, [text[start:end].decode("utf-8") for start, end in places])
+
     @property
     def shape(self) -> str:
         """The text without its literals, unambiguous: two texts of one shape have the same tree but for constants.
@@ -116,13 +130,7 @@ def scan_text(text: str, bounds: Bounds) -> Scanned | Reason:
     fault = _lexed_differently(data, tokens) or _too_deep(data, tokens, bounds)
     if fault is not None:
         return fault
-    tokens = _without_comments(tokens)
-    places = zip(tokens.starts, tokens.ends, strict=True)
-    if len(data) == len(text):  # bytes are characters: nearly every text
-        words = [text[start:end] for start, end in places]
-    else:
-        words = [data[start:end].decode("utf-8") for start, end in places]
-    return Scanned(data, tokens, words)
+    return Scanned.of(data, _without_comments(tokens))
 
 
 def character_position(data: bytes, offset: int) -> int:
