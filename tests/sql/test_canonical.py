@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,9 @@ from postgast.pg_query_pb2 import Token
 from readonly_guard.sql import Analyzer, Bounds
 from readonly_guard.sql.canonical import canonical_text, log_text
 from readonly_guard.sql.scan import Scanned, scan_text
+from readonly_guard.sql.sqlglot_key import read_text
+
+CORPUS = Path(__file__).parents[1] / "corpus"
 
 
 def scan(sql):
@@ -31,9 +36,20 @@ def scan(sql):
         ("TABLE t", "SELECT * FROM t"),
         ("LOCK TABLE t IN ACCESS SHARE MODE", "LOCK TABLE t IN ACCESS SHARE MODE"),
         ("SELECT a::int[], b::timestamptz(3)", "SELECT a :: int , b :: timestamptz ( 3 )"),
-        ("SELECT a OPERATOR(pg_catalog.~) b COLLATE s.default", 'SELECT a ~ b COLLATE s . "default"'),
+        ("SELECT a OPERATOR(pg_catalog.~) b COLLATE s.default", 'SELECT a ~ b COLLATE "default"'),
+        (
+            "SELECT n.a, s.t.b, c.*, pg_catalog.f(n.left), x::pg_catalog.text, (d).e, name.f FROM S.T",
+            'SELECT "a" , "b" , c . * , "f" ( "left" ) , x :: "text" , ( d ) . e , name . f FROM "t"',
+        ),
+        ("SELECT pg_catalog.point '(0,0)', name.point '(0,0)'", "SELECT 'a' , name . point 'a'"),
+        ('SELECT "a.b"."c".d, U&"a".b', 'SELECT "d" , "u" . b'),
         ("SELECT point '(0,0)' <-> b, @ -5", "SELECT 'a' || b , ~ - 5"),
         ("SELECT a FROM t ORDER BY a USING <", "SELECT a FROM t ORDER BY a"),
+        ("SELECT a FROM t ORDER BY a USING OPERATOR(s.<), b", "SELECT a FROM t ORDER BY a , b"),
+        (  # a name that is too long is left to be refused, and hides nothing behind it
+            "SELECT a FROM t ORDER BY a USING OPERATOR(s.s.s.s.s.s.<), f(b)",
+            'SELECT a FROM t ORDER BY a "operator" ( "s" . < ) , "f" ( b )',
+        ),
         ("SELECT * FROM a JOIN b USING (i) AS x", "SELECT * FROM a JOIN b USING ( i )"),
         ("SELECT a IS NOT JSON OBJECT WITH UNIQUE KEYS", "SELECT a IS NOT NULL"),
         ("SELECT a IS NFC NORMALIZED, b IS NORMALIZED", "SELECT a IS NULL , b IS NULL"),
@@ -55,6 +71,18 @@ def test_canonical_text(sql, expected):
             assert "DELETE" not in canonical_text(scan(sql))
     else:
         assert canonical_text(scan(sql)) == expected
+
+
+def test_qualifiers_make_no_difference_to_the_second_key():
+    texts = [path.read_text(encoding="utf-8") for path in CORPUS.glob("*.sql")]
+    chunks = [chunk.partition("\n")[2] for text in texts for chunk in text.split("-- expect: ")[1:]]
+    scans = [scanned for chunk in chunks if isinstance(scanned := scan_text(chunk, Bounds()), Scanned)]
+    qualified = 0
+    for scanned in scans:
+        whole, parts = canonical_text(scanned, with_qualifiers=True), canonical_text(scanned)
+        assert read_text(whole) == read_text(parts), whole
+        qualified += whole != parts
+    assert qualified > 20
 
 
 def test_the_log_keeps_no_literal_and_no_comment():

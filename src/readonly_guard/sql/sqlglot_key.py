@@ -35,6 +35,8 @@ class SqlglotReading(NamedTuple):
 class _Dialect(Postgres):
     """PostgreSQL without sqlglot's opaque commands: EXPLAIN and the like are tokenised to their end."""
 
+    INDEX_OFFSET = 0  # a[1] means a[1]: to count from 0 sqlglot would infer types and simplify
+
     class Tokenizer(Postgres.Tokenizer):
         COMMANDS: ClassVar[set[TokenType]] = set()
 
@@ -240,8 +242,9 @@ def _judge(word: str, tree: Any) -> SqlglotReading:
     ctes: set[str] = set()
     roles = _roles
     stack: list[Any] = [tree]
+    pop, push = stack.pop, stack.append
     while stack:
-        node = stack.pop()
+        node = pop()
         role = roles[type(node)]
         if role >= _TABLE:
             if role == _LIST:
@@ -255,5 +258,7 @@ def _judge(word: str, tree: Any) -> SqlglotReading:
                 tables.add(node.name)
         elif role != _WALKED:
             continue
-        stack += [child for child in node.args.values() if roles[type(child)]]
+        for child in node.args.values():
+            if roles[type(child)]:
+                push(child)
     return SqlglotReading(word=word, relations=frozenset(tables - ctes))
