@@ -17,9 +17,9 @@ def test_a_moment_is_written_in_utc_with_microseconds():
 
 @pytest.mark.parametrize("nanoseconds", [0, 1, 999, 1_000, 999_999_999, 1_000_000_000, 1_764_100_799_123_456_789])
 def test_the_systems_time_is_written_alike(monkeypatch, nanoseconds):
+    monkeypatch.setattr(time, "time_ns", lambda: now)
     stamp = stamps_of(utc_now)
     for now in (nanoseconds, nanoseconds + 1_000_000, max(0, nanoseconds - 3_000_000_000)):  # and a clock set back
-        monkeypatch.setattr(time, "time_ns", lambda now=now: now)
         assert stamp() == rfc3339(datetime.fromtimestamp(now // 1_000_000_000, UTC).replace(
             microsecond=now // 1_000 % 1_000_000
         ))  # fmt: skip

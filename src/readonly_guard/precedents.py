@@ -143,14 +143,19 @@ class Precedent:
 
 
 class Found:
-    """A text, what it was read as, and the precedent that was found for it."""
+    """A text, what it was read as, and the precedent that was found for it.
 
-    __slots__ = ("known", "precedent", "text")
+    Attributes:
+        patients: whom it is about; None where its parameters say that.
+    """
+
+    __slots__ = ("known", "patients", "precedent", "text")
 
     def __init__(self, text: str, known: Analysis, precedent: Precedent) -> None:
         self.text: Final = text
         self.known: Final = known
         self.precedent: Final = precedent
+        self.patients: Final = None if known.patients.parameters else precedent.patients(known, None)
 
 
 class Repetition:

@@ -142,9 +142,8 @@ async def test_a_server_that_leaves_meanwhile_says_why(proxy, client, guard, pg,
     assert await client.rest() == "E(57P01) EOF"
 
 
-async def test_what_the_server_reports_meanwhile_is_heard_before_the_turn_is_sent(guard, pg) -> None:
-    to_client, to_server = Peer(), Peer()
-    link = Link(
+def link_of(guard, meters) -> Link:
+    return Link(
         who=Who(subject=Subject(id="u"), session=Session(session_id="s"), initial=Declared(), language="en"),
         machine=SessionMachine(
             user="u",
@@ -152,15 +151,33 @@ async def test_what_the_server_reports_meanwhile_is_heard_before_the_turn_is_sen
             cancel_key=BackendKey(1, b"abcd"),
             message_bytes=1_000,
         ),
-        guard=MeasuredGuard(guard, Meters()),
+        guard=MeasuredGuard(guard, meters),
         tasks=Tasks(),
-        meters=Meters(),
+        meters=meters,
         opened=lambda _key: None,
         rejected=lambda: None,
         closed=lambda: None,
         cancel=lambda _key: asyncio.sleep(0),
         patience=Patience({}),
     )
+
+
+@pytest.mark.parametrize("faults", [[], ["told"], ["", "told"], ["", "raised"]], ids=str)
+async def test_what_is_decided_about_a_turn_is_counted_once(guard, pg, faults) -> None:
+    meters, to_server = Meters(), Peer()
+    link = link_of(guard, meters)
+    link.join(Peer(), to_server)
+    link.server_sent(GREETING)
+    guard.record_faults = faults
+    link.client_sent(parsed(pg))
+    await until(lambda: to_server.written.endswith(pg.SYNC))
+    assert meters.allowed == sum(meters.decision_s.figures().counts) == 2  # a Parse and an Execute
+    assert 0 < meters.decision_s.figures().sum_s < 10
+
+
+async def test_what_the_server_reports_meanwhile_is_heard_before_the_turn_is_sent(guard, pg) -> None:
+    to_client, to_server = Peer(), Peer()
+    link = link_of(guard, Meters())
     link.join(to_client, to_server)
     link.server_sent(GREETING)
     guard.record_delay_s = 0.05

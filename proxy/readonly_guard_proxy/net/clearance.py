@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +13,8 @@ from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.session.quick_lane import Turn
 
 __all__ = ["Clearance"]
+
+_now_s: Final = time.monotonic
 
 
 class Clearance:
@@ -25,7 +28,7 @@ class Clearance:
     Attributes:
         parse_id: of the decision about the Parse, empty where there is none.
         decision_id: of the decision about what is run.
-        since_s: when the turn was sent, by the monotonic clock.
+        since_s: when it was looked for and, once it is granted, since when it is, by the monotonic clock.
     """
 
     __slots__ = ("_awaited", "_guard", "_then", "decision_id", "failed", "parse_failed", "parse_id", "since_s", "turn")
@@ -53,6 +56,7 @@ class Clearance:
             False where that cannot be: then nothing is allowed, and nobody is called.
         """
         turn, guard, parsed = self.turn, self._guard, None
+        self.since_s = _now_s()
         if turn.has_parse:
             parsed = guard.find_precedent(asker, "parse", turn.text, None)
             if parsed is None:
@@ -88,5 +92,9 @@ class Clearance:
 
     def _count(self) -> None:
         self._awaited -= 1
-        if not self._awaited:
-            self._then(self)
+        if self._awaited:
+            return
+        if self.is_granted:  # what is not counts as not made, and is decided once more
+            sought_s, self.since_s = self.since_s, _now_s()
+            self._guard.repeated(2 if self.parse_id else 1, self.since_s - sought_s)
+        self._then(self)

@@ -23,6 +23,7 @@ __all__ = ["Inquiry"]
 
 _log = structlog.get_logger(__name__)
 _ALLOW: Final = Verdict.ALLOW
+_now_s: Final = time.monotonic
 _EXECUTED: Final = frozenset({"query", "execute"})
 
 
@@ -142,7 +143,7 @@ class Inquiry:
     def _decided(self, token: int, phase: str, decision: Decision) -> None:
         self.is_open = False
         if decision.verdict is _ALLOW:
-            self._released[token] = (decision.decision_id, time.monotonic())
+            self._released[token] = (decision.decision_id, _now_s())
             asker = self.asker
             if phase in _EXECUTED and decision.declared is not asker.declared:
                 self.asker = Asker(asker.subject, decision.declared, asker.initial, asker.session)
@@ -150,4 +151,4 @@ class Inquiry:
 
 
 def _since(began_s: float) -> int:
-    return round((time.monotonic() - began_s) * 1_000_000)
+    return int((_now_s() - began_s) * 1_000_000)

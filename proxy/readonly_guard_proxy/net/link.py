@@ -7,7 +7,6 @@ a time. Whatever goes wrong here ends the session: a decision that does not come
 from __future__ import annotations
 
 import asyncio
-import time  # uvloop's own clock only counts whole milliseconds
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, assert_never
 
@@ -205,7 +204,7 @@ class Link:
         turn = clearance.turn
         if clearance.is_granted:
             self._machine.release(turn)
-            self._sent, clearance.since_s = clearance, time.monotonic()
+            self._sent = clearance
             if not self._server.is_closing():  # its connection_lost is on its way
                 self._server.write(turn.messages.data)
         else:

@@ -37,7 +37,6 @@ class MeasuredGuard:
     def __init__(self, guard: DecisionMaker, meters: Meters) -> None:
         self._guard = guard
         self._meters = meters
-        self._began = 0.0  # when a precedent was last looked for
 
     async def decide(self, request: StatementRequest) -> Decision:
         """As the guard behind."""
@@ -58,20 +57,18 @@ class MeasuredGuard:
 
     def find_precedent(self, asker: Asker, phase: str, text: str, parameters: Parameters | None) -> Repetition | None:
         """As the guard behind."""
-        self._began = perf_counter()
         return self._guard.find_precedent(asker, phase, text, parameters)
 
     def repeat(self, repetition: Repetition, then: Callable[[DecisionUnavailable | None], None]) -> str:
-        """As the guard behind; a failure counts as not made, and is decided once more."""
-        began = self._began
+        """As the guard behind; what comes of it is counted by :meth:`repeated`."""
+        return self._guard.repeat(repetition, then)
 
-        def measured(failure: DecisionUnavailable | None) -> None:
-            if failure is None:
-                self._meters.decision_s.observe(perf_counter() - began)
-                self._meters.allowed += 1
-            then(failure)
-
-        return self._guard.repeat(repetition, measured)
+    def repeated(self, decisions: int, elapsed_s: float) -> None:
+        """So many decisions were repeated together, and are on record this long after they were looked for."""
+        meters = self._meters
+        meters.allowed += decisions
+        for _ in range(decisions):
+            meters.decision_s.observe(elapsed_s)
 
     async def refuse(self, request: StatementRequest, code: str, what: str) -> Decision:
         """As the guard behind."""

@@ -39,6 +39,8 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 MOST_AROUND_BYTES: Final = 187
 """By how much a line is longer than its record at most: `seq` of 20 digits, `prev` and `hash` with their names."""
 
+_digest_of: Final = sha256
+_hex_of: Final = hexlify
 _HASHED: Final = b"readonly-guard journal v1\n"
 _SEQ: Final = b'{"seq":'
 _PREV: Final = b',"prev":"'
@@ -94,7 +96,7 @@ class Sealer:
         """The line of the next record, of its canonical bytes."""
         self.seq += 1
         seq, prev = str(self.seq).encode(), self.hash
-        self.hash = digest = hexlify(sha256(b"".join((_HASHED, seq, b"\n", prev, b"\n", record))).digest())
+        self.hash = digest = _hex_of(_digest_of(b"".join((_HASHED, seq, b"\n", prev, b"\n", record))).digest())
         # the record is spliced in as it was hashed: encoding it again could only cost time or differ
         return b"".join((_SEQ, seq, _PREV, prev, _HASH, digest, _RECORD, record, _END))
 

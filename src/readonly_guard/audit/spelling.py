@@ -16,6 +16,7 @@ from readonly_guard.errors import LogUnavailable
 
 __all__ = ["RepeatedRecord", "spelt"]
 
+_canonical: Final = canonical
 _ID: Final = b'{"type":"decision","decision_id":'
 _TIME: Final = b',"time":'
 _SESSION: Final = b',"session_id":'
@@ -57,7 +58,7 @@ def spelt(value: Any) -> bytes:
         LogUnavailable: it holds what is no JSON, or no text that UTF-8 has.
     """
     try:
-        written: bytes = canonical(value)
+        written: bytes = _canonical(value)
     except (ValueError, TypeError) as error:
         # from None: the text of the error shows a piece of the record
         raise LogUnavailable(f"the record cannot be written as JSON ({type(error).__name__})") from None
