@@ -22,6 +22,10 @@ NOON = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
 ALIND, SESSION = Subject(id="alind"), Session(session_id="s", database="db")
 TREAT, NOTHING = Declared(purpose="TREAT"), Declared()
 READ = "SELECT * FROM person WHERE person_id = 7"
+USER = {
+    "hsa_id": "SE1234567890-P000000000001", "name": "Anna Lind", "care_unit": "Medicin", "title": "Läkare",
+    "granted_at": "2024-11-12", "revoked_at": None, "acknowledged_at": "2024-12-18", "purposes": ["TREAT"],
+}  # fmt: skip
 TEXTS = [
     READ,
     "SELECT * FROM person WHERE person_id = 8",
@@ -59,11 +63,7 @@ def clock():
 @pytest.fixture
 def guard(tmp_path, clock):
     roster = tmp_path / "roster.json"
-    user = {
-        "hsa_id": "SE1234567890-P000000000001", "name": "Anna Lind", "care_unit": "Medicin", "title": "Läkare",
-        "granted_at": "2024-11-12", "revoked_at": None, "acknowledged_at": "2024-12-18", "purposes": ["TREAT"],
-    }  # fmt: skip
-    roster.write_text(json.dumps({"roster": {"users": {"alind": user}}}), encoding="utf-8")
+    roster.write_text(json.dumps({"roster": {"users": {"alind": USER}}}), encoding="utf-8")
     with Guard.open(journal=tmp_path / "journal", data=[roster], clock=clock) as opened:
         yield opened
 
@@ -415,6 +415,39 @@ async def test_about_other_patients_the_policies_are_asked_and_their_answer_coun
     assert set(about) == {f"person_id:{number}" for number in expected}
     assert len({question.request_id for question in engine.questions}) == len(engine.questions)
     assert len({tuple(question.context) for question in engine.questions}) == 1
+
+
+@pytest.fixture
+def blocked(tmp_path):
+    """Data in which a patient has had her records blocked."""
+    path = tmp_path / "blocks.json"
+    path.write_text(json.dumps({"blocks": {"person_id:13": [{"unit": "Psykiatri", "provider": "SE1", "to": None}]}}))
+    return path
+
+
+async def test_about_other_patients_only_the_rules_about_patients_are_asked(tmp_path, clock, blocked, monkeypatch):
+    """And what they say counts, as if all had been asked; also when time has passed, and under other policies."""
+    users = {"alind": {**USER, "patients": ["person_id:8"]}}
+    roster = tmp_path / "roster.json"
+    roster.write_text(json.dumps({"roster": {"users": users}}), encoding="utf-8")
+    wholes = []
+    decide_now = EmbeddedEngine.decide_now
+    monkeypatch.setattr(EmbeddedEngine, "decide_now", lambda *given: wholes.append(1) or decide_now(*given))
+    with Guard.open(journal=tmp_path / "journal", data=[roster, blocked], clock=clock) as guard:
+
+        async def about(*numbers):
+            wholes.clear()
+            decisions = [await soon(guard, asked(READ.replace("7", str(number)))) for number in numbers]
+            return [decision.codes for decision in decisions], len(wholes)
+
+        await guard.decide(asked(READ))
+        assert await about(7, 20, 21) == ([(), (), ()], 3)
+        assert await about(22, 24, 13, 23, 8) == ([(), (), ("RG-B01",), (), ("RG-L02",)], 2)  # a denial is decided anew
+        guard.replace_policies(EmbeddedEngine(load_policies(None, (str(roster),))))
+        assert await about(20, 21, 13, 8) == ([(), (), (), ("RG-L02",)], 3)
+        clock.now += timedelta(hours=11)  # the next day
+        assert await about(20, 21, 13) == ([(), (), ()], 2)
+        assert [last(tmp_path).patients, last(tmp_path).time] == [("person_id:13",), "2025-03-03T23:00:00.000000Z"]
 
 
 async def test_the_policies_are_asked_about_a_patient_once_as_long_as_their_answer_holds(clock):

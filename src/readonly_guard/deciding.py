@@ -17,6 +17,7 @@ from readonly_guard.codes import Sqlstate
 from readonly_guard.conclusion import Outcome, conclude, no_answer, record
 from readonly_guard.domain import (
     Analysis,
+    Answer,
     CompletionRecord,
     Decision,
     Login,
@@ -32,7 +33,7 @@ from readonly_guard.errors import ConfigurationError, DecisionUnavailable
 from readonly_guard.hooks import Hooks, gather, gather_now
 from readonly_guard.ids import new_id
 from readonly_guard.moments import stamps_of, utc_now
-from readonly_guard.policy import Modes, PolicyDecisionPoint, SyncPolicyDecisionPoint
+from readonly_guard.policy import Modes, PartialDecisionPoint, PolicyDecisionPoint, SyncPolicyDecisionPoint
 from readonly_guard.precedents import Asker, Found, Precedent, Precedents, Repetition
 from readonly_guard.settings import (
     PluginSettings,
@@ -301,13 +302,26 @@ class Decider:
         if patients == precedent.case.patients or self._precedents.holds_for(precedent, patients, now):
             return True
         try:
-            answer = pdp.decide_now(precedent.question(self._new_id(), now, patients))
+            answer = self._answer_about(precedent, patients, now, pdp)
         except DecisionUnavailable:
             return False
         if answer != precedent.answer:
             return False
         self._precedents.hold_for(precedent, patients, now)
         return True
+
+    def _answer_about(
+        self, precedent: Precedent, patients: tuple[str, ...], now: str, pdp: SyncPolicyDecisionPoint
+    ) -> Answer:
+        """What the policies answer about these patients; asked for the rest only, where all else is known."""
+        residual = precedent.residual
+        if residual is not None and residual.holds_at(now):  # made by the same policies: others forget all precedents
+            return cast("PartialDecisionPoint", pdp).decide_rest(residual, patients)
+        question = precedent.question(self._new_id(), now, patients)
+        answer = pdp.decide_now(question)
+        if hasattr(pdp, "residual_of"):
+            precedent.residual = cast("PartialDecisionPoint", pdp).residual_of(question)
+        return answer
 
     def _find(self, asker: Asker, phase: str, text: str, now: str) -> Found | None:
         known = self._texts.recall(text)

@@ -32,6 +32,7 @@ from readonly_guard.domain import (
     listed_patients,
 )
 from readonly_guard.moments import rfc3339
+from readonly_guard.policy import Residual
 
 __all__ = ["Asker", "Found", "Precedent", "Precedents", "Repetition"]
 
@@ -82,11 +83,12 @@ class Precedent:
         is_quiet: it leaves the session as it was, and warns of nothing.
         kept_by: who goes by it; None once it is forgotten.
         characters: of the texts that it keeps.
+        residual: of its question, once it was asked about other patients and where the policies can tell.
     """
 
     __slots__ = (
-        "_repeated", "answer", "case", "characters", "decision", "is_quiet", "kept_by", "known", "record", "since",
-        "until",
+        "_repeated", "answer", "case", "characters", "decision", "is_quiet", "kept_by", "known", "record", "residual",
+        "since", "until",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917  one caller
@@ -101,6 +103,7 @@ class Precedent:
         self.until: Final = until
         self.is_quiet: Final = not decision.warnings and _is_mere_read(decision.analysis)
         self.kept_by: Precedents | None = None
+        self.residual: Residual | None = None
         # the statement as the log has it is kept in its record and, once that is repeated, in its bytes
         self.characters: Final = len(case.request.text) + 2 * len(known.normalised)
         self._repeated: RepeatedRecord | None = None  # made when it is repeated: most of a new text's never are

@@ -8,8 +8,9 @@ from readonly_guard.policy.lint import Finding, lint
 from readonly_guard.policy.maker import decision_point_apart
 from readonly_guard.policy.modes import Judged, Modes
 from readonly_guard.policy.opa import OpaServer
-from readonly_guard.policy.port import ENTRYPOINT, PolicyDecisionPoint, SyncPolicyDecisionPoint
+from readonly_guard.policy.port import ENTRYPOINT, PartialDecisionPoint, PolicyDecisionPoint, SyncPolicyDecisionPoint
 from readonly_guard.policy.rego_test import FileCoverage, RegoTest, TestReport, run_tests
+from readonly_guard.policy.residual import Residual
 from readonly_guard.policy.scaffold import new_rule
 from readonly_guard.policy.schema import Violation, find_violation
 from readonly_guard.policy.source import decision_point, state_of
@@ -27,10 +28,12 @@ __all__ = [
     "Judged",
     "Modes",
     "OpaServer",
+    "PartialDecisionPoint",
     "PolicyCase",
     "PolicyDecisionPoint",
     "PolicySet",
     "RegoTest",
+    "Residual",
     "SyncPolicyDecisionPoint",
     "TestReport",
     "Violation",

@@ -36,17 +36,22 @@ class ValueCache(Generic[_Value]):
 
     def get(self, key: Hashable, now: datetime | None = None) -> _Value | None:
         """The value that holds now; of one that holds for ever, ``now`` is not looked at."""
+        entry = self.entry(key, now)
+        return None if entry is None else entry[0]
+
+    def entry(self, key: Hashable, now: datetime | None = None) -> tuple[_Value, Span | None] | None:
+        """As :meth:`get`, with how long it holds; None for ever."""
         entry = self._entries.get(key)
         if entry is None:
             return None
-        value, span = entry
+        span = entry[1]
         if span is not None and (now is None or not span.since <= now < span.until):
             return None
         try:
             self._entries.move_to_end(key)
         except KeyError:  # another thread has just given it up
             return None
-        return value
+        return entry
 
     def put(self, key: Hashable, value: _Value, span: Span | None = None) -> None:
         """Remember a value, for a time or for ever."""

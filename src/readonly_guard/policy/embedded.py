@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Self
 
@@ -36,6 +37,7 @@ from readonly_guard.policy.port import ENTRYPOINT
 from readonly_guard.policy.reads import Path, Syntax
 from readonly_guard.policy.references import References, deepest, refuse_recursion
 from readonly_guard.policy.rego_error import explain, place_of
+from readonly_guard.policy.residual import Residual, residual_of
 from readonly_guard.policy.stages import Asks, Stage, Stages, parts_of
 
 __all__ = ["EmbeddedEngine", "Prepared"]
@@ -179,9 +181,19 @@ class EmbeddedEngine:
         Raises:
             PolicyUnavailable: evaluation failed, or its value is not an answer.
         """
+        return self._evaluated(lambda asks: self._stages.answer(document_of(request), asks))
+
+    def residual_of(self, request: AccessRequest) -> Residual | None:
+        """What is left of a request that was just answered, for other patients."""
+        return residual_of(self._stages, document_of(request))
+
+    def decide_rest(self, residual: Residual, patients: tuple[str, ...]) -> Answer:
+        """Answer what is left of a request, about these patients; raises as :meth:`decide_now`."""
+        return self._evaluated(lambda asks: residual.answer(patients, asks))
+
+    def _evaluated(self, evaluate: Callable[[Asks], Answer]) -> Answer:
         try:
-            asks = _own.of(self) or _own.keep(self, self._asks(self._policies.data))
-            return self._stages.answer(document_of(request), asks)
+            return evaluate(_own.of(self) or _own.keep(self, self._asks(self._policies.data)))
         except (KeyboardInterrupt, SystemExit, PolicyUnavailable):
             raise
         except Exhausted as error:

@@ -28,6 +28,7 @@ class Extract:
 
     def __init__(self, fields: Iterable[Path]) -> None:
         named = set(fields)
+        self._fields = frozenset(named)
         self._tops = _names(named, ())
         self._below = {name: _names(named, (name,)) for name in self._tops or ()}
         self._items = tuple(self._below.items())
@@ -36,6 +37,10 @@ class Extract:
         self.is_timed = self._tops is None or of_context is None or "time" in of_context
         """Whether the rule reads the question's time."""
         self._keys = {name: None if below is None else _others(name, below) for name, below in self._below.items()}
+
+    def sees(self, path: Path) -> bool:
+        """Whether the rule reads what is at this path, or a part of it."""
+        return any(path[: len(field)] == field or field[: len(path)] == path for field in self._fields)
 
     def __call__(self, question: Document) -> Document:
         """What is there of it, in a new object."""

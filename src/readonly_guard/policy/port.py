@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from readonly_guard.domain import AccessRequest, Answer
+from readonly_guard.policy.residual import Residual
 
-__all__ = ["ENTRYPOINT", "STAGES", "PolicyDecisionPoint", "SyncPolicyDecisionPoint"]
+__all__ = ["ENTRYPOINT", "STAGES", "PartialDecisionPoint", "PolicyDecisionPoint", "SyncPolicyDecisionPoint"]
 
 ENTRYPOINT: Final = "data.readonly_guard.authz.decision"
 """The one question that is asked."""
@@ -44,4 +45,16 @@ class SyncPolicyDecisionPoint(PolicyDecisionPoint, Protocol):
 
     def decide_now(self, request: AccessRequest) -> Answer:
         """Answer one request at once; as :meth:`decide`."""
+        ...
+
+
+class PartialDecisionPoint(SyncPolicyDecisionPoint, Protocol):
+    """A decision point that can also answer all of a question but what depends on its patients."""
+
+    def residual_of(self, request: AccessRequest) -> Residual | None:
+        """What is left of a request that was just answered; None where that cannot be told apart."""
+        ...
+
+    def decide_rest(self, residual: Residual, patients: tuple[str, ...]) -> Answer:
+        """Answer the same request about these patients, at a time at which the residual holds; as `decide_now`."""
         ...

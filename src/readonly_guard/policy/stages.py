@@ -21,7 +21,7 @@ from readonly_guard.policy.cache import Span, ValueCache
 from readonly_guard.policy.extract import Document, Extract
 from readonly_guard.policy.reads import Path, Reads
 
-__all__ = ["Asks", "Parts", "Stage", "Stages", "parts_of"]
+__all__ = ["Asks", "Parts", "Stage", "Stages", "parts_of", "time_of"]
 
 _REMEMBERED: Final = 16_384  # values of a stage, one or two kilobytes each
 _MAX_KEY_BYTES: Final = 4_096  # a longer question is rare, and is asked each time
@@ -45,14 +45,19 @@ class Stage(Generic[_Value]):
         reads: what it reads of the question.
         earlier: the stages whose values it reads.
         made: makes what is kept of the rule's value.
+
+    Attributes:
+        rule, earlier: the same.
+        extract: the part of a question that the rule is handed.
+        is_repeatable: the same question always gives the same value.
     """
 
     def __init__(self, rule: str, reads: Reads, earlier: tuple[str, ...], made: Callable[[Any], _Value]) -> None:
-        self.rule = rule
-        self._earlier = earlier
+        self.rule: Final = rule
+        self.earlier: Final = earlier
+        self.extract: Final = Extract(reads.fields)
+        self.is_repeatable: Final = reads.is_repeatable
         self._names = [_json(name) for name in earlier]
-        self._extract = Extract(reads.fields)
-        self._is_remembered = reads.is_repeatable
         self._made = made
         self._memory: ValueCache[_Value] = ValueCache(_REMEMBERED)
 
@@ -65,20 +70,44 @@ class Stage(Generic[_Value]):
             found: what the stages before it found.
             ask: evaluates the rule.
         """
-        extract = self._extract
-        # where time is no part of it, what the rule is handed is what it is remembered by
-        asked = extract.key(question) if extract.is_timed else _json(extract(question))
-        parts = [found[name][self.rule] for name in self._earlier]
-        key = (asked, *parts)
-        if self._is_remembered and (known := self._memory.get(key, now)) is not None:
-            return known
-        handed = _json(extract(question)) if extract.is_timed else asked
-        value = self._made(raw := ask(self._with(handed, parts)))
-        if self._is_remembered and len(asked) <= _MAX_KEY_BYTES:
-            if not self._extract.is_timed:
-                self._memory.put(key, value)
-            elif (span := _span_of(raw, now)) is not None:
-                self._memory.put(key, value, span)
+        asked, parts = self._asked(question), self.parts(found)
+        known = self._entry(asked, parts, now)
+        if known is not None:
+            return known[0]
+        if not self.extract.is_timed:
+            return self._evaluated(asked, parts, ask)
+        value = self._made(raw := ask(self._with(_json(self.extract(question)), parts)))
+        if self.is_repeatable and len(asked) <= _MAX_KEY_BYTES and (span := _span_of(raw, now)) is not None:
+            self._memory.put((asked, *parts), value, span)
+        return value
+
+    def value_for(self, handed: bytes, parts: list[bytes | None], ask: Ask) -> _Value:
+        """As :meth:`value`, of a rule that does not read the time, by what it is handed of the question."""
+        known = self._entry(handed, parts, None)
+        return self._evaluated(handed, parts, ask) if known is None else known[0]
+
+    def known(self, question: Document, now: datetime, found: Mapping[str, Parts]) -> tuple[_Value, Span | None] | None:
+        """What is remembered of a question, and how long it holds, None for ever; None where nothing is."""
+        return self._entry(self._asked(question), self.parts(found), now)
+
+    def parts(self, found: Mapping[str, Parts]) -> list[bytes | None]:
+        """What of the stages before it the rule is handed."""
+        return [found[name][self.rule] for name in self.earlier]
+
+    def _asked(self, question: Document) -> bytes:
+        """By what a value is remembered: where time is no part of it, what the rule is handed."""
+        extract = self.extract
+        return extract.key(question) if extract.is_timed else _json(extract(question))
+
+    def _entry(
+        self, asked: bytes, parts: list[bytes | None], now: datetime | None
+    ) -> tuple[_Value, Span | None] | None:
+        return self._memory.entry((asked, *parts), now) if self.is_repeatable else None
+
+    def _evaluated(self, handed: bytes, parts: list[bytes | None], ask: Ask) -> _Value:
+        value = self._made(ask(self._with(handed, parts)))
+        if self.is_repeatable and len(handed) <= _MAX_KEY_BYTES:
+            self._memory.put((handed, *parts), value)
         return value
 
     def _with(self, handed: bytes, parts: list[bytes | None]) -> str:
@@ -91,11 +120,15 @@ class Stage(Generic[_Value]):
 
 
 class Stages:
-    """A decision: the stages in order, the last of which gives the answer."""
+    """A decision: the stages in order, the last of which gives the answer.
+
+    Attributes:
+        earlier, last: the stages.
+    """
 
     def __init__(self, earlier: tuple[Stage[Parts], ...], last: Stage[Answer]) -> None:
-        self._earlier = earlier
-        self._last = last
+        self.earlier: Final = earlier
+        self.last: Final = last
 
     def answer(self, question: Document, asks: Asks) -> Answer:
         """The answer to a question.
@@ -104,11 +137,11 @@ class Stages:
             PolicyUnavailable: a value is no answer.
             RuntimeError: a rule failed.
         """
-        now = _time_of(question)
+        now = time_of(question)
         found: dict[str, Parts] = {}
-        for stage in self._earlier:
+        for stage in self.earlier:
             found[stage.rule] = stage.value(question, now, found, asks[stage.rule])
-        return self._last.value(question, now, found, asks[self._last.rule])
+        return self.last.value(question, now, found, asks[self.last.rule])
 
 
 def parts_of(value: Any, readers: Mapping[str, frozenset[Path]]) -> Parts:
@@ -124,7 +157,8 @@ def _cut(value: Any, fields: frozenset[Path]) -> Any:
     return {field[0]: value[field[0]] for field in fields if field[0] in value}
 
 
-def _time_of(question: Document) -> datetime | None:
+def time_of(question: Document) -> datetime | None:
+    """When a question was asked; None where it does not say, or not in which zone."""
     try:
         time = datetime.fromisoformat(question["context"]["time"])
     except (KeyError, TypeError, ValueError):
