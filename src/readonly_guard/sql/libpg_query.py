@@ -8,18 +8,20 @@ the library reads a C string and would stop at a NUL, and its parser recurses on
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
 
 if TYPE_CHECKING:  # postgast's generated stub does not parse, and would end the type check of everyone who imports us
     lib: Any
     DESCRIPTOR: Any
-    ScanResult: Any
     Token: Any
 else:
     from postgast.native import lib
-    from postgast.pg_query_pb2 import DESCRIPTOR, ScanResult, Token
+    from postgast.pg_query_pb2 import DESCRIPTOR, Token
 
 __all__ = ["DESCRIPTOR", "LibPgQueryError", "Tokens", "parse", "parse_plpgsql", "scan"]
 
@@ -48,7 +50,43 @@ class Tokens(NamedTuple):
     ends: tuple[int, ...]
 
 
-_KIND_NAMES: dict[int, str] = {value.number: value.name for value in Token.DESCRIPTOR.values}
+class _KindNames(dict[int, str]):
+    def __missing__(self, kind: int) -> str:
+        return "UNNAMED"  # a character that no token begins with, such as {; the grammar refuses it
+
+
+_KIND_NAMES: Final = _KindNames({value.number: value.name for value in Token.DESCRIPTOR.values})
+
+
+def _columns_message() -> Any:
+    """The class of a scan's result, in which the tokens are columns.
+
+    libpg_query describes it as ``repeated ScanToken tokens = 2``. Read as one message, all that is given under that
+    number is merged, field by field, one token behind the other (protobuf.dev, Encoding, "Last One Wins"): three
+    lists of numbers, instead of four numbers from each of as many objects as there are tokens.
+    """
+    file = FileDescriptorProto(name="readonly_guard/tokens.proto", package="readonly_guard", syntax="proto3")
+    columns = file.message_type.add(name="Columns")
+    for number, name in ((1, "start"), (2, "end"), (4, "token"), (5, "keyword_kind")):
+        columns.field.add(
+            name=name,
+            number=number,
+            type=FieldDescriptorProto.TYPE_INT32,
+            label=FieldDescriptorProto.LABEL_REPEATED,
+        )
+    file.message_type.add(name="Scan").field.add(
+        name="tokens",
+        number=2,
+        type=FieldDescriptorProto.TYPE_MESSAGE,
+        type_name=".readonly_guard.Columns",
+        label=FieldDescriptorProto.LABEL_OPTIONAL,
+    )
+    pool = DescriptorPool()
+    pool.Add(file)
+    return GetMessageClass(pool.FindMessageTypeByName("readonly_guard.Scan"))
+
+
+_Scan: Final = _columns_message()
 
 
 def _raise_error(error: Any) -> None:
@@ -63,18 +101,41 @@ def scan(text: bytes) -> Tokens:
     Raises:
         LibPgQueryError: an unterminated string or comment, an invalid escape.
     """
+    found = _columns(text)
+    starts, ends, kinds = tuple(found.start[:]), tuple(found.end[:]), found.token[:]
+    if len(starts) < len(ends):  # no message holds a zero: the first token is at the very beginning
+        starts = (0, *starts)
+    return Tokens(
+        tuple(map(_KIND_NAMES.__getitem__, kinds)), tuple(map(_KEYWORD_KINDS.__getitem__, kinds)), starts, ends
+    )
+
+
+def _columns(text: bytes) -> Any:
     result = lib.pg_query_scan(text)
     try:
         _raise_error(result.error)
-        found = ScanResult.FromString(ctypes.string_at(result.pbuf.data, result.pbuf.len)).tokens
+        return _Scan.FromString(ctypes.string_at(result.pbuf.data, result.pbuf.len)).tokens
     finally:
         lib.pg_query_free_scan_result(result)
-    if not found:
-        return Tokens((), (), (), ())
-    name = _KIND_NAMES.get
-    # a character that no token begins with, such as {, has no name; the grammar refuses it
-    rows = [(name(token.token, "UNNAMED"), token.keyword_kind, token.start, token.end) for token in found]
-    return Tokens(*zip(*rows, strict=True))
+
+
+class _KeywordKinds(dict[int, int]):
+    def __missing__(self, kind: int) -> int:
+        return 0
+
+
+def _keyword_kinds() -> _KeywordKinds:
+    """The KeywordKind of every keyword's token, which is called as the word is (gram.y: ``NULL_P``, ``WITH_LA``).
+
+    A column of a scan does not tell: tokens that are no keywords are not in it, and so it has no places.
+    """
+    words = {name.lower().removesuffix("_p").removesuffix("_la") for name in _KIND_NAMES.values()}
+    found = _columns(" ".join(sorted(word for word in words if word.isidentifier())).encode())
+    keywords = [kind for kind in found.token if _KIND_NAMES[kind] != "IDENT"]
+    return _KeywordKinds(zip(keywords, found.keyword_kind, strict=True))
+
+
+_KEYWORD_KINDS: Final = _keyword_kinds()
 
 
 def parse(text: bytes) -> list[dict[str, Any]]:

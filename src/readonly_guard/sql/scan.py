@@ -127,10 +127,11 @@ def scan_text(text: str, bounds: Bounds) -> Scanned | Reason:
         return core_reason("RG-T02", "not lexable", position=error.position)
     if len(tokens.kinds) > bounds.tokens:
         return core_reason("RG-T04", f"more than {bounds.tokens} tokens")
-    fault = _lexed_differently(data, tokens) or _too_deep(data, tokens, bounds)
+    counts = Counter(tokens.kinds)
+    fault = _lexed_differently(data, tokens, counts) or _too_deep(data, tokens, counts, bounds)
     if fault is not None:
         return fault
-    return Scanned.of(data, _without_comments(tokens))
+    return Scanned.of(data, tokens if _COMMENTS.isdisjoint(counts) else _without_comments(tokens))
 
 
 def character_position(data: bytes, offset: int) -> int:
@@ -155,23 +156,21 @@ _MASKS: Final = {"SCONST": "\1s", "BCONST": "\1b", "XCONST": "\1x", "ICONST": "\
 
 
 def _without_comments(tokens: Tokens) -> Tokens:
-    if _COMMENTS.isdisjoint(tokens.kinds):
-        return tokens
     rows = [row for row in zip(*tokens, strict=True) if row[0] not in _COMMENTS]
     return Tokens(*zip(*rows, strict=True)) if rows else Tokens((), (), (), ())
 
 
-def _lexed_differently(data: bytes, tokens: Tokens) -> Reason | None:
+def _lexed_differently(data: bytes, tokens: Tokens, counts: Counter[str]) -> Reason | None:
     kinds, _, starts, ends = tokens
     if b"\v" in data:  # white space since PostgreSQL 16; inside a string or comment it is harmless
         gaps = zip([0, *ends], [*starts, len(data)], strict=True)
         for end, start in gaps:
             if b"\v" in data[end:start]:
                 return _fault(data, end, "a vertical tab")
-    for at, kind in enumerate(kinds):
-        if kind not in _CHECKED:
-            continue
-        start, end = starts[at], ends[at]
+    if _CHECKED.isdisjoint(counts):
+        return None
+    for at in [at for at, kind in enumerate(kinds) if kind in _CHECKED]:
+        kind, start, end = kinds[at], starts[at], ends[at]
         if kind in _NUMBERS and not _PLAIN_NUMBER.match(data, start, end):
             return _fault(data, start, "a number that PostgreSQL versions read differently")
         if kind in _STRINGS:
@@ -195,8 +194,7 @@ def _continues_over_comment(literal: bytes) -> bool:
     return False
 
 
-def _too_deep(data: bytes, tokens: Tokens, bounds: Bounds) -> Reason | None:
-    counts = Counter(tokens.kinds)
+def _too_deep(data: bytes, tokens: Tokens, counts: Counter[str], bounds: Bounds) -> Reason | None:
     opens = sum(counts[kind] for kind in _OPENS)
     doubling = sum(counts[kind] for kind in _DOUBLING)
     is_small = opens < bounds.depth and counts["ASCII_91"] <= bounds.bracket_depth and len(tokens.kinds) <= bounds.run
