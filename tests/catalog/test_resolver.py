@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 import pytest
 
-from readonly_guard.catalog import CatalogResolver, capture, report
+from readonly_guard.catalog import CatalogResolver, capture, names, report
 from readonly_guard.catalog.extensions import shipped_extensions
 from readonly_guard.domain import SearchPath
 from readonly_guard.settings import AllowedObjectSettings, CatalogSettings, KnownExtensionSettings
@@ -180,6 +180,13 @@ def test_every_object_of_a_chain_tells_its_own_rest_of_it(newest):
     assert why["d"][2].startswith(why["c"][0])
     assert why["d"][2].endswith(why["b"][2])
     assert why["b"][2].startswith(why["a"][0])
+
+
+def test_what_a_field_may_call_is_found_however_many_were_asked_for(newest, monkeypatch):
+    monkeypatch.setattr(names, "_MOST_REMEMBERED", 2)
+    resolver = CatalogResolver(newest.snapshot)
+    for other in ("", "", ", t.a, t.b, t.c", ""):
+        assert codes(resolver, f"SELECT t.touched{other} FROM t", ("t_attribute",)) == ["RG-F03"]
 
 
 def test_the_place_in_the_statement_is_told(newest):

@@ -116,13 +116,9 @@ def _attribute(reference: Reference, reading: Reading, names: Names) -> Iterator
 
 
 def _call_of(field: str, reference: Reference, names: Names) -> Iterator[Meaning]:
-    """``x.f`` as a call of f, which like f(x) can also be a cast to a type of that name."""
-    name = Name(name=field)
-    for function in names.functions(name, 1):
-        yield Meaning(Ref("function", function.oid), reference)
-    for one in names.types(name):
-        if one is not None and one.kind != "c":
-            yield Meaning(Ref("type", one.oid), reference)
+    """``x.f`` as a call of f."""
+    for ref in names.called(field):
+        yield Meaning(ref, reference)
 
 
 def _is_column(field: str, alias: str, reading: Reading, names: Names) -> bool:

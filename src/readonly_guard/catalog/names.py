@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple, TypeVar
 
 from readonly_guard.catalog.objects import Objects
-from readonly_guard.catalog.snapshot import Cast, Function, Operator, Relation, Type
+from readonly_guard.catalog.snapshot import Cast, Function, Operator, Ref, Relation, Type
 from readonly_guard.domain import Name
 from readonly_guard.sql.bindings import is_system_relation
 from readonly_guard.sql.builtins import RELATIONS, TYPES
@@ -23,6 +23,7 @@ __all__ = ["SYSTEM_COLUMNS", "Context", "Names"]
 SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
 _CATALOG: Final = "pg_catalog"
+_MOST_REMEMBERED: Final = 10_000
 _Object = TypeVar("_Object")
 
 
@@ -42,6 +43,8 @@ class Names:
         schemas = tuple(dict.fromkeys(schema for schema in named if schema in objects.schemas))
         self.schemas = schemas if _CATALOG in schemas else (_CATALOG, *schemas)
         """In the order in which they are searched."""
+        self._called: dict[str, tuple[Ref, ...]] = {}
+        """By field: a text has more columns than anything else, and the next text has the same."""
 
     def _searched(self, name: Name) -> tuple[str, ...]:
         return self.schemas if name.schema is None else (name.schema,)
@@ -80,6 +83,18 @@ class Names:
             for one in self._objects.functions.get((schema, name.name), ())
             if arguments is None or _takes(one, arguments)
         ]
+
+    def called(self, field: str) -> tuple[Ref, ...]:
+        """What ``x.field`` may run of what people made: a function or, since like f(x) it can be a cast, a type."""
+        known = self._called.get(field)
+        if known is None:
+            name = Name(name=field)
+            functions = [Ref("function", one.oid) for one in self.functions(name, 1)]
+            types = [Ref("type", one.oid) for one in self.types(name) if one is not None and one.kind != "c"]
+            if len(self._called) >= _MOST_REMEMBERED:
+                self._called.clear()
+            known = self._called[field] = (*functions, *types)
+        return known
 
     def operators(self, name: Name) -> list[Operator]:
         """The candidates that people made."""
