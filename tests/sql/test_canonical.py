@@ -38,8 +38,8 @@ def scan(sql):
         ("SELECT a::int[], b::timestamptz(3)", "SELECT a :: int , b :: timestamptz ( 3 )"),
         ("SELECT a OPERATOR(pg_catalog.~) b COLLATE s.default", 'SELECT a ~ b COLLATE "default"'),
         (
-            "SELECT n.a, s.t.b, c.*, pg_catalog.f(n.left), x::pg_catalog.text, (d).e, name.f FROM S.T",
-            'SELECT "a" , "b" , c . * , "f" ( "left" ) , x :: "text" , ( d ) . e , name . f FROM "t"',
+            "SELECT n.a, s.t.b, c.*, pg_catalog.f(n.left), x::pg_catalog.oid, (d).e, name.f FROM S.T",
+            'SELECT "a" , "b" , c . * , "f" ( "left" ) , x :: oid , ( d ) . e , name . f FROM "t"',
         ),
         ("SELECT pg_catalog.point '(0,0)', name.point '(0,0)'", "SELECT 'a' , name . point 'a'"),
         ('SELECT "a.b"."c".d, U&"a".b', 'SELECT "d" , "u" . b'),

@@ -107,7 +107,9 @@ def canonical_text(scanned: Scanned, *, with_qualifiers: bool = False) -> str:
                 plain[index] = ""  # a typed constant, box '…': the type says nothing here
             elif word[0] != '"':
                 is_call = after == "ASCII_40" and before not in _TYPE_FOLLOWS
-                plain[index] = _identifier(word, is_call or is_part)
+                # a type in quotes is a user's to sqlglot, which then takes twice the time
+                is_type = is_part and bordered[index - 2] == "TYPECAST"
+                plain[index] = _identifier(word, is_call or (is_part and not is_type))
         elif keyword := keywords[index]:
             if (
                 after == "ASCII_40"
