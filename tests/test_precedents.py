@@ -548,9 +548,10 @@ async def test_what_is_repeated_is_recorded_as_what_is_decided(guard, tmp_path, 
     record, count = last(tmp_path), len(list(read(tmp_path / "journal")))
     repetition = found(guard, request)
     assert len(list(read(tmp_path / "journal"))) == count  # to look is to record nothing
-    is_quiet = expected.allowed and not expected.warnings and text not in {"BEGIN", TEXTS[8], ";", "", "-- nothing"}
-    assert (repetition is not None) == is_quiet
+    is_mere_read = expected.allowed and text not in {"BEGIN", TEXTS[8], ";", "", "-- nothing"}
+    assert (repetition is not None) == is_mere_read
     if repetition is not None:
+        assert repetition.precedent.warnings == {warning.code for warning in expected.warnings}
         decision_id, failure = await repeated(guard, repetition)
         assert failure is None
         assert last(tmp_path).decision_id == decision_id != record.decision_id
@@ -591,18 +592,19 @@ async def test_nothing_is_found_that_the_policies_answer_otherwise_or_not_at_all
     assert found(guard, asked(READ.replace("7", "8"))) is None
 
 
-async def test_nothing_is_found_that_warns_or_that_a_plugin_has_a_word_in():
+async def test_nothing_is_found_that_a_plugin_has_a_word_in_and_what_warns_says_so():
     class Warns(Engine):
         def decide_now(self, request):
             warning = Reason(code="X-2", rule="test", sv="varning", en="warning")
             return Answer(allow=True, warn=(warning,), expires_at="2025-03-03T13:00:00Z")
 
-    for guard, is_found in [
-        (make(), True), (make(pdp=Warns()), False), (make(Moody()), False), (make(Facts()), False),
+    for guard, warnings in [
+        (make(), ()), (make(pdp=Warns()), ("X-2",)), (make(Moody()), None), (make(Facts()), None),
     ]:  # fmt: skip
         await guard.decide(asked(READ))
         await soon(guard, asked(READ))
-        assert (found(guard, asked(READ)) is not None) is is_found
+        repetition = found(guard, asked(READ))
+        assert (None if repetition is None else tuple(repetition.precedent.warnings)) == warnings
 
 
 async def test_what_cannot_be_recorded_is_not_repeated(guard, tmp_path):

@@ -80,15 +80,16 @@ class Precedent:
         until: when the answer expires, RFC 3339 in UTC.
 
     Attributes:
-        is_quiet: it leaves the session as it was, and warns of nothing.
+        is_mere_read: it leaves the session as it was.
+        warnings: the codes of what it warns of.
         kept_by: who goes by it; None once it is forgotten.
         characters: of the texts that it keeps.
         residual: of its question, once it was asked about other patients and where the policies can tell.
     """
 
     __slots__ = (
-        "_repeated", "answer", "case", "characters", "decision", "is_quiet", "kept_by", "known", "record", "residual",
-        "since", "until",
+        "_repeated", "answer", "case", "characters", "decision", "is_mere_read", "kept_by", "known", "record",
+        "residual", "since", "until", "warnings",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917  one caller
@@ -101,7 +102,8 @@ class Precedent:
         self.record: Final = record
         self.since: Final[str] = case.time
         self.until: Final = until
-        self.is_quiet: Final = not decision.warnings and _is_mere_read(decision.analysis)
+        self.is_mere_read: Final = _is_mere_read(decision.analysis)
+        self.warnings: Final = frozenset(warning.code for warning in decision.warnings)
         self.kept_by: Precedents | None = None
         self.residual: Residual | None = None
         # the statement as the log has it is kept in its record and, once that is repeated, in its bytes
@@ -162,7 +164,10 @@ class Found:
 
 
 class Repetition:
-    """A precedent that holds for a request, at which time that was found, and whom it is about."""
+    """A precedent that holds for a request, at which time that was found, and whom it is about.
+
+    What it warns of (:attr:`Precedent.warnings`) is for whoever repeats it to tell, as it is with any decision.
+    """
 
     __slots__ = ("patients", "precedent", "time")
 

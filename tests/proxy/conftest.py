@@ -93,6 +93,7 @@ class ScriptedGuard:
         self.has_precedents = True  # for all mere reads that it allows without delay
         self.record_faults: list[str] = []  # of the next repetitions: "", "raised" or "told"
         self.record_delay_s = 0.0
+        self.warnings: tuple[Reason, ...] = ()
         self.repeated: list[str] = []
         self.fails = False
         self.log_fault = ""
@@ -141,7 +142,13 @@ class ScriptedGuard:
         if not (is_known and is_mere):
             return None
         case, answer = Case(request, analysis_of(text), "decision", ""), Answer(allow=True)
-        decision = Decision(decision_id="decision", verdict=Verdict.ALLOW, analysis=case.analysis, action="read")
+        decision = Decision(
+            decision_id="decision",
+            verdict=Verdict.ALLOW,
+            analysis=case.analysis,
+            action="read",
+            warnings=self.warnings,
+        )
         precedent = Precedent(case, case.analysis, answer, decision, case.record(decision, answer), "")
         return Repetition(precedent, "", ())
 
@@ -199,6 +206,7 @@ class ScriptedGuard:
             analysis=analysis_of(request.text),
             action="read",
             reasons=reasons,
+            warnings=() if reasons else self.warnings,
             declared=declared,
         )
         if not reasons:

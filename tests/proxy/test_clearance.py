@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.session import GREETING
 from readonly_guard.codes import Sqlstate
-from readonly_guard.domain import Declared, Session, Subject
+from readonly_guard.domain import Declared, Session, Subject, core_reason
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.link import Link
 from readonly_guard_proxy.net.measured import MeasuredGuard
@@ -34,6 +34,21 @@ async def test_turns_go_out_as_one_and_each_is_recorded_once(client, guard, pg) 
         assert await client.ask(parsed(pg)) == f"1 2 {ANSWER}"
     assert guard.repeated == [READ] * 9  # a Query, a Parse and an Execute each time
     assert [(each["rows"], each["sqlstate"]) for each in guard.completions] == [(2, ""), (None, ""), (2, "")] * 3
+    assert guard.allowed == []
+
+
+async def test_a_turn_that_warns_goes_out_as_one_once_the_session_was_told(client, guard, pg) -> None:
+    guard.warnings = (core_reason("RG-T04"),)
+    assert await client.ask(parsed(pg)) == "1 2 T N D D C(SELECT 2) Z(I)"  # a Parse runs nothing, and is not warned of
+    assert guard.repeated == []
+    for _ in range(2):
+        assert await client.ask(parsed(pg)) == f"1 2 {ANSWER}"
+        assert await client.ask(pg.query(READ)) == ANSWER
+    assert guard.repeated == [READ] * 6
+    guard.warnings = (core_reason("RG-T04"), core_reason("RG-T06"))
+    assert await client.ask(pg.query(READ)) == f"N {ANSWER}"
+    assert await client.ask(pg.query(READ)) == ANSWER
+    assert guard.repeated == [READ] * 7
     assert guard.allowed == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readonly_guard.domain import Decision, Effect, Verdict, core_reason
+from readonly_guard.domain import Decision, Effect, Reason, Verdict, core_reason
 from readonly_guard_proxy.session import commands, events
 from readonly_guard_proxy.session.authentication import Handshake
 from readonly_guard_proxy.session.machine import Phase, SessionMachine
@@ -36,6 +36,10 @@ def is_mere(text: str) -> bool:
     )
 
 
+def warnings_of(text: str) -> tuple[Reason, ...]:
+    return tuple(core_reason(code) for code in ("RG-T04", "RG-T06") if code in text)
+
+
 class Driven:
     """A machine of which everything is carried out at once, with the quick lane or without it."""
 
@@ -57,7 +61,7 @@ class Driven:
 
     def client(self, data: bytes) -> None:
         turn = self.machine.offer(data) if self.is_quick else None
-        if turn is None or not is_mere(turn.text):
+        if turn is None or not is_mere(turn.text) or not {each.code for each in warnings_of(turn.text)} <= turn.told:
             self.happened(events.ClientData(data))
             return
         self.turns += 1
@@ -107,6 +111,7 @@ class Driven:
             analysis=analysis_of(text),
             action="read",
             reasons=(core_reason("RG-W02", "x"),) if is_denied else (),
+            warnings=() if is_denied else warnings_of(text),
         )
         self.happened(events.Decided(token=token, language="en", decision=decision))
 
@@ -175,7 +180,10 @@ def bound(name: str, number: int) -> bytes:
     )
 
 
-texts = st.sampled_from(["select 1", "select $1", "select 'å'", "", "select 1; select 2", "delete from t", *TAGS])
+WARNED = ["select 'RG-T04'", "select $1, 'RG-T06'", "select 'RG-T04', 'RG-T06'", "delete from t where i = 'RG-T04'"]
+texts = st.sampled_from(
+    ["select 1", "select $1", "select 'å'", "", "select 1; select 2", "delete from t", *WARNED, *TAGS]
+)
 numbers = st.integers(0, 99)
 turns = st.one_of(
     texts.map(Pg.query),
@@ -245,6 +253,17 @@ def test_it_is_taken_and_settled_where_it_can_be() -> None:
     )
     assert (quick.turns, quick.settled) == (5, 5)
     assert (slow.turns, slow.settled) == (0, 0)
+
+
+def test_what_warns_is_taken_once_all_of_it_was_told() -> None:
+    one, both = Pg.query(WARNED[0]), Pg.query(WARNED[2])
+    parsed = Pg.parse(WARNED[0]) + bound("", 7) + Pg.execute() + Pg.SYNC
+    taken = []
+    for story in ([one], [one, one], [one, parsed], [parsed, one], [one, both], [one, both, both], [both, one]):
+        quick, _ = play([("exchange", each) for each in story])
+        taken.append(quick.turns)
+        assert quick.to_client.count(b"C01000") == (2 if both in story else 1)
+    assert taken == [0, 1, 1, 1, 0, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ class Clearance:
             if parsed is None:
                 return False
         found = guard.find_precedent(asker, turn.phase, turn.text, turn.parameters)
-        if found is None:
+        if found is None or not found.precedent.warnings <= turn.told:
             return False
         try:
             if parsed is not None:

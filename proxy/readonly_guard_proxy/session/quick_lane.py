@@ -7,6 +7,7 @@ that nearly always does: the whole reply, in one piece, in which nothing went wr
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from readonly_guard.domain import Parameters
@@ -43,18 +44,27 @@ class Turn:
         portal: that runs it, None for a Query.
         parameters: of the portal.
         number: its place among the requests once it is sent; before that another one, below zero, for each.
+        told: what the session has been told of by now, codes of warnings. A turn that warns of anything else has to
+            have that told before its reply, which the quick lane does not do.
     """
 
-    __slots__ = ("messages", "number", "parameters", "parse_token", "portal", "text", "token")
+    __slots__ = ("messages", "number", "parameters", "parse_token", "portal", "text", "token", "told")
 
-    def __init__(
-        self, messages: TurnMessages, text: str, portal: Portal | None, parameters: Parameters | None, number: int
+    def __init__(  # noqa: PLR0917  one caller
+        self,
+        messages: TurnMessages,
+        text: str,
+        portal: Portal | None,
+        parameters: Parameters | None,
+        number: int,
+        told: AbstractSet[str],
     ) -> None:
         self.messages: Final = messages
         self.text: Final = text
         self.portal: Final = portal
         self.parameters: Final = parameters
         self.number = number
+        self.told: Final = told
         self.token = 0
         self.parse_token = 0
 
@@ -98,12 +108,12 @@ class QuickLane:
         codec, number = self._reported.codec, -1 - self._requests.asked  # as the next decision's, were it asked for
         if messages.text is not None:
             text = _decoded(messages.text, codec)
-            return None if text is None else Turn(messages, text, None, None, number)
+            return None if text is None else Turn(messages, text, None, None, number, self._requests.told)
         statement = self._statement(messages, codec)
         if statement is None:
             return None
         portal = Portal(statement, messages.values)
-        return Turn(messages, statement.text, portal, BoundParameters(portal, codec), number)
+        return Turn(messages, statement.text, portal, BoundParameters(portal, codec), number, self._requests.told)
 
     def _statement(self, messages: TurnMessages, codec: str) -> Prepared | None:
         if messages.parse is None:

@@ -85,10 +85,10 @@ class RequestLane:
         self._pending: _Pending | None = None
         self._token = 0
         self._stalled = False
-        self._told: set[str] = set()
         self._earlier = EarlierNames(replies, reported.codec)
         self.hold = False  # nothing may be released, because a cancel request is on its way
         self.terminated = False
+        self.told: set[str] = set()  # the codes of the warnings that the session has been told of
 
     @property
     def is_congested(self) -> bool:
@@ -183,8 +183,8 @@ class RequestLane:
 
     def _not_told(self, warnings: tuple[Reason, ...]) -> tuple[Reason, ...]:
         """Those of which the session has not been told: each code once, or a report's loop would drown in them."""
-        news = {warning.code: warning for warning in warnings if warning.code not in self._told}
-        self._told.update(news)
+        news = {warning.code: warning for warning in warnings if warning.code not in self.told}
+        self.told.update(news)
         return tuple(news.values())
 
     # ------------------------------------------------------------------ one method a message; False: it must wait
