@@ -12,6 +12,7 @@ raises SystemError when compiled (mypyc 2.4), so there is none here.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -76,6 +77,9 @@ MODULES: Final = (
     "readonly_guard_proxy.wire.turns",
     "readonly_guard_proxy.wire.values",
 )
+FLAGS: Final = ("-fno-semantic-interposition", "-fno-plt") if os.name == "posix" else ()
+"""For gcc and clang: what is compiled as one calls itself directly and can be inlined, as if nobody could put other
+functions in the place of its own; and Python's without a stub between."""
 SUFFIXES: Final = (".so", ".pyd")
 
 
@@ -106,6 +110,9 @@ def build() -> None:
     options = ["--config-file=pyproject.toml", "--no-warn-unreachable"]
     sources = [*map(path_of, MODULES)]
     extensions = mypycify([*options, *sources], opt_level="3", debug_level="0", group_name="readonly_guard.compiled")
+    for extension in extensions:
+        extension.extra_compile_args += FLAGS
+        extension.depends.append(__file__)  # other flags: what is there is compiled anew
     distribution = Distribution({"ext_modules": extensions, "package_dir": PLACES})
     command = distribution.get_command_obj("build_ext")
     command.inplace = True  # type: ignore[attr-defined]

@@ -15,6 +15,7 @@ from readonly_guard_proxy.wire.messages import (
     query_text,
     read_bind,
     read_parse,
+    rows_of,
     target,
 )
 from readonly_guard_proxy.wire.turns import read_reply, read_turn
@@ -142,6 +143,18 @@ def test_a_whole_reply(request_, reply, rows, bytes_sent, status) -> None:
     assert (whole.rows, whole.bytes_sent, whole.status) == (rows, bytes_sent, status)
     assert all(read_reply(reply[:end], turn) is None for end in range(len(reply)))
     assert read_reply(reply + frame(b"N", b"\0"), turn) is None
+
+
+@given(st.one_of(
+    st.builds("{}{}".format, st.sampled_from(["SELECT ", "INSERT 0 ", "COPY ", "SELECT", "", " ", "PREPARE"]), st.integers(-1)),
+    st.text("0123456789 S\x00/:", max_size=70),
+))  # fmt: skip
+def test_rows_are_those_of_the_command_tag(tag) -> None:
+    turn = read_turn(TURN)
+    assert turn is not None
+    whole = read_reply(BOUND + COLUMNS + frame(b"C", tag.encode() + b"\0") + READY, turn)
+    rows = None if tag.endswith("\0") else rows_of(tag.encode())
+    assert (None if whole is None else whole.rows) == rows
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ class Link:
         self._closed = closed
         self._cancel = cancel
         self._patience = patience
+        self._when_cleared = self._cleared  # once: a method that is handed over is an object of its own
         self._clearance: Clearance | None = None  # of the turn that waits for it
         self._sent: Clearance | None = None  # of the turn that was sent as one and is not answered
         self._deferred: list[Event] | None = None  # what has happened while a turn waited for its clearance
@@ -185,7 +186,7 @@ class Link:
             turn = self._machine.offer(data)
             if turn is None:
                 return False
-            self._clearance = clearance = Clearance(turn, self._guard, self._cleared)
+            self._clearance = clearance = Clearance(turn, self._guard, self._when_cleared)
             if clearance.seek(self._inquiry.asker):
                 return True
         except Exception as error:  # noqa: BLE001  as in `happened`

@@ -17,6 +17,7 @@ from readonly_guard_proxy.wire.framing import HEADER_BYTES, Frame, ProtocolViola
 __all__ = [
     "BACKEND_KINDS",
     "FRONTEND_KINDS",
+    "MAX_TAG_BYTES",
     "STREAMED_KINDS",
     "Authentication",
     "Backend",
@@ -56,7 +57,7 @@ __all__ = [
 _INT16: Final = Struct("!H")
 _INT32: Final = Struct("!I")
 _PID: Final = Struct("!i")
-_TAG_BYTES: Final = 64
+MAX_TAG_BYTES: Final = 64
 """COMPLETION_TAG_BUFSIZE: no command tag is as long (PostgreSQL sources, tcop/cmdtag.h)."""
 
 
@@ -296,7 +297,7 @@ def command_tag(message: Frame) -> bytes:
 
 def rows_of(tag: bytes) -> int | None:
     """How many rows a command tag tells of (``SELECT 3``, ``FETCH 1``, ``COPY 7``), None when it tells none."""
-    return _rows_of(tag) if len(tag) < _TAG_BYTES else None
+    return _rows_of(tag) if len(tag) < MAX_TAG_BYTES else None
 
 
 @lru_cache(maxsize=1_024)

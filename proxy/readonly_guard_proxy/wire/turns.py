@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from readonly_guard_proxy.wire.framing import HEADER_BYTES, frame
-from readonly_guard_proxy.wire.messages import Backend, Frontend, rows_of
+from readonly_guard_proxy.wire.messages import MAX_TAG_BYTES, Backend, Frontend
 
 __all__ = ["PARSE_COMPLETE_BYTES", "TurnMessages", "WholeReply", "read_reply", "read_turn"]
 
@@ -21,7 +21,11 @@ _DESCRIBE_BYTES: Final = HEADER_BYTES + 2  # of the unnamed portal: "P" and an e
 _EXECUTE_BYTES: Final = HEADER_BYTES + 5  # of the unnamed portal: an empty name and the limit of rows
 _READY_BYTES: Final = HEADER_BYTES + 1
 _SYNC: Final = frame(Frontend.SYNC, b"")
+_SHORT_NAME_BYTES: Final = 64
 _PORTAL: Final = 80  # P
+_SPACE: Final = 32
+_ZERO: Final = 48  # the digit
+_NINE: Final = 57
 _IDLE: Final = 73  # I
 _IN_TRANSACTION: Final = 84  # T
 
@@ -72,7 +76,7 @@ def read_turn(data: bytes) -> TurnMessages | None:
     if describe < 0 or data[bind + HEADER_BYTES] != 0:
         return None
     begin = bind + HEADER_BYTES + 1
-    values = data.find(b"\0", begin, describe)
+    values = _end_of_name(data, begin, describe)
     if values < 0 or (bind and values != begin):
         return None
     execute = _end(data, describe, Frontend.DESCRIBE)
@@ -90,9 +94,19 @@ def read_turn(data: bytes) -> TurnMessages | None:
 
 def _query(data: bytes) -> TurnMessages | None:
     size = len(data)
-    if _end(data, 0, Frontend.QUERY) != size or data.find(b"\0", HEADER_BYTES) != size - 1:
+    if _end(data, 0, Frontend.QUERY) != size or data[size - 1] != 0:
         return None
-    return TurnMessages(data, data[HEADER_BYTES : size - 1], None, b"", b"", False)
+    text = data[HEADER_BYTES : size - 1]
+    return None if 0 in text else TurnMessages(data, text, None, b"", b"", False)
+
+
+def _end_of_name(data: bytes, begin: int, end: int) -> int:
+    """Where the zero stands that ends a name; -1 where none does."""
+    short = min(end, begin + _SHORT_NAME_BYTES)  # compiled, these are looked at before `find` would have begun
+    for at in range(begin, short):
+        if data[at] == 0:
+            return at
+    return data.find(b"\0", short, end)
 
 
 def _end(data: bytes, at: int, kind: int) -> int:
@@ -167,8 +181,8 @@ def _rows(data: bytes, at: int, begin: int, turn: TurnMessages) -> WholeReply | 
         if is_answered and not is_query:
             return None
         if kind == Backend.COMMAND_COMPLETE:
-            told = rows_of(data[at + HEADER_BYTES : end].rstrip(b"\0"))
-            if told is None:
+            told = _number_at_end(data, at + HEADER_BYTES, end - 1)
+            if told < 0 or data[end - 1] != 0:
                 return None  # no rows are told of what changes names, which is looked at elsewhere
             rows = max(rows, 0) + told
             is_answered = True
@@ -178,3 +192,16 @@ def _rows(data: bytes, at: int, begin: int, turn: TurnMessages) -> WholeReply | 
             return None
         at = end
     return None
+
+
+def _number_at_end(data: bytes, begin: int, end: int) -> int:
+    """The rows that the command tag between these places tells of, as `messages.rows_of` reads it; -1 for none."""
+    if end - begin >= MAX_TAG_BYTES:
+        return -1
+    number, unit, at = 0, 1, end - 1
+    while at >= begin and _ZERO <= data[at] <= _NINE:
+        number += (data[at] - _ZERO) * unit
+        unit *= 10
+        at -= 1
+    is_word = unit > 1 and (at < begin or data[at] == _SPACE)
+    return number if is_word else -1
