@@ -22,6 +22,9 @@ from readonly_guard_proxy.reading.exchange import HEADER, READY, Answer, Instruc
 
 __all__ = ["main"]
 
+_MOST_LEFT: Final = 2_000
+"""How many objects the readings may leave behind, before it is looked for circles among them."""
+
 _MEMORY_BYTES: Final = 512 * 1024 * 1024
 """How much more address space than at the start reading may take; the largest text within the bounds takes 25 MB."""
 
@@ -54,9 +57,10 @@ def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
         analysis = analyzer.read(question.text.decode("utf-8", "surrogatepass"), scanned)
         _send(answers, encoder.encode(Answer(number=question.number, analysis=analysis)))
         signal.setitimer(signal.ITIMER_REAL, 0)
-        # Syntax trees are circles. On its own the collector would look for them again and again while they grow;
-        # here nobody waits for it, and nothing but this text's are left.
-        gc.collect()
+        # On its own the collector would look for circles again and again while syntax trees grow; here nobody waits
+        # for it. Those of what was read are taken apart: there are many only where something could not be read.
+        if gc.get_count()[0] > _MOST_LEFT:
+            gc.collect()
 
 
 def _next_frame(questions: BinaryIO) -> bytes:

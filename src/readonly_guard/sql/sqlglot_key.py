@@ -236,6 +236,10 @@ def _read_query(word: str, tokens: list[Token], canonical: str) -> SqlglotReadin
 
 
 def _judge(word: str, tree: Any) -> SqlglotReading:
+    """What a tree is made of; it is taken apart on the way.
+
+    Each node knows its parent, so that a whole tree is circles, which would stay until the collector looks for them.
+    """
     if not isinstance(tree, exp.Query | exp.Values):
         return SqlglotReading(word=word, fault=type(tree).__name__)
     tables: set[str] = set()
@@ -258,7 +262,9 @@ def _judge(word: str, tree: Any) -> SqlglotReading:
                 tables.add(node.name)
         elif role != _WALKED:
             continue
-        for child in node.args.values():
+        args = node.args
+        for child in args.values():
             if roles[type(child)]:
                 push(child)
+        args.clear()
     return SqlglotReading(word=word, relations=frozenset(tables - ctes))
