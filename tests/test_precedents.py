@@ -44,6 +44,9 @@ TEXTS = [
     ";",
     "-- nothing",
     "SELECT $1",
+    "BEGIN READ ONLY",
+    "COMMIT",
+    "SELECT 1; ROLLBACK",
 ]
 
 
@@ -548,9 +551,10 @@ async def test_what_is_repeated_is_recorded_as_what_is_decided(guard, tmp_path, 
     record, count = last(tmp_path), len(list(read(tmp_path / "journal")))
     repetition = found(guard, request)
     assert len(list(read(tmp_path / "journal"))) == count  # to look is to record nothing
-    is_mere_read = expected.allowed and text not in {"BEGIN", TEXTS[8], ";", "", "-- nothing"}
-    assert (repetition is not None) == is_mere_read
+    is_plain = expected.allowed and text not in {TEXTS[8], "BEGIN READ ONLY", ";", "", "-- nothing"}
+    assert (repetition is not None) == is_plain
     if repetition is not None:
+        assert repetition.precedent.moves_transaction == (text in {"BEGIN", "COMMIT", "SELECT 1; ROLLBACK"})
         assert repetition.precedent.warnings == {warning.code for warning in expected.warnings}
         decision_id, failure = await repeated(guard, repetition)
         assert failure is None

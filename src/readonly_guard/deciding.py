@@ -180,8 +180,8 @@ class Decider:
     def find_precedent(self, asker: Asker, phase: str, text: str, parameters: Parameters | None) -> Repetition | None:
         """What a request can be allowed by at once; nothing is recorded yet, see :meth:`repeat`.
 
-        Only what leaves the session as it was is found: there is nothing to do about it but to let it through, and to
-        tell what it warns of, where that is news.
+        Only what leaves the session as it was is found, but for its transaction: there is nothing to do about it but to
+        let it through, and to tell what it warns of, where that is news.
 
         Args:
             asker: who asks.
@@ -328,7 +328,7 @@ class Decider:
         if known is None or known.patients.is_elsewhere:
             return None
         precedent = self._precedents.find_for(asker, phase, known, now)
-        if precedent is None or not precedent.is_mere_read:
+        if precedent is None or not precedent.is_plain:
             return None
         found = Found(text, known, precedent)
         asker.remember(phase, found)

@@ -26,6 +26,7 @@ from readonly_guard.domain import (
     Declared,
     Effect,
     Parameters,
+    Reading,
     Session,
     StatementRequest,
     Subject,
@@ -37,7 +38,7 @@ from readonly_guard.policy import Residual
 __all__ = ["Asker", "Found", "Precedent", "Precedents", "Repetition"]
 
 _Key = tuple[str, int, int, int, int, int]
-_MERE_READ: Final = frozenset({Effect.READ})
+_PLAIN: Final = frozenset({Effect.READ, Effect.TRANSACTION})
 _LONGEST_LAST: Final = 16_384
 """In characters: a longer text is not kept with an asker, of whom there are as many as sessions."""
 
@@ -80,7 +81,8 @@ class Precedent:
         until: when the answer expires, RFC 3339 in UTC.
 
     Attributes:
-        is_mere_read: it leaves the session as it was.
+        is_plain: it leaves the session as it was, but for its transaction.
+        moves_transaction: a transaction may begin or end by it.
         warnings: the codes of what it warns of.
         kept_by: who goes by it; None once it is forgotten.
         characters: of the texts that it keeps.
@@ -88,8 +90,8 @@ class Precedent:
     """
 
     __slots__ = (
-        "_repeated", "answer", "case", "characters", "decision", "is_mere_read", "kept_by", "known", "record",
-        "residual", "since", "until", "warnings",
+        "_repeated", "answer", "case", "characters", "decision", "is_plain", "kept_by", "known", "moves_transaction",
+        "record", "residual", "since", "until", "warnings",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917  one caller
@@ -102,7 +104,9 @@ class Precedent:
         self.record: Final = record
         self.since: Final[str] = case.time
         self.until: Final = until
-        self.is_mere_read: Final = _is_mere_read(decision.analysis)
+        effects = frozenset[Effect]().union(*(reading.effects for reading in decision.analysis.readings))
+        self.is_plain: Final = effects <= _PLAIN and not any(map(_changes_session, decision.analysis.readings))
+        self.moves_transaction: Final = Effect.TRANSACTION in effects
         self.warnings: Final = frozenset(warning.code for warning in decision.warnings)
         self.kept_by: Precedents | None = None
         self.residual: Residual | None = None
@@ -263,12 +267,9 @@ class Precedents:
         self._alike.clear()
 
 
-def _is_mere_read(analysis: Analysis) -> bool:
-    """Whether running it leaves the session as it was: no name, no setting, no transaction is another afterwards."""
-    return all(
-        reading.effects <= _MERE_READ and not reading.settings and reading.prepares is None and reading.declares is None
-        for reading in analysis.readings
-    )
+def _changes_session(reading: Reading) -> bool:
+    """Whether a name or a setting is another once it has run."""
+    return bool(reading.settings) or reading.prepares is not None or reading.declares is not None
 
 
 def _key(asker: Asker, phase: str, known: Analysis) -> _Key:

@@ -136,10 +136,11 @@ class ScriptedGuard:
             session=asker.session,
         )
         is_known = self.has_precedents and not self.fails and self.delay_s() is None and self.denies(request) is None
-        is_mere = all(
-            reading.effects == {Effect.READ} and not reading.settings for reading in analysis_of(text).readings
+        is_plain = all(
+            reading.effects <= {Effect.READ, Effect.TRANSACTION} and not reading.settings
+            for reading in analysis_of(text).readings
         )
-        if not (is_known and is_mere):
+        if not (is_known and is_plain):
             return None
         case, answer = Case(request, analysis_of(text), "decision", ""), Answer(allow=True)
         decision = Decision(

@@ -52,6 +52,26 @@ async def test_a_turn_that_warns_goes_out_as_one_once_the_session_was_told(clien
     assert guard.allowed == []
 
 
+async def test_transactions_go_out_as_turns(client, guard, pg) -> None:
+    """What fails in one does not, nor what ends it then; nor the end of one in which the encoding was set."""
+    story = [
+        ("begin", "C(BEGIN) Z(T)"), (READ, ANSWER.replace("(I)", "(T)")), ("savepoint s", "C(SAVEPOINT) Z(T)"),
+        ("rollback to s", "C(ROLLBACK) Z(T)"), ("release s", "C(RELEASE) Z(T)"), ("begin", "N C(BEGIN) Z(T)"),
+        ("commit", "C(COMMIT) Z(I)"), ("begin", "C(BEGIN) Z(T)"), ("select 1/0", "E(22012) Z(E)"),
+    ]  # fmt: skip
+    for text, answer in story:
+        assert await client.ask(pg.query(text)) == answer
+    assert guard.repeated == [text for text, _ in story]
+    assert await client.ask(pg.query("rollback")) == "C(ROLLBACK) Z(I)"
+    assert await client.ask(pg.query("begin")) == "C(BEGIN) Z(T)"
+    assert await client.ask(pg.query("set client_encoding to latin1")) == "C(SET) S Z(T)"
+    assert await client.ask(pg.query("rollback")) == "C(ROLLBACK) S Z(I)"
+    assert guard.repeated == [*(text for text, _ in story), "begin"]
+    assert await client.ask(pg.query("rollback")) == "N C(ROLLBACK) Z(I)"
+    assert guard.repeated[-1] == "rollback"
+    assert guard.allowed == []
+
+
 async def test_bytes_are_counted_as_without(client, guard, pg) -> None:
     await client.ask(pg.query(READ))
     await client.ask(parsed(pg))

@@ -12,6 +12,7 @@ from readonly_guard.domain import Decision, Effect, Reason, Verdict, core_reason
 from readonly_guard_proxy.session import commands, events
 from readonly_guard_proxy.session.authentication import Handshake
 from readonly_guard_proxy.session.machine import Phase, SessionMachine
+from readonly_guard_proxy.session.quick_lane import Turn
 from readonly_guard_proxy.wire.framing import FrameReader
 from readonly_guard_proxy.wire.messages import FRONTEND_KINDS, BackendKey, query_text, read_parse
 from tests.proxy.conftest import Pg, analysis_of, frame
@@ -30,10 +31,17 @@ REFUSED = frame(b"E", b"SERROR\0VERROR\0C42601\0Msyntax error\0\0")
 TAGS = {"begin": "BEGIN", "commit": "COMMIT", "discard all": "DISCARD ALL", "set client_encoding to utf8": "SET"}
 
 
-def is_mere(text: str) -> bool:
+def is_plain(text: str) -> bool:
     return "delete" not in text and all(
-        reading.effects == {Effect.READ} and not reading.settings for reading in analysis_of(text).readings
+        reading.effects <= {Effect.READ, Effect.TRANSACTION} and not reading.settings
+        for reading in analysis_of(text).readings
     )
+
+
+def can_be(turn: Turn) -> bool:
+    """As `Clearance` asks it."""
+    moves = any(Effect.TRANSACTION in reading.effects for reading in analysis_of(turn.text).readings)
+    return turn.can_be({each.code for each in warnings_of(turn.text)}, moves=moves)
 
 
 def warnings_of(text: str) -> tuple[Reason, ...]:
@@ -61,7 +69,7 @@ class Driven:
 
     def client(self, data: bytes) -> None:
         turn = self.machine.offer(data) if self.is_quick else None
-        if turn is None or not is_mere(turn.text) or not {each.code for each in warnings_of(turn.text)} <= turn.told:
+        if turn is None or not is_plain(turn.text) or not can_be(turn):
             self.happened(events.ClientData(data))
             return
         self.turns += 1
@@ -251,8 +259,22 @@ def test_it_is_taken_and_settled_where_it_can_be() -> None:
     quick, slow = play(
         [("exchange", each) for each in (prepared, parsed, parsed, Pg.query("select 1"), begin, prepared, commit)]
     )
-    assert (quick.turns, quick.settled) == (5, 5)
+    assert (quick.turns, quick.settled) == (7, 7)
     assert (slow.turns, slow.settled) == (0, 0)
+
+
+def test_a_transaction_is_taken_unless_its_end_may_undo_an_encoding() -> None:
+    begin, read, commit = Pg.query("begin"), Pg.query("select 1"), Pg.query("commit")
+    quick, _ = play([("exchange", each) for each in (begin, read, commit)])
+    assert quick.settled == 3
+    touched = Pg.query("set client_encoding to utf8")
+    for ends in ([commit], [commit, Pg.query("select 'å'")]):
+        quick, slow = play([("exchange", each) for each in (begin, touched, read)] + [("client", b"".join(ends))])
+        assert quick.turns == 2
+        for driven in (quick, slow):
+            driven.client(Pg.query("select 'å'"))  # behind it, before its reply: in which encoding is not known
+        assert quick.state == slow.state
+        assert not any(told[0] == "decide" and "å" in str(told[3]) for told in quick.told)
 
 
 def test_what_warns_is_taken_once_all_of_it_was_told() -> None:

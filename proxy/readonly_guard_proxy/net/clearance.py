@@ -62,7 +62,7 @@ class Clearance:
             if parsed is None:
                 return False
         found = guard.find_precedent(asker, turn.phase, turn.text, turn.parameters)
-        if found is None or not found.precedent.warnings <= turn.told:
+        if found is None or not turn.can_be(found.precedent.warnings, moves=found.precedent.moves_transaction):
             return False
         try:
             if parsed is not None:

@@ -44,11 +44,13 @@ class Turn:
         portal: that runs it, None for a Query.
         parameters: of the portal.
         number: its place among the requests once it is sent; before that another one, below zero, for each.
-        told: what the session has been told of by now, codes of warnings. A turn that warns of anything else has to
-            have that told before its reply, which the quick lane does not do.
+        told: the codes of the warnings that the session has been told of.
+        is_touched: the end of the transaction may undo a change of the client's encoding.
     """
 
-    __slots__ = ("messages", "number", "parameters", "parse_token", "portal", "text", "token", "told")
+    __slots__ = (
+        "_is_touched", "_told", "messages", "number", "parameters", "parse_token", "portal", "text", "token",
+    )  # fmt: skip
 
     def __init__(  # noqa: PLR0917  one caller
         self,
@@ -58,15 +60,25 @@ class Turn:
         parameters: Parameters | None,
         number: int,
         told: AbstractSet[str],
+        is_touched: bool,  # noqa: FBT001  as above
     ) -> None:
         self.messages: Final = messages
         self.text: Final = text
         self.portal: Final = portal
         self.parameters: Final = parameters
         self.number = number
-        self.told: Final = told
+        self._told: Final = told
+        self._is_touched: Final = is_touched
         self.token = 0
         self.parse_token = 0
+
+    def can_be(self, warnings: AbstractSet[str], *, moves: bool) -> bool:
+        """Whether it can go as one where running its text warns of this, or may begin or end a transaction.
+
+        What is news has to be told before its reply, and what is in another encoding afterwards is not to be read
+        before that is reported: both are the two lanes' to do.
+        """
+        return warnings <= self._told and not (moves and self._is_touched)
 
     @property
     def phase(self) -> str:
@@ -108,12 +120,17 @@ class QuickLane:
         codec, number = self._reported.codec, -1 - self._requests.asked  # as the next decision's, were it asked for
         if messages.text is not None:
             text = _decoded(messages.text, codec)
-            return None if text is None else Turn(messages, text, None, None, number, self._requests.told)
+            return None if text is None else self._turn(messages, text, None, None, number)
         statement = self._statement(messages, codec)
         if statement is None:
             return None
         portal = Portal(statement, messages.values)
-        return Turn(messages, statement.text, portal, BoundParameters(portal, codec), number, self._requests.told)
+        return self._turn(messages, statement.text, portal, BoundParameters(portal, codec), number)
+
+    def _turn(
+        self, messages: TurnMessages, text: str, portal: Portal | None, parameters: Parameters | None, number: int
+    ) -> Turn:
+        return Turn(messages, text, portal, parameters, number, self._requests.told, self._reported.is_touched)
 
     def _statement(self, messages: TurnMessages, codec: str) -> Prepared | None:
         if messages.parse is None:

@@ -37,7 +37,8 @@ class Reported:
     """The reports of one session.
 
     ``codec`` is Python's name of the client's encoding. ``in_doubt`` says that it may be another by now: a text was
-    released that can change it, and the server reports changes only just before ReadyForQuery.
+    released that can change it, and the server reports changes only just before ReadyForQuery. ``is_touched`` says that
+    it was set since the session was last outside a transaction, the end of which may undo that.
 
     Args:
         user: the database user who logged in; ``session_authorization`` must stay that.
@@ -46,9 +47,9 @@ class Reported:
     def __init__(self, user: str) -> None:
         self._user = user
         self._absent = _MUST_COME
-        self._touched = False  # client_encoding was set since the session was last outside a transaction
         self.codec = "utf-8"
         self.in_doubt = False
+        self.is_touched = False
 
     def take(self, name: str, value: str) -> Distrust | None:
         """Take a report; says why the session must end, or None."""
@@ -71,11 +72,11 @@ class Reported:
 
     def released(self, after: Consequences) -> None:
         """A text was released; ending a transaction undoes what SET did in it, so that counts too."""
-        self._touched = self._touched or after.encoding
-        if after.encoding or (after.transaction and self._touched):
+        self.is_touched = self.is_touched or after.encoding
+        if after.encoding or (after.transaction and self.is_touched):
             self.in_doubt = True
 
     def ready(self, transaction_status: bytes) -> None:
         """The server is ready and nothing is under way: what changed has been reported."""
         self.in_doubt = False
-        self._touched = self._touched and transaction_status != b"I"
+        self.is_touched = self.is_touched and transaction_status != b"I"

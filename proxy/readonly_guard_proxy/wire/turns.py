@@ -28,6 +28,8 @@ _ZERO: Final = 48  # the digit
 _NINE: Final = 57
 _IDLE: Final = 73  # I
 _IN_TRANSACTION: Final = 84  # T
+_OF_TRANSACTIONS: Final = frozenset({b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK", b"SAVEPOINT", b"RELEASE"})
+"""Command tags that tell of no rows and of no name (PostgreSQL sources, tcop/cmdtaglist.h)."""
 
 
 class TurnMessages:
@@ -182,9 +184,12 @@ def _rows(data: bytes, at: int, begin: int, turn: TurnMessages) -> WholeReply | 
             return None
         if kind == Backend.COMMAND_COMPLETE:
             told = _number_at_end(data, at + HEADER_BYTES, end - 1)
-            if told < 0 or data[end - 1] != 0:
-                return None  # no rows are told of what changes names, which is looked at elsewhere
-            rows = max(rows, 0) + told
+            if data[end - 1] != 0:
+                return None
+            if told >= 0:
+                rows = max(rows, 0) + told
+            elif data[at + HEADER_BYTES : end - 1] not in _OF_TRANSACTIONS:
+                return None  # it may tell that a name is another, which is looked at elsewhere
             is_answered = True
         elif kind == Backend.EMPTY_QUERY:
             is_answered = True
