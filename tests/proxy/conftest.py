@@ -91,7 +91,7 @@ class ScriptedGuard:
         self.denies = denies
         self.delay_s: Callable[[], float | None] = lambda: None
         self.has_precedents = True  # for all mere reads that it allows without delay
-        self.record_faults: list[str] = []  # of the next repetitions: "", "raised" or "told"
+        self.record_faults: list[str] = []  # of the next repetitions: "", "raised", "defect" or "told"
         self.record_delay_s = 0.0
         self.warnings: tuple[Reason, ...] = ()
         self.repeated: list[str] = []
@@ -157,6 +157,8 @@ class ScriptedGuard:
         fault, loop = self.record_faults.pop(0) if self.record_faults else "", asyncio.get_running_loop()
         if fault == "raised":
             raise LogUnavailable("scripted")
+        if fault == "defect":
+            raise RuntimeError("secret literal")
         request = repetition.precedent.case.request
         self.asked.append((request.phase, request.text))
         self.requests.append(request)

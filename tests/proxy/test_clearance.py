@@ -103,6 +103,17 @@ async def test_what_cannot_be_recorded_is_decided_anew(client, guard, pg, fault,
     assert [(each["rows"], each["sqlstate"]) for each in guard.completions[-2:]] == [(None, ""), (2, "")]
 
 
+async def test_a_defect_ends_the_session_and_leaves_nothing_open(client, guard, pg, logged) -> None:
+    guard.record_faults = ["", "defect"]
+    client.send(parsed(pg))
+    assert (await client.rest()).endswith("EOF")
+    assert "secret" not in str((client.errors, logged))
+    assert [entry["error"] for entry in logged if entry["event"] == "session machine failed"] == ["RuntimeError"]
+    logged.clear()  # this once, it is meant
+    assert [each["sqlstate"] for each in guard.completions] == [Sqlstate.CANCELED]  # of the Parse, which was on record
+    assert guard.allowed == []
+
+
 async def test_a_log_that_takes_nothing_denies(client, guard, pg) -> None:
     guard.record_faults = ["told"]
     denials = iter([None, "RG-L01"])

@@ -70,9 +70,11 @@ class Clearance:
                 self.parse_id = guard.repeat(parsed, self._parse_recorded)
             self._awaited += 1
             self.decision_id = guard.repeat(found, self._recorded)
-        except DecisionUnavailable:
+        except Exception as error:
             self.revoke()
-            return False
+            if isinstance(error, DecisionUnavailable):
+                return False
+            raise
         self._count()
         return True
 
