@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
@@ -132,7 +133,7 @@ def _here(texts: Sequence[str], resolver: CatalogResolver, rounds: int) -> dict[
 
 
 async def _by_the_pool(texts: Sequence[str], resolver: CatalogResolver, rounds: int) -> dict[str, list[Took]]:
-    """By reading processes, one text at a time. What one still does when it has answered counts for the next text."""
+    """By reading processes, one text at a time. What one still does when it has answered counts, but nobody waits."""
     rules = ReadingSettings()
     took: dict[str, list[Took]] = {text: [] for text in texts}
     async with ReadingPool(rules, Bounds()) as pool:
@@ -141,18 +142,31 @@ async def _by_the_pool(texts: Sequence[str], resolver: CatalogResolver, rounds: 
             known.resolve_with(resolver)
             for text in texts:
                 request = StatementRequest(text=text, subject=_SUBJECT)
-                began, began_cpu = time.perf_counter(), _cpu_of(pool)
+                began_theirs = _at_rest(pool)
+                began, began_ours = time.perf_counter(), time.process_time()
                 analysis = await known.of(request)
-                wall, cpu = time.perf_counter() - began, _cpu_of(pool) - began_cpu
+                wall, ours = time.perf_counter() - began, time.process_time() - began_ours
                 assert analysis.is_read, analysis.reasons
                 if number:
+                    cpu = ours + _at_rest(pool) - began_theirs
                     took[text].append(Took(cpu * 1000, wall * 1000))
     return took
 
 
-def _cpu_of(pool: ReadingPool) -> float:
-    """Seconds of this process's and the pool's processor time."""
-    return time.process_time() + sum(time.clock_gettime((~pid << 3) | _PROCESS_CLOCK) for pid in pool.pids)
+def _at_rest(pool: ReadingPool) -> float:
+    """Seconds of the pool's processor time, once none of its processes does anything.
+
+    The time of a process that runs is accounted at the kernel's ticks only: read at once, it would be the next text's,
+    or, of the best of several rounds, nobody's.
+    """
+    while any(_is_running(pid) for pid in pool.pids):
+        pass
+    return sum(time.clock_gettime((~pid << 3) | _PROCESS_CLOCK) for pid in pool.pids)
+
+
+def _is_running(pid: int) -> bool:
+    """Whether a process does something, or waits for a processor only (proc(5), ``/proc/pid/stat``)."""
+    return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] == b"R"
 
 
 _SUBJECT: Final = Subject(id="alind")

@@ -8,7 +8,7 @@ denied for that (RG-SYS-004) was not at fault itself, and may be sent again.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Final, Self
@@ -82,7 +82,7 @@ class ReadingPool:
         self._patience_s = patience_s
         self._most_waiting = waiting
         self._workers: set[WorkerProcess] = set()
-        self._idle: deque[WorkerProcess] = deque()
+        self._idle: list[WorkerProcess] = []
         self._waiting: OrderedDict[str, _Job] = OrderedDict()
         self._reading: dict[WorkerProcess, _Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -167,7 +167,7 @@ class ReadingPool:
 
     def _hand_out(self) -> None:
         while self._idle and self._waiting:
-            worker = self._idle.popleft()
+            worker = self._idle.pop()  # the last to have answered: what it reads with is still at hand
             _, job = self._waiting.popitem(last=False)
             job.patience.cancel()
             self._reading[worker] = job
