@@ -28,6 +28,17 @@ def engine_of(policy_dir: Callable[..., str]) -> Callable[[str], EmbeddedEngine]
     return lambda rules: EmbeddedEngine(load_policies(policy_dir(**{"authz.rego": HEAD + rules})))
 
 
+def test_rules_may_stand_in_another_file_of_the_package(
+    policy_dir: Callable[..., str], request_of: Callable[..., AccessRequest]
+) -> None:
+    allowed = f"decision := {ALLOW} if {{\n\tinput.subject.id\n\tnot off\n}}"
+    rules = f'{HEAD}default decision := {{"allow": false, "deny": []}}\n\n{allowed}'
+    files = {"authz.rego": rules, "more.rego": HEAD + 'off if input.context.purpose == "none of ours"'}
+    engine = EmbeddedEngine(load_policies(policy_dir(**files)))
+    assert engine.decide_now(request_of()).allow
+    assert not engine.decide_now(request_of(context={"purpose": "none of ours"})).allow
+
+
 def test_the_revision_stands_in_the_answer(engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]) -> None:
     assert engine.decide_now(request_of()).revision == engine.revision
 

@@ -106,6 +106,16 @@ def test_whether_others_look_past_a_rule_into_its_package(text: str, is_only_doo
     assert syntax(a=text, b="y := w\n\nw := 1").is_only_door(("own", "b", "y")) is is_only_door
 
 
+def test_a_package_may_stand_in_several_files() -> None:
+    """A name of one may be a rule of another, whichever is taken first."""
+    engine = regorus.Engine()
+    engine.add_policy("a.rego", "package own\n\nx if not bad\n")
+    engine.add_policy("b.rego", "package own\n\nbad if data.roster[input.context.purpose]\n\ny if x\n")
+    modules = Syntax(json.loads(engine.get_ast_as_json()))
+    expected = Reads(frozenset({("context", "purpose")}), frozenset({"roster"}), is_repeatable=True)
+    assert modules.reads(("own", "x"), {}) == modules.reads(("own", "y"), {}) == expected
+
+
 def test_names() -> None:
     modules = syntax(a="x := 1")
     assert modules.names(("own", "a", "x"))

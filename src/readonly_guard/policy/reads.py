@@ -51,21 +51,22 @@ class Syntax:
     def __init__(self, modules: Iterable[Mapping[str, Any]]) -> None:
         self._references: dict[_Rule, set[Path]] = {}
         self._files: dict[Path, set[str]] = {}
-        for module in modules:
-            self._take(module["ast"], module["source"]["file"], module["source"]["contents"].encode())
+        packages = [(next(_references(module["ast"]["package"]["refr"])), module) for module in modules]
+        for package, module in packages:  # first all names: a package may stand in several files
+            self._files.setdefault(package, set()).add(module["source"]["file"])
+            for rule in module["ast"]["rules"]:
+                self._references.setdefault(_Rule(package, name_of(rule)), set())
+        for package, module in packages:
+            self._take(package, module["ast"], module["source"]["contents"].encode())
 
-    def _take(self, module: Mapping[str, Any], file: str, text: bytes) -> None:
-        package = next(_references(module["package"]["refr"]))
-        self._files.setdefault(package, set()).add(file)
+    def _take(self, package: Path, module: Mapping[str, Any], text: bytes) -> None:
         imported = imports_of(module, text)
-        rules = module["rules"]
-        names = {name_of(rule) for rule in rules}
-        for rule in rules:
-            found = self._references.setdefault(_Rule(package, name_of(rule)), set())
+        for rule in module["rules"]:
+            found = self._references[_Rule(package, name_of(rule))]
             for path in _references(rule):
                 whole = (*imported.get(path[0], path[:1]), *path[1:])
                 found.add(whole)
-                if path[0] in names:
+                if _Rule(package, path[0]) in self._references:
                     found.add(("data", *package, *path))
 
     def names(self, rule: Path) -> bool:
