@@ -185,8 +185,8 @@ class Precedents:
     """The most recently used precedents of one guard. Not for several threads at once.
 
     Args:
-        most: how many are kept, and for how many patients it is remembered that one holds; each takes some 3 KB, and
-            for another's patients a quarter of one.
+        most: how many are kept, and for how many patients it is remembered that one holds; each takes some 3 KB,
+            4.5 once others than its first patients were asked about, and for another's patients a quarter of one.
         most_characters: of the texts of those that are kept.
     """
 
