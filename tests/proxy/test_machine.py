@@ -892,6 +892,28 @@ def test_an_encoding_that_may_have_changed_is_waited_for(stage) -> None:
     )
 
 
+@pytest.mark.parametrize("failing", ["Q:select 1/0", "Q:delete from t"])
+def test_what_fails_undoes_the_encoding_of_its_transaction(stage, failing) -> None:
+    verdict, replaced = ("allow", "Q") if "select" in failing else ("deny RG-W01", "Q/poison")
+    stage.play(
+        f"""
+        > Q:set client_encoding to latin1
+          decide query set client_encoding to latin1
+        = allow
+          server Q
+        < C:SET S:client_encoding=LATIN1 Z:T
+          client C S Z
+          completed 1 None
+        > {failing} + Q:select 'å'
+          decide query {failing[2:]}
+        = {verdict}
+          server {replaced} H
+        """
+    )
+    reply = [stage.from_server(part) for part in ("E:22012", "S:client_encoding=UTF8", "Z:E")]
+    assert stage.machine.handle(events.ServerData(data=b"".join(reply)))[-1].text == "select 'å'"
+
+
 def test_an_encoding_that_cannot_settle_before_sync_is_refused(stage) -> None:
     stage.play(
         """

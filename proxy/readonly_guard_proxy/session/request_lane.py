@@ -258,9 +258,17 @@ class RequestLane:
 
     # ------------------------------------------------------------------ what they share
 
+    @property
+    def _is_in_doubt(self) -> bool:
+        """Whether the server may read what comes in another encoding than it has reported.
+
+        What is under way may also fail, which undoes what SET did in the same transaction.
+        """
+        return self._reported.in_doubt or (self._reported.is_touched and not self._replies.is_empty)
+
     def _read(self, message: Frame, phase: str, raw: bytes, name: bytes = b"", types: tuple[int, ...] = ()) -> bool:
         """Have a text decided that came with this message."""
-        if self._reported.in_doubt and not raw.isascii():
+        if self._is_in_doubt and not raw.isascii():
             if not self._replies.is_empty:
                 return False
             self._refuse(message, phase, "RG-T07", "client_encoding may have changed and no Sync has been sent", name)
@@ -284,7 +292,7 @@ class RequestLane:
         portal: Portal | None = None,
     ) -> None:
         self._pend(message, phase, text, name, may_be_allowed=True, prepared=prepared, portal=portal)
-        codec = "ascii" if self._reported.in_doubt else self._reported.codec
+        codec = "ascii" if self._is_in_doubt else self._reported.codec
         if codec != self._earlier.codec:
             self._earlier = EarlierNames(self._replies, codec)
         parameters = None if portal is None else BoundParameters(portal, codec)
