@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from readonly_guard.domain import AccessRequest
+from readonly_guard.errors import PolicyUnavailable
 from readonly_guard.policy import EmbeddedEngine, embedded, load_policies
 from readonly_guard.policy.port import ENTRYPOINT, STAGES
 
@@ -133,3 +134,71 @@ def test_a_stage_without_a_value_is_undefined_to_the_next(
     engine = EmbeddedEngine(load_policies(policy_dir(**files)))
     assert engine.decide_now(request_of()).allow
     assert not engine.decide_now(request_of(action={"name": "search"})).allow
+
+
+BLOCKING = """default decision := {"allow": false, "deny": []}
+
+decision := {"allow": true, "deny": []} if {
+	input.subject.id == "anna"
+	data.readonly_guard.records.answer
+	not data.readonly_guard.records.answer%s
+}
+"""
+PATIENTS = "some patient in input.context.patients"
+
+
+@pytest.mark.parametrize(
+    ("found", "looked_up", "is_parted"),
+    [
+        (f'answer := {{"blocked": {{patient | {PATIENTS}}}}}', '.blocked["x"]', False),
+        (f'answer := {{"of": [{{"blocked": {{patient | {PATIENTS}}}}}]}}', '.of[0].blocked["x"]', False),
+        (f"answer contains patient if {PATIENTS}", '["x"]', False),
+        (f'answer := {{"blocked": {{patient: true | {PATIENTS}}}}}', '.blocked["x"]', True),
+        (f'answer := {{"blocked": [patient | {PATIENTS}; patient == "x"]}}', ".blocked[0]", True),
+    ],
+    ids=["set", "set within", "partial set", "object", "array"],
+)  # fmt: skip
+def test_what_is_no_json_is_not_handed_from_stage_to_stage(
+    policy_dir: Callable[..., str],
+    request_of: Callable[..., AccessRequest],
+    found: str,
+    looked_up: str,
+    is_parted: bool,
+) -> None:
+    """As an array a set has nothing under "x", so that a denial would be none."""
+    files = {
+        "authz.rego": f"package readonly_guard.authz\n\n{BLOCKING % looked_up}",
+        "records.rego": f"package readonly_guard.records\n\n{found}\n",
+    }
+    engine = EmbeddedEngine(load_policies(policy_dir(**files)))
+    assert engine.is_compiled
+    assert (len(engine.stages) == 2) == is_parted
+    assert not engine.decide_now(request_of(context={"patients": ["x"]})).allow
+    assert engine.decide_now(request_of(context={"patients": []})).allow
+
+
+@pytest.mark.parametrize(
+    ("found", "looked_up"),
+    [
+        (f'answer := {{"blocked": {{[patient]: true | {PATIENTS}}}}}', '.blocked[["x"]]'),
+        ('answer := {"blocked": {number: patient | some number, patient in input.context.patients}}', ".blocked[0]"),
+        (f'answer := {{"blocked": {{patient | {PATIENTS}}}}} if "x" in input.context.patients\nelse := {{}}', '.blocked["x"]'),
+    ],
+    ids=["array as key", "number as key", "set in a rare case"],
+)  # fmt: skip
+def test_what_turns_out_to_be_no_json_later_denies(
+    policy_dir: Callable[..., str], request_of: Callable[..., AccessRequest], found: str, looked_up: str
+) -> None:
+    files = {
+        "authz.rego": f"package readonly_guard.authz\n\n{BLOCKING % looked_up}",
+        "records.rego": f"package readonly_guard.records\n\n{found}\n",
+    }
+    engine = EmbeddedEngine(load_policies(policy_dir(**files)))
+    assert len(engine.stages) == 2
+    assert engine.decide_now(request_of(context={"patients": []})).allow
+    with pytest.raises(PolicyUnavailable, match=r"records\.answer holds a set .*make arrays"):
+        engine.decide_now(request_of(context={"patients": ["x"]}))
+
+
+def test_the_shipped_rules_are_parted(engine: EmbeddedEngine) -> None:
+    assert engine.stages == (STANDING, RECORDS, ENTRYPOINT)

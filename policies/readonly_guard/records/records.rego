@@ -13,15 +13,19 @@ package readonly_guard.records
 #   Nothing, where no records are opened; undefined, where a rule is missing. What emergency access lifts is for authz to
 #   say.
 answer := {
-	"deny": union({
-		data.readonly_guard.provider.deny,
-		data.readonly_guard.relation.deny,
-		data.readonly_guard.block.deny,
-		data.readonly_guard.print.deny,
-	}),
-	"duties": data.readonly_guard.provider.obligations,
+	"deny": [reason | some reason in _deny],
+	"duties": [duty | some duty in data.readonly_guard.provider.obligations],
 } if {
 	data.readonly_guard.question.opens_records
+	is_set(_deny)
+	is_set(data.readonly_guard.provider.obligations)
 }
 
 answer := {"deny": [], "duties": []} if not data.readonly_guard.question.opens_records
+
+_deny := union({
+	data.readonly_guard.provider.deny,
+	data.readonly_guard.relation.deny,
+	data.readonly_guard.block.deny,
+	data.readonly_guard.print.deny,
+})

@@ -17,10 +17,21 @@ import regorus
 
 from readonly_guard.domain import AccessRequest, Answer
 from readonly_guard.errors import PolicyUnavailable
-from readonly_guard.policy.answer import decode_answer
+from readonly_guard.policy.answer import UNDEFINED, decode_answer
 from readonly_guard.policy.case_table import CaseTable
 
-__all__ = ["MOST_STEPS", "Ask", "Exhausted", "agree", "ask_engine", "ask_machine", "fused", "questions"]
+__all__ = [
+    "MOST_STEPS",
+    "Ask",
+    "Exhausted",
+    "NotJsonError",
+    "agree",
+    "ask_engine",
+    "ask_machine",
+    "fused",
+    "handed",
+    "questions",
+]
 
 Ask = Callable[[str], Any]
 """A form of regorus: a question as JSON in, the entrypoint's value out; RuntimeError where a rule fails."""
@@ -43,6 +54,15 @@ class Exhausted(RuntimeError):  # noqa: N818  a fuse that has blown, no mistake 
     def __init__(self, question: str) -> None:
         super().__init__(f"more than {MOST_STEPS:,} steps")
         self.question = question
+
+
+class NotJsonError(Exception):
+    """What a stage found holds a set, or an object whose keys are no strings: it cannot be handed on as it is."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(
+            f"the value of {rule} holds a set or keys that are no strings; make arrays and strings of them"
+        )
 
 
 def questions(table: CaseTable | None, base: AccessRequest) -> Iterator[str]:
@@ -76,6 +96,7 @@ def agree(interpreted: Ask, compiled: Callable[[dict[str, Any]], Answer], asked:
 
     Raises:
         Exhausted: a rule takes too long for either.
+        NotJsonError: a stage's value cannot be handed on.
     """
     for question in asked:
         try:
@@ -121,6 +142,24 @@ def ask_machine(machine: regorus.Rvm) -> Ask:
             if _EXHAUSTED in str(error):
                 raise Exhausted(question) from None
             raise
+
+    return ask
+
+
+def handed(machine: Ask, rule: str) -> Ask:
+    """A stage's rule as something to ask, by what its program is asked for in its place (`plan.HANDED`).
+
+    Raises:
+        NotJsonError: its value is no JSON.
+    """
+
+    def ask(question: str) -> Any:
+        found = machine(question)
+        if found == UNDEFINED:
+            return found
+        if not found["is_json"]:
+            raise NotJsonError(rule)
+        return found["value"]
 
     return ask
 

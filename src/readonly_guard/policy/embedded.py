@@ -23,10 +23,12 @@ from readonly_guard.policy.agreement import (
     MOST_STEPS,
     Ask,
     Exhausted,
+    NotJsonError,
     agree,
     ask_engine,
     ask_machine,
     fused,
+    handed,
     questions,
 )
 from readonly_guard.policy.answer import decode_answer
@@ -109,25 +111,33 @@ class EmbeddedEngine:
         refuse_recursion(policies.origin, references)
         entry = self._compile(ENTRYPOINT, policies.modules)
         syntax = Syntax(trees)
-        self._steps = plan_of(policies.modules, syntax)
-        self._programs = {step.rule: self._compile(step.rule, step.modules) for step in self._steps}
-        self._stages = self._fresh()
         self._is_compiled = True
+        at_once = whole(policies.modules, syntax)
         try:
-            asks = _own.keep(self, self._asks(policies.data))
-            for name in _REHEARSED:
-                self._spend(name, asks)
-                self._rehearse(interpreted, name)
-            self._ask_nothing(interpreted)
-            agrees = policies.origin == SHIPPED or self._agrees()
+            try:
+                agrees = self._try(plan_of(policies.modules, syntax), interpreted)
+            except NotJsonError:  # what a stage finds cannot be handed on: then there is but one
+                agrees = self._try(at_once, interpreted)
         except Exhausted as error:
             raise self._too_long(syntax, references, error.question) from None
         self._stages = self._fresh()
         if not agrees:
             _own.forget(self)
             self._is_compiled = False
-            self._steps, self._programs = whole(policies.modules, syntax), {ENTRYPOINT: entry}
+            self._steps, self._programs = at_once, {ENTRYPOINT: entry}
             self._stages = self._fresh()
+
+    def _try(self, steps: tuple[Step, ...], interpreted: Ask) -> bool:
+        """Take these steps, if what is asked at start goes well; whether they answer as the interpreter does."""
+        self._steps = steps
+        self._programs = {step.rule: self._compile(step.asked, step.modules) for step in steps}
+        self._stages = self._fresh()
+        asks = _own.keep(self, self._asks(self._policies.data))
+        for name in _REHEARSED:
+            self._spend(name, asks)
+            self._rehearse(interpreted, name)
+        self._ask_nothing(interpreted)
+        return self._policies.origin == SHIPPED or self._agrees()
 
     @property
     def is_compiled(self) -> bool:
@@ -198,6 +208,8 @@ class EmbeddedEngine:
             raise
         except Exhausted as error:
             raise PolicyUnavailable(f"a rule takes {error}; look up by key instead of going through lists") from None
+        except NotJsonError as error:
+            raise PolicyUnavailable(str(error)) from None
         except (TypeError, ValueError, RecursionError) as error:
             raise PolicyUnavailable(f"the question is not JSON: {type(error).__name__}") from None
         except RuntimeError as error:
@@ -233,12 +245,13 @@ class EmbeddedEngine:
         roots = step.reads.data
         documents = data if roots is None else {key: value for key, value in data.items() if key in roots}
         machine.set_data_json(msgspec.json.encode(documents).decode())
-        return ask_machine(machine)
+        ask = ask_machine(machine)
+        return ask if step.asked == step.rule else handed(ask, step.rule)
 
     def _agrees(self) -> bool:
         """Whether both forms answer alike; found out once for the same rules and cases."""
         table = self._policies.cases
-        key = hashlib.sha256(repr((self._policies.modules, table)).encode()).digest()
+        key = hashlib.sha256(repr((self._policies.modules, table, self.stages)).encode()).digest()
         if key not in _agreed:
             documents = self._policies.own_data | (table.data if table else {})
             interpreted = ask_engine(self._interpreter(documents), ENTRYPOINT)
@@ -296,7 +309,7 @@ class EmbeddedEngine:
             name = ".".join(("data", *rule))
             try:
                 program = self._compile(name, modules)
-                self._machine(Step(name, modules, syntax.reads(rule, {}), (), {}), program, data)(question)
+                self._machine(Step(name, name, modules, syntax.reads(rule, {}), (), {}), program, data)(question)
             except Exhausted:
                 return True
             except (PolicyError, RuntimeError):
