@@ -59,8 +59,8 @@ _NO_LOGIN = UpstreamLoginSettings()
 _PASS_THROUGH = AuthenticationSettings()
 _PREPARE = re.compile(r"\bprepare\s+(\w+)\s+as\b", re.IGNORECASE)
 _SESSION = re.compile(r"\b(set|reset|discard|prepare|deallocate|declare|close|listen)\b", re.IGNORECASE)
-_TRANSACTION = re.compile(r"\b(begin|commit|rollback|savepoint)\b", re.IGNORECASE)
-_ENCODING = re.compile(r"\bset\s+client_encoding\b", re.IGNORECASE)
+_TRANSACTION = re.compile(r"\b(begin|start|commit|end|rollback|abort|savepoint|release)\b", re.IGNORECASE)
+_ENCODING = re.compile(r"\bset\s+((local\s+)?client_encoding|names)\b|\b(reset|discard)\b", re.IGNORECASE)
 _DECLARATION = re.compile(r"set readonly_guard\.(\w+) = '(\w*)'", re.IGNORECASE)
 
 
