@@ -131,7 +131,7 @@ def _columns_of(
     if len(kinds) > _MAX_TOKENS or len(kinds) * sources > _MAX_WORK or "UIDENT" in kinds:
         return (), False  # too much work, or a name that the canonical text does not hold
     try:
-        trees = parse_queries(canonical_text(scanned, with_qualifiers=True))
+        trees = parse_queries(canonical_text(scanned, is_whole=True))
         parts = [
             _columns(tree, some or []) if tree is not None else ({_all_of(use) for use in some or ()}, True)
             for tree, some in zip(trees, uses, strict=True)
