@@ -35,6 +35,7 @@ MODULES: Final = (
     "readonly_guard.moments",
     "readonly_guard.policy.cache",
     "readonly_guard.policy.extract",
+    "readonly_guard.policy.likeness",
     "readonly_guard.policy.residual",
     "readonly_guard.policy.stages",
     "readonly_guard.precedents",

@@ -299,7 +299,14 @@ class Decider:
 
     def _holds(self, precedent: Precedent, patients: tuple[str, ...], now: str, pdp: SyncPolicyDecisionPoint) -> bool:
         """Whether the policies answer the same about these patients."""
-        if patients == precedent.case.patients or self._precedents.holds_for(precedent, patients, now):
+        if patients == precedent.case.patients:
+            return True
+        residual = precedent.residual
+        if residual is not None and residual.holds_at(now):  # made by the same policies: others forget all precedents
+            answer = residual.recall(patients)
+            if answer is not None:
+                return answer is precedent.answer or answer == precedent.answer
+        if self._precedents.holds_for(precedent, patients, now):
             return True
         try:
             answer = self._answer_about(precedent, patients, now, pdp)
@@ -314,14 +321,16 @@ class Decider:
         self, precedent: Precedent, patients: tuple[str, ...], now: str, pdp: SyncPolicyDecisionPoint
     ) -> Answer:
         """What the policies answer about these patients; asked for the rest only, where all else is known."""
-        residual = precedent.residual
-        if residual is not None and residual.holds_at(now):  # made by the same policies: others forget all precedents
-            return cast("PartialDecisionPoint", pdp).decide_rest(residual, patients)
-        question = precedent.question(self._new_id(), now, patients)
-        answer = pdp.decide_now(question)
-        if hasattr(pdp, "residual_of"):
-            precedent.residual = cast("PartialDecisionPoint", pdp).residual_of(question)
-        return answer
+        if not hasattr(pdp, "residual_of"):
+            return pdp.decide_now(precedent.question(self._new_id(), now, patients))
+        partial, residual = cast("PartialDecisionPoint", pdp), precedent.residual
+        if residual is None or not residual.holds_at(now):
+            question = precedent.question(self._new_id(), now, patients)
+            residual = precedent.residual = partial.residual_of(question)
+            if residual is None:
+                return partial.decide_now(question)
+            partial.decide_rest(residual, precedent.case.patients)  # mostly the next patients are like the first
+        return partial.decide_rest(residual, patients)
 
     def _find(self, asker: Asker, phase: str, text: str, now: str) -> Found | None:
         known = self._texts.recall(text)

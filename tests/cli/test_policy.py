@@ -150,6 +150,29 @@ def test_check_says_when_the_fast_form_cannot_be_had(run, policies):
 
 
 @pytest.mark.parametrize(
+    ("file", "old", "new", "says"),
+    [
+        ("records/records.rego", "[duty | some duty in", "{duty | some duty in", "note: decided in one stage, "),
+        (
+            "relation/relation.rego",
+            "# of a patient who",
+            "# Of a patient who",
+            "note: rules about patients are others ",
+        ),
+    ],
+)
+def test_check_notes_what_makes_decisions_slower(run, policies, file, old, new, says):
+    path = policies / "readonly_guard" / file
+    text = path.read_text(encoding="utf-8").replace(old, new, 1)
+    path.write_text(text.replace("obligations],", "obligations},") if "{duty" in new else text, encoding="utf-8")
+    ended = run("policy", "check", policies)
+    assert ended.status == 0  # there is nothing wrong with it
+    first, last = ended.out.splitlines()
+    assert f"{policies}: {says}" in first
+    assert last.endswith(": nothing to correct")
+
+
+@pytest.mark.parametrize(
     ("name", "text", "says"),
     [
         ("roster/data.json", '{\n"users": {,\n', "roster/data.json:2:11: is not JSON"),

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 
 from readonly_guard.domain import AccessRequest
+from readonly_guard.policy import EmbeddedEngine, embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = json.loads((ROOT / "policies" / "cases" / "cases.json").read_text(encoding="utf-8"))
@@ -74,6 +76,22 @@ def policy_dir(tmp_path: Path) -> Callable[..., str]:
         return str(root)
 
     return write
+
+
+def counting(engine: EmbeddedEngine) -> Counter[str]:
+    """How often an engine that has answered evaluates each of its stages in this thread, from now on."""
+    asks, counts = embedded._own.of(engine), Counter[str]()
+    assert asks is not None
+
+    def counted(rule: str) -> Callable[[str], Any]:
+        def count(question: str) -> Any:
+            counts[rule] += 1
+            return asks[rule](question)
+
+        return count
+
+    embedded._own.keep(engine, {rule: counted(rule) for rule in asks})
+    return counts
 
 
 class Opa:

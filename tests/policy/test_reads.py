@@ -86,7 +86,9 @@ def test_what_is_another_each_time(text: str, is_repeatable: bool) -> None:
 def test_a_rule_whose_value_is_given_is_a_field() -> None:
     both = syntax(a="x := data.own.b.y.z + input.a", b="y := {1: data.roster, 2: input.b}")
     given = both.reads(("own", "a", "x"), {("own", "b", "y"): "b"})
-    assert given == Reads(frozenset({("b", "z"), ("a",)}), frozenset(), is_repeatable=True)
+    assert given == Reads(
+        frozenset({("b", "z"), ("a",)}), frozenset(), is_repeatable=True, packages=frozenset({("own", "a")})
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def test_a_package_may_stand_in_several_files() -> None:
     engine.add_policy("a.rego", "package own\n\nx if not bad\n")
     engine.add_policy("b.rego", "package own\n\nbad if data.roster[input.context.purpose]\n\ny if x\n")
     modules = Syntax(json.loads(engine.get_ast_as_json()))
-    expected = Reads(frozenset({("context", "purpose")}), frozenset({"roster"}), is_repeatable=True)
+    expected = Reads(frozenset({("context", "purpose")}), frozenset({"roster"}), True, frozenset({("own",)}))
     assert modules.reads(("own", "x"), {}) == modules.reads(("own", "y"), {}) == expected
 
 

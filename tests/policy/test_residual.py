@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,11 @@ from hypothesis import strategies as st
 
 from readonly_guard.domain import AccessRequest, Answer
 from readonly_guard.errors import PolicyUnavailable
-from readonly_guard.policy import EmbeddedEngine, embedded, load_policies
-from readonly_guard.policy.port import ENTRYPOINT, STAGES
+from readonly_guard.policy import EmbeddedEngine, load_policies
+from readonly_guard.policy.port import ENTRYPOINT, RECORDS, STAGES
 
-STANDING, RECORDS = STAGES
+from .conftest import counting
+
 NOON, MIDNIGHT = "2025-03-03T10:00:00.000000Z", "2025-03-03T23:00:00.000000Z"
 PATIENTS = [f"person_id:{number}" for number in range(1, 10)] + ["encntr_id:80", "encntr_id:10", "person_id:$1"]
 
@@ -28,6 +28,12 @@ def engine(policies_dir: Path, people: Any, tmp_path_factory: pytest.TempPathFac
     path = tmp_path_factory.mktemp("data") / "people.json"
     path.write_bytes(msgspec.json.encode(people))
     return EmbeddedEngine(load_policies(str(policies_dir), (str(path),)))
+
+
+@pytest.fixture(scope="module")
+def asking(engine: EmbeddedEngine) -> EmbeddedEngine:
+    """The same, that does not know which patients are alike, and so asks the rules about each."""
+    return EmbeddedEngine.of(msgspec.structs.replace(engine.prepared, knows_alike=False))
 
 
 def about(request: AccessRequest, patients: tuple[str, ...], time: str = NOON) -> AccessRequest:
@@ -46,19 +52,26 @@ def outcome(answer: Callable[[], Answer]) -> Answer | str:
 @given(patients=st.lists(st.lists(st.sampled_from(PATIENTS) | st.text(), max_size=3), min_size=1, max_size=4))
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_of_every_case_the_rest_says_what_the_whole_says(
-    engine: EmbeddedEngine, request_of: Callable[..., AccessRequest], case: dict[str, Any], patients: list[list[str]]
+    engine: EmbeddedEngine,
+    asking: EmbeddedEngine,
+    request_of: Callable[..., AccessRequest],
+    case: dict[str, Any],
+    patients: list[list[str]],
 ) -> None:
     request = request_of(**case.get("input", {}))
-    fresh = EmbeddedEngine.of(engine.prepared)  # which remembers nothing of what the other is asked
-    first = outcome(lambda: engine.decide_now(request))
-    rest = engine.residual_of(request)
-    if rest is None:
-        assert "facts" in request.context or not isinstance(first, Answer) or not first.allow
-        return
-    for others in map(tuple, patients):
-        expected = outcome(lambda others=others: fresh.decide_now(about(request, others, request.context["time"])))
-        for _ in range(2):
-            assert outcome(lambda others=others: engine.decide_rest(rest, others)) == expected
+    fresh = EmbeddedEngine.of(engine.prepared)  # which remembers nothing of what the others are asked
+    for asked in (engine, asking):
+        first = outcome(lambda asked=asked: asked.decide_now(request))
+        rest = asked.residual_of(request)
+        if rest is None:
+            assert "facts" in request.context or not isinstance(first, Answer) or not first.allow
+            return
+        for others in map(tuple, patients):
+            expected = outcome(lambda others=others: fresh.decide_now(about(request, others, request.context["time"])))
+            for _ in range(2):
+                assert (
+                    outcome(lambda asked=asked, rest=rest, others=others: asked.decide_rest(rest, others)) == expected
+                )
 
 
 def test_what_is_asked_all_day_has_a_rest(engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]) -> None:
@@ -69,24 +82,14 @@ def test_what_is_asked_all_day_has_a_rest(engine: EmbeddedEngine, request_of: Ca
 
 
 def test_only_the_rules_about_patients_are_evaluated(
-    engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]
+    asking: EmbeddedEngine, request_of: Callable[..., AccessRequest]
 ) -> None:
     request = request_of(context={"purpose": "ETREAT", "justification": "medvetslös vid ankomst"})
-    engine = EmbeddedEngine.of(engine.prepared)
+    engine = EmbeddedEngine.of(asking.prepared)
     assert engine.decide_now(request).allow
     rest = engine.residual_of(request)
     assert rest is not None
-    asks, counts = embedded._own.of(engine), Counter[str]()
-    assert asks is not None
-
-    def counted(rule: str) -> Callable[[str], Any]:
-        def count(question: str) -> Any:
-            counts[rule] += 1
-            return asks[rule](question)
-
-        return count
-
-    embedded._own.keep(engine, {rule: counted(rule) for rule in asks})
+    counts = counting(engine)
     denied = engine.decide_rest(rest, ("person_id:3",))
     assert counts == {RECORDS: 1, ENTRYPOINT: 1}
     for number in (91, 92, 92):

@@ -34,8 +34,9 @@ from readonly_guard.policy.agreement import (
 from readonly_guard.policy.answer import decode_answer
 from readonly_guard.policy.bundle import SHIPPED, Module, PolicySet
 from readonly_guard.policy.extract import document_of
+from readonly_guard.policy.likeness import RULES, digest_of
 from readonly_guard.policy.plan import Step, plan_of, whole
-from readonly_guard.policy.port import ENTRYPOINT
+from readonly_guard.policy.port import ENTRYPOINT, RECORDS
 from readonly_guard.policy.reads import Path, Syntax
 from readonly_guard.policy.references import References, deepest, refuse_recursion
 from readonly_guard.policy.rego_error import explain, place_of
@@ -86,6 +87,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     programs: dict[str, bytes]
     is_compiled: bool
+    knows_alike: bool
 
 
 class EmbeddedEngine:
@@ -126,6 +128,7 @@ class EmbeddedEngine:
             self._is_compiled = False
             self._steps, self._programs = at_once, {ENTRYPOINT: entry}
             self._stages = self._fresh()
+        self._knows_alike = self._are_rules_known(syntax)
 
     def _try(self, steps: tuple[Step, ...], interpreted: Ask) -> bool:
         """Take these steps, if what is asked at start goes well; whether they answer as the interpreter does."""
@@ -145,6 +148,11 @@ class EmbeddedEngine:
         return self._is_compiled
 
     @property
+    def knows_alike(self) -> bool:
+        """Whether the rules about patients are the shipped ones, whose answers hold for all who are alike."""
+        return self._knows_alike
+
+    @property
     def cases(self) -> int:
         """How many cases the policies bring to be tried on."""
         table = self._policies.cases
@@ -159,7 +167,11 @@ class EmbeddedEngine:
     def prepared(self) -> Prepared:
         """What :meth:`of` makes the same engine from, without compiling it."""
         return Prepared(
-            policies=self._policies, steps=self._steps, programs=self._programs, is_compiled=self._is_compiled
+            policies=self._policies,
+            steps=self._steps,
+            programs=self._programs,
+            is_compiled=self._is_compiled,
+            knows_alike=self._knows_alike,
         )
 
     @classmethod
@@ -168,6 +180,7 @@ class EmbeddedEngine:
         other = object.__new__(cls)
         other._policies, other._steps = prepared.policies, prepared.steps
         other._programs, other._is_compiled = prepared.programs, prepared.is_compiled
+        other._knows_alike = prepared.knows_alike
         other._stages = other._fresh()
         return other
 
@@ -195,7 +208,8 @@ class EmbeddedEngine:
 
     def residual_of(self, request: AccessRequest) -> Residual | None:
         """What is left of a request that was just answered, for other patients."""
-        return residual_of(self._stages, document_of(request))
+        data = self._policies.data if self._knows_alike else None
+        return residual_of(self._stages, document_of(request), data)
 
     def decide_rest(self, residual: Residual, patients: tuple[str, ...]) -> Answer:
         """Answer what is left of a request, about these patients; raises as :meth:`decide_now`."""
@@ -219,6 +233,14 @@ class EmbeddedEngine:
             # it is not used again: a panic may have left it half way
             _own.forget(self)
             raise PolicyUnavailable(f"the policy engine failed: {type(error).__name__}") from None
+
+    def _are_rules_known(self, syntax: Syntax) -> bool:
+        """Whether all rules that look at patients are those of which `readonly_guard.policy.likeness` knows."""
+        packages = next((step.reads.packages for step in self._steps if step.rule == RECORDS), None)
+        if packages is None:
+            return False
+        files = frozenset[str]().union(*map(syntax.files_of, packages))
+        return digest_of(text for path, text in self._policies.modules if path in files) == RULES
 
     def _fresh(self) -> Stages:
         """The stages, with nothing remembered."""

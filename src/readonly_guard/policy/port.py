@@ -10,12 +10,22 @@ from typing import Final, Protocol
 from readonly_guard.domain import AccessRequest, Answer
 from readonly_guard.policy.residual import Residual
 
-__all__ = ["ENTRYPOINT", "STAGES", "PartialDecisionPoint", "PolicyDecisionPoint", "SyncPolicyDecisionPoint"]
+__all__ = [
+    "ENTRYPOINT",
+    "RECORDS",
+    "STAGES",
+    "STANDING",
+    "PartialDecisionPoint",
+    "PolicyDecisionPoint",
+    "SyncPolicyDecisionPoint",
+]
 
 ENTRYPOINT: Final = "data.readonly_guard.authz.decision"
 """The one question that is asked."""
 
-STAGES: Final = ("data.readonly_guard.standing.answer", "data.readonly_guard.records.answer")
+STANDING: Final = "data.readonly_guard.standing.answer"
+RECORDS: Final = "data.readonly_guard.records.answer"
+STAGES: Final = (STANDING, RECORDS)
 """Rules on the way to it whose values the embedded engine remembers: what is the same whoever the patient is, and what
 is found about the patients."""
 

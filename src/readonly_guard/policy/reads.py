@@ -25,15 +25,17 @@ class Reads(NamedTuple):
     """What a rule reads.
 
     ``fields`` are paths into the question, ``()`` for all of it; ``data`` the first keys of paths into the data, None
-    for any. ``is_repeatable`` says that the same fields give the same value.
+    for any. ``is_repeatable`` says that the same fields give the same value. ``packages`` are those of the rule and of
+    all that it refers to, None for any.
     """
 
     fields: frozenset[Path]
     data: frozenset[str] | None
     is_repeatable: bool
+    packages: frozenset[Path] | None
 
 
-EVERYTHING: Final = Reads(frozenset({()}), None, is_repeatable=False)
+EVERYTHING: Final = Reads(frozenset({()}), None, is_repeatable=False, packages=None)
 
 
 class _Rule(NamedTuple):
@@ -116,7 +118,8 @@ class Syntax:
                 elif path[0] == _ANYTHING:
                     return EVERYTHING
                 is_repeatable = is_repeatable and not any(path[: len(name)] == name for name in _UNREPEATABLE)
-        return Reads(frozenset(fields), None if data is None else frozenset(data), is_repeatable)
+        packages = frozenset(found.package for found in seen)
+        return Reads(frozenset(fields), None if data is None else frozenset(data), is_repeatable, packages)
 
     def _rules_at(self, path: Path) -> set[_Rule]:
         """The rule that a path leads to, or all that there may be below it."""

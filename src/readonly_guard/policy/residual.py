@@ -3,20 +3,22 @@
 Policy engines know it as partial evaluation. In a session the same is asked of one patient after the other, and only
 the stage that looks at them (`readonly_guard.policy.stages`) has to be evaluated anew: what it is handed is put
 together once, with a gap for the patients, and where it finds what it found before, the answer is the one that
-followed from it.
+followed from it. Where it is known of the rules what makes patients alike (`readonly_guard.policy.likeness`), it is not
+even evaluated for the next of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from readonly_guard.domain import Answer
 from readonly_guard.moments import rfc3339
 from readonly_guard.policy.extract import Document
+from readonly_guard.policy.likeness import Alike, Likeness, likeness_of
 from readonly_guard.policy.reads import Path
 from readonly_guard.policy.stages import Asks, Parts, Stage, Stages, time_of
 
@@ -31,6 +33,9 @@ _GAP: Final = b"\0"
 _KEPT: Final = 8
 """Answers: what is found about a patient is mostly nothing, and else one of few things."""
 
+_KEPT_ALIKE: Final = 16
+"""Answers by what is known of a patient, which is one of more things."""
+
 _json: Final = msgspec.json.Encoder().encode
 
 
@@ -42,11 +47,13 @@ class Residual:
         last: makes the answer of what that and the others found.
         found: by the other stages.
         question: that was asked of the first patients; what is left of it reads neither its time nor its name.
+        likeness: which patients are alike to the stage; None where that is not known.
         since, until: between which times, RFC 3339 in UTC, the other stages find the same.
     """
 
     __slots__ = (
-        "_after", "_answers", "_before", "_found", "_last", "_parts", "_question", "_since", "_stage", "_until",
+        "_after", "_alike", "_answers", "_before", "_found", "_last", "_likeness", "_parts", "_question", "_since",
+        "_stage", "_until",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917  one caller
@@ -55,6 +62,7 @@ class Residual:
         last: Stage[Answer],
         found: Mapping[str, Parts],
         question: Document,
+        likeness: Likeness | None,
         since: str,
         until: str,
     ) -> None:
@@ -62,16 +70,23 @@ class Residual:
         self._last: Final = last
         self._found: Final = found
         self._question: Final = question
+        self._likeness: Final = likeness
         self._since: Final = since
         self._until: Final = until
         with_gap = {**question, "context": {**question["context"], "patients": msgspec.Raw(_GAP)}}
         self._before, _, self._after = _json(stage.extract(with_gap)).partition(_GAP)
         self._parts = stage.parts(found)
         self._answers: dict[bytes | None, Answer] = {}  # by what the stage found, as far as the answer depends on it
+        self._alike: dict[Alike, Answer] = {}
 
     def holds_at(self, now: str) -> bool:
         """Whether the others find the same at this time, RFC 3339 in UTC."""
         return self._since <= now < self._until
+
+    def recall(self, patients: tuple[str, ...]) -> Answer | None:
+        """The answer about these patients, where it is known of others who are like them; nothing is evaluated."""
+        alike = None if self._likeness is None else self._likeness.of(patients)
+        return None if alike is None else self._alike.get(alike)
 
     def answer(self, patients: tuple[str, ...], asks: Asks) -> Answer:
         """The answer to the same question about these patients.
@@ -80,6 +95,17 @@ class Residual:
             PolicyUnavailable: there is none.
             RuntimeError: a rule failed.
         """
+        alike = None if self._likeness is None else self._likeness.of(patients)
+        if alike is None:
+            return self._evaluated(patients, asks)
+        answer = self._alike.get(alike)
+        if answer is None:
+            answer = self._evaluated(patients, asks)
+            if len(self._alike) < _KEPT_ALIKE:
+                self._alike[alike] = answer
+        return answer
+
+    def _evaluated(self, patients: tuple[str, ...], asks: Asks) -> Answer:
         stage, last = self._stage, self._last
         handed = b"".join((self._before, _json(patients), self._after))
         parts = stage.value_for(handed, self._parts, asks[stage.rule])
@@ -92,8 +118,13 @@ class Residual:
         return answer
 
 
-def residual_of(stages: Stages, question: Document) -> Residual | None:
+def residual_of(stages: Stages, question: Document, data: Mapping[str, Any] | None = None) -> Residual | None:
     """What is left of a question that was just answered.
+
+    Args:
+        stages: that answered it.
+        question: the same.
+        data: the policies' documents, where it is known of the rules what makes patients alike.
 
     Returns:
         None where not all but one stage can be taken as known: one of the others looks at the patients or at what was
@@ -114,7 +145,8 @@ def residual_of(stages: Stages, question: Document) -> Residual | None:
         found[other.rule], span = known
         if span is not None:
             since, until = max(since, span.since), min(until, span.until)
-    return Residual(stage, last, found, question, rfc3339(since), rfc3339(until))
+    likeness = None if data is None else likeness_of(data, question, *stage.parts(found))
+    return Residual(stage, last, found, question, likeness, rfc3339(since), rfc3339(until))
 
 
 def _open(stages: Stages) -> Stage[Parts] | None:

@@ -16,6 +16,14 @@ _MISSING_CASES: Final = (
     "write cases/cases.json; `opa build` leaves it out of a bundle, `opa sign --bundle .` and tar keep it"
 )
 
+_ONE_STAGE: Final = (
+    "decided in one stage, some three times as slowly: a rule reads past standing.answer or records.answer, one of "
+    "these is missing, or its value holds a set"
+)
+_EACH_PATIENT: Final = (
+    "rules about patients are others than those shipped, and are asked about every patient anew, some 40 µs a statement"
+)
+
 
 def check(
     directory: DIRECTORY = None,
@@ -24,7 +32,8 @@ def check(
     """Check policies as the guard does before it takes them, and read them over as a reviewer would.
 
     Rego, JSON, schemas and manifest; that every action gets an answer; METADATA, codes, texts in both languages, tests;
-    and the table of cases (`cases/cases.json`). `policy test` runs the Rego tests.
+    and the table of cases (`cases/cases.json`). `policy test` runs the Rego tests. A note says what makes decisions
+    slower than they could be (docs/policies.md, How fast); there may be good reason for it.
 
     Exit status: 0 nothing to say, 1 something to correct (file, line and what to write), 2 they do not load.
     """
@@ -44,6 +53,8 @@ def check(
             ]
     for finding in findings:
         console.print(visible(finding), soft_wrap=True)
+    for note in _pace(engine):
+        console.print(visible(f"{policies.origin}: note: {note}"), soft_wrap=True)
     tried = f"{len(cases)} cases" if cases else f"no cases ({_MISSING_CASES})"
     said = f"{len(findings)} to correct" if findings else "nothing to correct"
     size = f"{len(policies.modules)} modules, {len(policies.data)} data documents, {tried}"
@@ -53,3 +64,12 @@ def check(
     )
     if findings:
         raise typer.Exit(DENIED)
+
+
+def _pace(engine: EmbeddedEngine) -> list[str]:
+    """What makes decisions slower than they could be, apart from what is to be corrected."""
+    if not engine.is_compiled:
+        return []
+    if len(engine.stages) == 1:
+        return [_ONE_STAGE]
+    return [] if engine.knows_alike else [_EACH_PATIENT]
