@@ -82,6 +82,8 @@ FLAGS: Final = ("-fno-semantic-interposition", "-fno-plt") if os.name == "posix"
 """For gcc and clang: what is compiled as one calls itself directly and can be inlined, as if nobody could put other
 functions in the place of its own; and Python's without a stub between."""
 SUFFIXES: Final = (".so", ".pyd")
+CACHE: Final = ".mypy_cache/compiled"
+"""mypy's, apart from that of `make lint`, whose options are others: neither takes the other's away."""
 
 
 def path_of(module: str) -> str:
@@ -108,7 +110,7 @@ def build() -> None:
     from mypyc.build import mypycify  # noqa: PLC0415  only who compiles needs it
     from setuptools import Distribution  # noqa: PLC0415
 
-    options = ["--config-file=pyproject.toml", "--no-warn-unreachable"]
+    options = ["--config-file=pyproject.toml", f"--cache-dir={CACHE}", "--no-warn-unreachable"]
     sources = [*map(path_of, MODULES)]
     extensions = mypycify([*options, *sources], opt_level="3", debug_level="0", group_name="readonly_guard.compiled")
     for extension in extensions:
