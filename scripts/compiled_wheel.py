@@ -3,7 +3,8 @@
     make wheel          (or: python scripts/compiled_wheel.py [--directory dist])
 
 It is the plain wheel with the extension modules beside their sources, which run where these are taken out. All of it is
-built in a copy; the working tree stays as it is.
+built in a copy; the working tree stays as it is. What `make compiled` has made before is copied along: the C compiler
+is only asked for what mypyc writes in another way now, or with other flags (`make clean` takes away what was made).
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from compile import CACHE
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCES: Final = ("pyproject.toml", "README.md", "LICENSE", "src", "proxy", "plugins", "policies", "scripts")
+MADE_BEFORE: Final = ("build", CACHE)
+"""Files and their times, by which setuptools and mypy see what is still true."""
 SUFFIX: Final = sysconfig.get_config_var("EXT_SUFFIX")
 
 
@@ -37,6 +42,13 @@ def copy_sources(to: Path) -> None:
             shutil.copytree(ROOT / name, to / name, ignore=left)
         else:
             shutil.copy(ROOT / name, to / name)
+
+
+def copy_made_before(to: Path) -> None:
+    """What `make compiled` went by and made, for it to go on from here."""
+    for name in MADE_BEFORE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, to / name, dirs_exist_ok=True)
 
 
 def build(source: Path) -> Path:
@@ -76,6 +88,7 @@ def main() -> None:
         source = Path(folder)
         copy_sources(source)
         plain = build(source)
+        copy_made_before(source)
         compiling = subprocess.run(
             [sys.executable, "scripts/compile.py"], cwd=source, capture_output=True, text=True, check=False
         )
