@@ -6,6 +6,7 @@ PostgreSQL's grammar (it says what would run, so a write is named by its code), 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from typing import Final
 
@@ -53,7 +54,21 @@ _WORDS: Final[dict[str, frozenset[str]]] = {
 
 
 def read_scanned(scanned: Scanned, rules: ReadingSettings) -> Analysis:
-    """Read a text anew with both keys. Whatever else it raises is a defect."""
+    """Read a text anew with both keys. Whatever else it raises is a defect.
+
+    Meanwhile the collector rests: it would go through the trees again and again while they grow, and they are gone
+    when this returns.
+    """
+    is_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _read(scanned, rules)
+    finally:
+        if is_collecting:
+            gc.enable()
+
+
+def _read(scanned: Scanned, rules: ReadingSettings) -> Analysis:
     try:
         trees = parse(scanned.text)
     except LibPgQueryError as error:
