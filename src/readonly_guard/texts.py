@@ -95,7 +95,7 @@ class Texts:
             return self._analyzer.of_text(text)
         known = self._analyzer.recall(text)
         if known is None:
-            scanned = self._analyzer.scanned(text)  # to find nothing, it was scanned: nobody need do so again
+            scanned = self._analyzer.scanned(text)  # if it was, to find nothing, nobody need do so again
             known = await self._reader.read(text, scanned)
             self._analyzer.remember(text, known, scanned)
         return known

@@ -3,7 +3,7 @@
 What was read is remembered by text, and by shape, the text without its literals, because clients of the simple
 protocol write their values into the statement. A shape stands for a text only where literals cannot matter: for queries
 that change no setting. Elsewhere they do (COPY t TO '' is not COPY t TO 'file'), and a denial has a place in the text.
-An outline stands for a shape, and spares the scanner.
+An outline stands for a shape, and spares the scanner; so does a gist of which no shape is known.
 Whom a text reads about is always its own: the reading says where the values stand, not what they are.
 
 The keys themselves are imported when the first text is read: sqlglot takes 30 MB and a tenth of a second, and a process
@@ -22,7 +22,7 @@ from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import Catalog
 from readonly_guard.sql.exemplar import Exemplar, exemplar_of
 from readonly_guard.sql.memory import Memory
-from readonly_guard.sql.outline import outline_of
+from readonly_guard.sql.outline import Cut, cut
 from readonly_guard.sql.patients import telling_shape, with_own_values
 from readonly_guard.sql.resolution import BuiltinResolver, Resolver, unplaced
 from readonly_guard.sql.scan import Bounds, Scanned, scan_text
@@ -63,7 +63,10 @@ class Analyzer:
         self._by_text = Memory(_MEMORY_CHARACTERS, weight)
         self._by_shape = Memory(_MEMORY_CHARACTERS, weight)
         self._by_outline = Memory(_MEMORY_CHARACTERS, Exemplar.weight)
+        self._by_gist: Memory[list[str]] = Memory(_MEMORY_CHARACTERS, lambda _: 0)  # the text is kept anyway
+        """The gists of the shapes that are known, each with the text, if any, whose shape nobody has asked for yet."""
         self._scanned: tuple[str | None, Scanned | Reason] = (None, core_reason("RG-T02"))
+        self._last_cut: tuple[str | None, Cut] = (None, Cut(None, None))
 
     @property
     def rules(self) -> ReadingSettings:
@@ -127,14 +130,17 @@ class Analyzer:
     def recall(self, text: str) -> Analysis | None:
         """What is known without parsing: the text, or one of its shape, was read before, or it is out of bounds.
 
-        At most PostgreSQL's scanner runs, which neither recurses nor takes longer than the text is long.
+        At most PostgreSQL's scanner runs, which neither recurses nor takes longer than the text is long, and only where
+        a text of the same gist was read before, or where the text has none.
         """
         known = self._by_text.get(text)
         if known is not None:
             return known
-        outline = outline_of(text) if len(text) * _MOST_BYTES <= self._bounds.statement_bytes else None
+        outline, gist = self._cut(text)
         if outline is not None and (exemplar := self._by_outline.get(outline.key)) is not None:
             return exemplar.of(outline.literals)
+        if gist is not None and not self._has_shapes(gist):
+            return None  # to be scanned where it is read
         scanned = self._scan(text)
         if isinstance(scanned, Reason):
             return Analysis(reasons=(scanned,))
@@ -146,12 +152,9 @@ class Analyzer:
         return known if known is None or not known.patients.places else with_own_values(known, scanned)
 
     def scanned(self, text: str) -> Scanned | None:
-        """A text's tokens, for whoever reads it in another process; None for one that is out of bounds.
-
-        Costs nothing for the text that :meth:`recall` was asked for last.
-        """
-        scanned = self._scan(text)
-        return None if isinstance(scanned, Reason) else scanned
+        """A text's tokens, for whoever reads it in another process, if :meth:`recall` has just had to scan it."""
+        last, scanned = self._scanned
+        return scanned if last is text and isinstance(scanned, Scanned) else None
 
     def read(self, text: str, scanned: Scanned | None = None) -> Analysis:
         """Read a text anew, whatever is remembered: this is what parses. Never raises for what the text is.
@@ -181,13 +184,41 @@ class Analyzer:
         if analysis.reasons and not analysis.readings:
             return
         self._by_text.put(text, analysis)
-        if analysis.holds_for_shape:
-            scanned = scanned or self.scanned(text)
-            if scanned is not None:
-                shared = _unplaced(analysis)
-                self._by_shape.put(scanned.shape, shared)
-                if analysis.telling_tokens:
-                    self._by_shape.put(telling_shape(scanned, analysis.telling_tokens), shared)
+        if not analysis.holds_for_shape:
+            return
+        gist = self._cut(text).gist
+        scanned = scanned or self.scanned(text)
+        if gist is not None:
+            self._by_gist.put(gist, [] if scanned else [text])
+        if gist is None or scanned is not None:
+            self._remember_shape(text, analysis, scanned)
+
+    def _remember_shape(self, text: str, analysis: Analysis, scanned: Scanned | None) -> None:
+        found = scanned or self._scan(text)
+        if not isinstance(found, Reason):
+            shared = _unplaced(analysis)
+            self._by_shape.put(found.shape, shared)
+            if analysis.telling_tokens:
+                self._by_shape.put(telling_shape(found, analysis.telling_tokens), shared)
+
+    def _has_shapes(self, gist: str) -> bool:
+        """Whether a shape of that gist is known; one that nobody has asked for is found now."""
+        waiting = self._by_gist.get(gist)
+        if waiting is None:
+            return False
+        while waiting:
+            text = waiting.pop()
+            if (known := self._by_text.get(text)) is not None:
+                self._remember_shape(text, known, None)
+        return True
+
+    def _cut(self, text: str) -> Cut:
+        # recall and remember ask for the same text in a row
+        last, found = self._last_cut
+        if last is not text:
+            found = cut(text) if len(text) * _MOST_BYTES <= self._bounds.statement_bytes else Cut(None, None)
+            self._last_cut = (text, found)
+        return found
 
     def lineage(self, text: str, *, catalog: Catalog | None = None) -> Lineage:
         """Trace what a text reads: relations, columns, patients, information sets. Not remembered; never raises.

@@ -8,6 +8,9 @@ before or behind, names that are not ASCII), there is no outline at all.
 
 So of two texts with one outline PostgreSQL's scanner finds the same tokens, but for the values of those literals
 (tests/sql/test_outline.py holds that against the scanner). PostgreSQL documentation 4.1, "Lexical Structure".
+
+A text's gist is coarser: what texts of one shape have in common, as far as it shows without the scanner. Nothing is
+concluded from two that are the same; where a gist was never seen, no shape can be known.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["Outline", "outline_of"]
+__all__ = ["Cut", "Outline", "cut", "outline_of"]
 
 _PIECE: Final = re.compile(
     r"""
@@ -31,8 +34,12 @@ _PIECE: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_UNSURE: Final = ("'", '"', "\\", "$", "\0", "\1", "--", "/*")
-"""What may not stand between the pieces: it could begin a string, a name or a comment that was cut wrongly."""
+_UNSURE: Final = ("'", '"', "\\", "\0", "\1", "--", "/*")
+"""What may not stand between the pieces: it could begin a string, a name or a comment that was cut wrongly. Nor may
+``$``, in an outline; in a gist it may, where it begins a parameter."""
+_VARYING: Final = re.compile(r"\$(?![0-9]) | [0-9] (?<! [\w$] [0-9] )", re.VERBOSE)
+"""Between the pieces of a text, what another text of its shape may have otherwise: a ``$`` that could begin a string, a
+number that was not cut."""
 
 _LARGEST: Final = "2147483647"
 """The largest number that the scanner takes for an integer: what is larger is another kind of token."""
@@ -45,15 +52,33 @@ class Outline(NamedTuple):
     literals: list[str]
 
 
+class Cut(NamedTuple):
+    """What is found without the scanner; None where it is not sure."""
+
+    outline: Outline | None
+    gist: str | None
+
+
+_UNCUT: Final = Cut(None, None)
+
+
 def outline_of(text: str) -> Outline | None:
     """The outline of a text; None where there is none."""
+    return cut(text).outline
+
+
+def cut(text: str) -> Cut:
+    """The outline of a text, and its gist."""
     parts = _PIECE.split(text)
     between = "\2".join(parts[::2])
     if between.count("\2") != len(parts) // 2 or not between.isascii():
-        return None
+        return _UNCUT
     for unsure in _UNSURE:
         if unsure in between:
-            return None
+            return _UNCUT
+    gist = None if _VARYING.search(between) else "".join(between.split())
+    if "$" in between:
+        return Cut(None, gist)
     marks: list[str] = []
     literals: list[str] = []
     for piece in parts[1::2]:
@@ -62,7 +87,7 @@ def outline_of(text: str) -> Outline | None:
             continue
         literals.append(piece)
         marks.append("s" if piece[0] == "'" else "i" if _is_integer(piece) else "f")
-    return Outline("\1".join([between, *marks]), literals)
+    return Cut(Outline("\1".join([between, *marks]), literals), gist)
 
 
 def _is_integer(digits: str) -> bool:
