@@ -128,6 +128,22 @@ class Peer:
         """Nothing comes by itself."""
 
 
+class Nowhere:
+    """A session's place in no house."""
+
+    def opened(self, _servers: BackendKey) -> None:
+        """Nobody counts it."""
+
+    def rejected(self) -> None:
+        """It is not."""
+
+    def closed(self, _link: Link) -> None:
+        """Nobody counts it."""
+
+    async def cancel(self, _servers: BackendKey) -> None:
+        """There is nothing to cancel."""
+
+
 class Played:
     """A session whose two peers answer at once.
 
@@ -159,18 +175,12 @@ class Played:
             guard=MeasuredGuard(guard, Meters()),
             tasks=Tasks(),
             meters=Meters(),
-            opened=lambda _key: None,
-            rejected=lambda: None,
-            closed=lambda: None,
-            cancel=self._cancel,
+            place=Nowhere(),
             patience=Patience({}),
         )
         client, server = Peer(self._to_client), Peer(self._to_server)
         self.link.join(cast("Any", client), cast("Any", server))
         self.link.server_sent(GREETING)
-
-    async def _cancel(self, _key: BackendKey) -> None:
-        return
 
     def _to_server(self, data: bytes) -> None:
         self.sent += data

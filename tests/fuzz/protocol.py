@@ -37,13 +37,8 @@ from readonly_guard.domain import CompletionRecord, DecisionRecord
 from readonly_guard_cli.demo import write_policy_data
 from readonly_guard_proxy.wire.framing import FrameReader, ProtocolViolation, frame
 from readonly_guard_proxy.wire.messages import FRONTEND_KINDS
-from readonly_guard_proxy.wire.startup import (
-    StartupMessage,
-    StartupReader,
-    cancel_request,
-    ssl_request,
-    startup_message,
-)
+from readonly_guard_proxy.wire.packets import StartupMessage
+from readonly_guard_proxy.wire.startup import StartupReader, cancel_request, ssl_request, startup_message
 
 FORBIDDEN = b"forbidden"
 POISON = b"readonly_guard_denied"

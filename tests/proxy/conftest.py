@@ -445,10 +445,13 @@ def run_proxy(guard: ScriptedGuard, tmp_path: Path) -> Callable[..., Any]:
         upstream_tls: UpstreamTlsSettings = _NO_UPSTREAM_TLS,
         login: UpstreamLoginSettings = _NO_LOGIN,
         authentication: AuthenticationSettings = _PASS_THROUGH,
+        connect_timeout_s: float = 2.0,
         **limits: Any,
     ) -> AsyncIterator[Proxy]:
         settings = Settings(
-            upstream=UpstreamSettings(host=host, port=port, connect_timeout_s=2.0, tls=upstream_tls, login=login),
+            upstream=UpstreamSettings(
+                host=host, port=port, connect_timeout_s=connect_timeout_s, tls=upstream_tls, login=login
+            ),
             journal=JournalSettings(path=str(tmp_path)),
             listener=ListenerSettings(port=0, tls=tls),
             limits=LimitSettings(drain_s=drain_s, **limits),

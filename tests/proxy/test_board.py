@@ -60,7 +60,7 @@ def test_a_full_bucket_keeps_what_is_worth_something_unless_it_may_not():
 def test_figures_that_look_like_a_name_are_not_taken_for_one():
     """A hash is found only where one stands, whatever the figures beside it are."""
     board = Board.alone(1, "!16s16s")
-    key, _ = board._place("anna")
+    key = board._place("anna").key
     for number in range(16):
         board.write(f"u{number}", (key, key), lambda figures: figures[0][0], keeps=True)
     assert list(board.read("anna")) == []

@@ -6,7 +6,7 @@ import pytest
 
 from readonly_guard_proxy.net.cancel import LAST_WORKER, CancelKeys, worker_of
 from readonly_guard_proxy.wire.messages import BackendKey
-from readonly_guard_proxy.wire.startup import CancelRequest
+from readonly_guard_proxy.wire.packets import CancelRequest
 
 SERVERS = BackendKey(4711, b"abcd")
 

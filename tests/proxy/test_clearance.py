@@ -188,6 +188,16 @@ async def test_a_server_that_leaves_meanwhile_says_why(proxy, client, guard, pg,
     assert await client.rest() == "E(57P01) EOF"
 
 
+class Nowhere:
+    """A session's place where nobody counts."""
+
+    def opened(self, servers) -> None:
+        """As it comes."""
+
+    def closed(self, link) -> None:
+        """As it comes."""
+
+
 def link_of(guard, meters) -> Link:
     return Link(
         who=Who(subject=Subject(id="u"), session=Session(session_id="s"), initial=Declared(), language="en"),
@@ -200,10 +210,7 @@ def link_of(guard, meters) -> Link:
         guard=MeasuredGuard(guard, meters),
         tasks=Tasks(),
         meters=meters,
-        opened=lambda _key: None,
-        rejected=lambda: None,
-        closed=lambda: None,
-        cancel=lambda _key: asyncio.sleep(0),
+        place=Nowhere(),
         patience=Patience({}),
     )
 

@@ -56,6 +56,11 @@ async def _dead_server(greeting: bytes = b""):
         await asyncio.sleep(0.01)
 
 
+def _descriptors() -> int:
+    """How many this process holds; those of the proxy are among them, which runs here."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 class TestConnections:
     async def test_one_too_many_is_refused_before_the_server_hears_of_it(self, run_proxy, client_class, pg, guard):
         async with _dead_server() as (port, seen), run_proxy("127.0.0.1", port, connections=1) as proxy:
@@ -227,6 +232,22 @@ class TestBackpressure:
             async with asyncio.timeout(20):
                 while proxy.meters.sessions_open:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
+
+    async def test_one_that_says_goodbye_and_never_reads_again_is_cut_off(self, run_proxy, folder, client_class, pg):
+        async with run_proxy(folder) as proxy:
+            client = await (await client_class.connect(proxy.port)).login()
+            held = _descriptors()
+            client.reader._transport.pause_reading()
+            client.send(pg.query("select repeat('x', 1048576) from generate_series(1, 200)"))
+            seen = -1
+            while seen != proxy.meters.server_bytes or seen < _MEGABYTE:
+                seen = proxy.meters.server_bytes
+                await asyncio.sleep(0.3)
+            client.send(pg.BYE)
+            async with asyncio.timeout(20):
+                while _descriptors() > held - 2:  # noqa: ASYNC110  towards the client, and towards the server
+                    await asyncio.sleep(0.05)
+            assert not proxy.meters.sessions_open
 
     async def test_a_server_that_stops_reading_stops_the_client(self, run_proxy, client_class, pg, guard):
         reports = (b"client_encoding\0UTF8\0", b"standard_conforming_strings\0on\0")

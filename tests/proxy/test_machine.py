@@ -654,7 +654,7 @@ def test_the_client_is_given_a_key_of_the_guards_own(new) -> None:
         next(each.body for each in frames_of(told.data) if each.kind == ord("K")) == struct.pack("!I", 77) + b"x" * 32
     )
     assert isinstance(opened, commands.Opened)
-    assert (opened.key, opened.authentication) == (BackendKey(7, b"abcd"), "trust")
+    assert (opened.key.pid, opened.key.secret, opened.authentication) == (7, b"abcd", "trust")
 
 
 def test_a_function_call_is_refused_and_answered_like_a_query(stage) -> None:

@@ -9,14 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readonly_guard_proxy.wire.framing import ProtocolViolation
-from readonly_guard_proxy.wire.startup import (
-    CancelRequest,
-    EncryptionRequest,
-    StartupMessage,
-    StartupReader,
-    cancel_request,
-    startup_message,
-)
+from readonly_guard_proxy.wire.packets import CancelRequest, EncryptionRequest, StartupMessage
+from readonly_guard_proxy.wire.startup import StartupReader, cancel_request, startup_message
 
 SSL, GSS = struct.pack("!II", 8, 80877103), struct.pack("!II", 8, 80877104)
 

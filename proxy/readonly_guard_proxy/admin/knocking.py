@@ -42,7 +42,8 @@ async def knock(upstream: UpstreamSettings, context: ssl.SSLContext | None, user
     """
     knocking = _Knocking()
     try:
-        transport = await connect(upstream, context, lambda: knocking)
+        async with asyncio.timeout(upstream.connect_timeout_s):
+            transport = await connect(upstream, context, lambda: knocking)
     except OSError as error:
         return f"the server cannot be reached ({type(error).__name__}: {fault_of(error)})"
     try:

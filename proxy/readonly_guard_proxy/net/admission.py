@@ -12,19 +12,18 @@ import base64
 import math
 import secrets
 from collections.abc import Sequence
-from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import structlog
 
 from readonly_guard.domain import Login, Reason, Subject, core_reason
-from readonly_guard_proxy.net.cancel import forward_cancel
 from readonly_guard_proxy.net.house import Desk, House
 from readonly_guard_proxy.net.link import Link
 from readonly_guard_proxy.net.patience import Patience
+from readonly_guard_proxy.net.place import HousePlace
 from readonly_guard_proxy.net.ports import StartupJudgement
-from readonly_guard_proxy.net.sides import as_protocol
+from readonly_guard_proxy.net.sides import server_side
 from readonly_guard_proxy.net.tls import certificate_of, fault_of, is_encrypted
 from readonly_guard_proxy.net.upstream import connect
 from readonly_guard_proxy.net.who import Who
@@ -34,8 +33,9 @@ from readonly_guard_proxy.session.gatekeeper import Gatekeeper, Verdict
 from readonly_guard_proxy.session.machine import SessionMachine
 from readonly_guard_proxy.session.service_login import ServiceLogin
 from readonly_guard_proxy.wire.framing import ProtocolViolation
-from readonly_guard_proxy.wire.messages import BackendKey, negotiate_protocol_version
-from readonly_guard_proxy.wire.startup import StartupMessage, startup_message
+from readonly_guard_proxy.wire.messages import negotiate_protocol_version
+from readonly_guard_proxy.wire.packets import StartupMessage
+from readonly_guard_proxy.wire.startup import startup_message
 
 __all__ = ["Admission"]
 
@@ -46,13 +46,15 @@ _PASSWORD: Final = "scram-sha-256"  # noqa: S105  a method's name
 _UNREACHED_HINT: Final = "Try again; if it persists, call operations."
 
 
-class _Applicant(NamedTuple):
-    """Who wants in. ``version`` is the protocol's; ``method`` says how the guard knows who it is, if it does."""
+class _Applicant:
+    """Who wants in. ``version`` is the protocol's."""
 
-    version: int
-    judgement: StartupJudgement
-    subject: Subject
-    method: str = ""
+    __slots__ = ("judgement", "subject", "version")
+
+    def __init__(self, version: int, judgement: StartupJudgement, subject: Subject) -> None:
+        self.version: Final = version
+        self.judgement: Final = judgement
+        self.subject: Final = subject
 
 
 class Admission:
@@ -70,6 +72,7 @@ class Admission:
         self._transport = transport
         self._gatekeeper: tuple[Gatekeeper, _Applicant] | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._is_late = False
 
     def begin(self, message: StartupMessage) -> None:
         """The client's startup message is here."""
@@ -108,7 +111,7 @@ class Admission:
         version = min(message.version, NEWEST_VERSION)
         if unknown or version != message.version:
             self._transport.write(negotiate_protocol_version(version, unknown))
-        self._authenticate(_Applicant(version=version, judgement=judgement, subject=subject))
+        self._authenticate(_Applicant(version, judgement, subject))
 
     def take(self, data: bytes) -> None:
         """The client says something before it is in.
@@ -126,7 +129,7 @@ class Admission:
             case Verdict.KNOWN:
                 self._gatekeeper = None
                 self._house.attempts.succeeded(self._desk.user, self._desk.address)
-                self._enter(applicant._replace(method=_PASSWORD))
+                self._enter(applicant, _PASSWORD)
             case Verdict.UNKNOWN:
                 self._house.attempts.failed(self._desk.user, self._desk.address)
                 self._refuse([core_reason("RG-A06")], "the login failed")
@@ -140,6 +143,11 @@ class Admission:
         if self._connecting is not None:
             self._connecting.cancel()
 
+    def give_up(self) -> None:
+        """The server cannot be reached in time."""
+        self._is_late = True
+        self.cancel()
+
     # ------------------------------------------------------------------ the way in
 
     def _authenticate(self, applicant: _Applicant) -> None:
@@ -147,7 +155,7 @@ class Admission:
         if login is None:
             self._enter(applicant)
         elif login.is_certificate_enough and applicant.subject.properties.get("authentication") == _CERTIFICATE:
-            self._enter(applicant._replace(method=_CERTIFICATE))
+            self._enter(applicant, _CERTIFICATE)
         elif login.users is None:
             self._refuse([core_reason("RG-A08", "nothing else is enough at this guard")])
         else:
@@ -155,15 +163,16 @@ class Admission:
             self._gatekeeper = (gatekeeper, applicant)
             self._transport.write(gatekeeper.greeting())
 
-    def _enter(self, applicant: _Applicant) -> None:
+    def _enter(self, applicant: _Applicant, method: str = "") -> None:
+        """Let it in; ``method`` says how the guard knows who it is, if it does."""
         self._desk.is_punctual()
         limit = self._house.crowd.enter(self._desk.user)
         if limit:
             self._desk.turn_down(limit)
         else:
-            self._connecting = self._house.tasks.start(self._connect(applicant))
+            self._connecting = self._house.tasks.start(self._connect(applicant, method))
 
-    async def _connect(self, applicant: _Applicant) -> None:
+    async def _connect(self, applicant: _Applicant, method: str) -> None:
         house, settings, desk = self._house, self._house.settings, self._desk
         context, login = house.credentials.upstream, house.credentials.login
         is_private = context is not None or settings.upstream.is_socket
@@ -175,7 +184,7 @@ class Admission:
         else:
             forward |= {"user": login.account.user, "database": desk.session.database}
             handshake = ServiceLogin(
-                login.account, version=applicant.version, nonce=_nonce(), is_private=is_private, method=applicant.method
+                login.account, version=applicant.version, nonce=_nonce(), is_private=is_private, method=method
             )
         who = Who(
             subject=applicant.subject,
@@ -192,45 +201,33 @@ class Admission:
             language=who.language,
         )
 
-        user, address = desk.user, desk.address  # what a session keeps of the desk
-
-        def left() -> None:
-            house.cancel_keys.withdraw(given)
-            house.leave(link)
-            house.crowd.leave(user)
-
-        def closed() -> None:
-            house.crowd.depart(address)
-            left()
-
-        def opened(servers: BackendKey) -> None:
-            house.cancel_keys.opened(given, servers)
-            house.attempts.succeeded(user, address)
-
+        place = HousePlace(house, desk.user, desk.address, given, settings.upstream, context)
         link = Link(
             who=who,
             machine=machine,
             guard=house.guard,
             tasks=house.tasks,
             meters=house.meters,
-            opened=opened,
-            rejected=partial(house.attempts.failed, user, address),
-            closed=closed,
-            cancel=partial(forward_cancel, settings.upstream, context),
+            place=place,
             patience=Patience(house.deadlines_s),
         )
         house.enter(link)
         try:
-            server = await connect(settings.upstream, context, lambda: as_protocol(link.server_side))
+            server = await connect(settings.upstream, context, lambda: server_side(link))
         except OSError as error:
-            left()
+            place.left(link)
             self._unreached(type(error).__name__, fault_of(error))
             return
         except asyncio.CancelledError:
-            left()
-            raise
+            place.left(link)
+            if not self._is_late or desk.is_over:
+                raise
+            self._unreached(TimeoutError.__name__, fault_of(TimeoutError()))
+            return
+        finally:
+            self._connecting = None  # or it and this would keep each other, and all that was made for the session
         if desk.is_over or server.is_closing():
-            left()
+            place.left(link)
             server.abort()
             self._unreached("ClosedAtOnce", "it closed the connection at once")
             return

@@ -35,6 +35,17 @@ _REMEMBERED: Final = 1_024
 Figures = tuple[float, ...]
 
 
+class _Place:
+    """Where a name belongs: its hash, its bucket, and where in its own part a writer last found it, or -1."""
+
+    __slots__ = ("bucket", "key", "own_at")
+
+    def __init__(self, key: bytes, bucket: int) -> None:
+        self.key: Final = key
+        self.bucket: Final = bucket
+        self.own_at = -1
+
+
 class Board:
     """All parts, as one of their writers sees them.
 
@@ -72,16 +83,15 @@ class Board:
 
     def read(self, name: str) -> Iterator[Figures]:
         """What any writer has written about a name."""
-        key, bucket = self._place(name)
+        place = self._place(name)
         for part in self._parts:
-            at = self._find(part, key, bucket)
+            at = self._find_own(place) if part is self._own else self._find(part, place.key, place.bucket)
             if at is not None:
                 yield self._figures.unpack_from(part, at + _HASH_BYTES)
 
     def own(self, name: str) -> Figures | None:
         """What this writer has written about a name."""
-        key, bucket = self._place(name)
-        at = self._find(self._own, key, bucket)
+        at = self._find_own(self._place(name))
         return None if at is None else self._figures.unpack_from(self._own, at + _HASH_BYTES)
 
     def write(self, name: str, figures: Figures, worth: Callable[[Figures], float], *, keeps: bool) -> bool:
@@ -96,25 +106,34 @@ class Board:
         Returns:
             False when there was no room, and so nothing was written.
         """
-        key, bucket = self._place(name)
-        at = self._find(self._own, key, bucket)
+        place = self._place(name)
+        at = self._find_own(place)
         if at is None:
-            slots = range(bucket, bucket + self._bucket_bytes, self._slot_bytes)
+            slots = range(place.bucket, place.bucket + self._bucket_bytes, self._slot_bytes)
             least, at = min((worth(self._figures.unpack_from(self._own, slot + _HASH_BYTES)), slot) for slot in slots)
             if keeps and least > 0:
                 return False
             self._own[at : at + self._slot_bytes] = bytes(self._slot_bytes)  # never new figures under an old name
             self._figures.pack_into(self._own, at + _HASH_BYTES, *figures)
-            self._own[at : at + _HASH_BYTES] = key
+            self._own[at : at + _HASH_BYTES] = place.key
         else:
             self._figures.pack_into(self._own, at + _HASH_BYTES, *figures)
         return True
 
-    def _place_of(self, name: str) -> tuple[bytes, int]:
+    def _place_of(self, name: str) -> _Place:
         key = hashlib.blake2b(
             name.encode("utf-8", "surrogateescape"), digest_size=_HASH_BYTES, key=self._secret
         ).digest()
-        return key, int.from_bytes(key[:8]) % self._buckets * self._bucket_bytes
+        return _Place(key, int.from_bytes(key[:8]) % self._buckets * self._bucket_bytes)
+
+    def _find_own(self, place: _Place) -> int | None:
+        """As :meth:`_find` in this writer's part, where a name mostly stands where it stood the last time."""
+        at = place.own_at
+        if at >= 0 and self._own[at : at + _HASH_BYTES] == place.key:
+            return at
+        found = self._find(self._own, place.key, place.bucket)
+        place.own_at = -1 if found is None else found
+        return found
 
     def _find(self, part: mmap.mmap, key: bytes, bucket: int) -> int | None:
         at = part.find(key, bucket, bucket + self._bucket_bytes)

@@ -17,14 +17,15 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import secrets
+import os
 import ssl
 from typing import Final
 
 from readonly_guard.settings import UpstreamSettings
 from readonly_guard_proxy.net.upstream import connect
 from readonly_guard_proxy.wire.messages import BackendKey
-from readonly_guard_proxy.wire.startup import CancelRequest, cancel_request
+from readonly_guard_proxy.wire.packets import CancelRequest
+from readonly_guard_proxy.wire.startup import cancel_request
 
 __all__ = ["LAST_WORKER", "CancelKeys", "forward_cancel", "worker_of"]
 
@@ -32,6 +33,8 @@ LAST_WORKER: Final = 255
 
 _ANSWER_S: Final = 5.0
 _WORKER_SHIFT: Final = 23
+_RANDOM_BITS: Final = (1 << _WORKER_SHIFT) - 1
+_PID_BYTES: Final = 3  # of the random part
 _SECRET_BYTES: Final = 4
 _LONG_SECRET_BYTES: Final = 32  # as PostgreSQL 18 has it
 
@@ -54,9 +57,12 @@ class CancelKeys:
 
     def issue(self, *, is_long: bool) -> BackendKey:
         """A key for a session that begins; good for nothing until :meth:`opened`."""
-        while (pid := self._worker << _WORKER_SHIFT | secrets.randbits(_WORKER_SHIFT)) in self._sessions or pid == 0:
-            pass
-        secret = secrets.token_bytes(_LONG_SECRET_BYTES if is_long else _SECRET_BYTES)
+        size = _LONG_SECRET_BYTES if is_long else _SECRET_BYTES
+        pid, secret = 0, b""
+        while pid == 0 or pid in self._sessions:
+            drawn = os.urandom(_PID_BYTES + size)  # all at once: asking the system is what it costs
+            pid = self._worker << _WORKER_SHIFT | int.from_bytes(drawn[:_PID_BYTES]) & _RANDOM_BITS
+            secret = drawn[_PID_BYTES:]
         self._sessions[pid] = (secret, None)
         return BackendKey(pid, secret)
 
@@ -87,7 +93,8 @@ async def forward_cancel(upstream: UpstreamSettings, context: ssl.SSLContext | N
         OSError: the server cannot be reached, or does not close in time.
     """
     closed = asyncio.get_running_loop().create_future()
-    transport = await connect(upstream, context, lambda: _Waiting(closed))
+    async with asyncio.timeout(upstream.connect_timeout_s):
+        transport = await connect(upstream, context, lambda: _Waiting(closed))
     try:
         transport.write(cancel_request(key.pid, key.secret))
         async with asyncio.timeout(_ANSWER_S):

@@ -15,7 +15,8 @@ from typing import Any, Final, cast
 from readonly_guard_proxy.net.boards import Boards
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.wire.framing import ProtocolViolation
-from readonly_guard_proxy.wire.startup import CancelRequest, StartupReader, cancel_request
+from readonly_guard_proxy.wire.packets import CancelRequest
+from readonly_guard_proxy.wire.startup import StartupReader, cancel_request
 
 __all__ = ["Colleagues"]
 

@@ -20,7 +20,7 @@ from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.net.ports import StartupJudge
 from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.session.events import Waiting
-from readonly_guard_proxy.wire.startup import CancelRequest
+from readonly_guard_proxy.wire.packets import CancelRequest
 
 __all__ = ["Desk", "House"]
 
@@ -38,7 +38,11 @@ class Desk(Protocol):
     is_over: bool
 
     def is_punctual(self) -> None:
-        """The client has said all that is waited for."""
+        """The client has said all that is waited for: now it is the server's turn."""
+        ...
+
+    def look(self, now_s: float) -> None:
+        """See whether anybody has been waited for for too long; to be called every now and then."""
         ...
 
     def over(self, *, stays: bool = False) -> None:

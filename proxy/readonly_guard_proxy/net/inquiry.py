@@ -88,6 +88,11 @@ class Inquiry:
             if not is_decided:
                 self._tasks.start(self._await(token, phase, self._guard.decide(request)))
 
+    def hang_up(self) -> None:
+        """The session is over. Nobody listens any more, unless there is a question without an answer."""
+        if not self.is_open:
+            self._then = _unheard
+
     def refuse(self, question: Refuse) -> None:
         """Have a refusal recorded."""
         self.is_open = True
@@ -148,6 +153,10 @@ class Inquiry:
             if phase in _EXECUTED and decision.declared is not asker.declared:
                 self.asker = Asker(asker.subject, decision.declared, asker.initial, asker.session)
         self._then(Decided(token, decision, self.language))
+
+
+def _unheard(_event: Event) -> None:
+    """What comes of questions once the session that asked them is over."""
 
 
 def _since(began_s: float) -> int:

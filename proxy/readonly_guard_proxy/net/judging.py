@@ -24,13 +24,17 @@ def remembering(judge: StartupJudge) -> StartupJudge:
     Args:
         judge: whose judgement of the same parameters in the same order is always the same.
     """
+    return _Remembering(judge)
 
-    @functools.lru_cache(_REMEMBERED)
-    def of_items(*items: tuple[str, str]) -> StartupJudgement:
-        return judge(dict(items))
 
-    def of(parameters: Mapping[str, str]) -> StartupJudgement:
+class _Remembering:
+    def __init__(self, judge: StartupJudge) -> None:
+        self._judge: Final = judge
+        self._of_items: Final = functools.lru_cache(_REMEMBERED)(self._judged)
+
+    def __call__(self, parameters: Mapping[str, str]) -> StartupJudgement:
         letters = sum(map(len, parameters)) + sum(map(len, parameters.values()))
-        return of_items(*parameters.items()) if letters <= _MOST_LETTERS else judge(parameters)
+        return self._of_items(*parameters.items()) if letters <= _MOST_LETTERS else self._judge(parameters)
 
-    return of
+    def _judged(self, *items: tuple[str, str]) -> StartupJudgement:
+        return self._judge(dict(items))

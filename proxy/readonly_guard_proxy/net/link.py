@@ -7,21 +7,21 @@ a time. Whatever goes wrong here ends the session: a decision that does not come
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, assert_never
+from collections.abc import Callable, Mapping
+from typing import Protocol, assert_never
 
 import structlog
 
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.clearance import Clearance
-from readonly_guard_proxy.net.closing import close_gently
+from readonly_guard_proxy.net.closing import Departure, close_gently
 from readonly_guard_proxy.net.flow import Valve, has_left
+from readonly_guard_proxy.net.gathering import Gathering
 from readonly_guard_proxy.net.inquiry import Inquiry
 from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.net.patience import Patience
-from readonly_guard_proxy.net.sides import ClientSide, ServerSide, as_protocol
+from readonly_guard_proxy.net.sides import client_side
 from readonly_guard_proxy.net.tasks import Tasks
-from readonly_guard_proxy.net.tls import FAREWELL_S
 from readonly_guard_proxy.net.who import Who
 from readonly_guard_proxy.session.commands import (
     Abort,
@@ -55,8 +55,28 @@ __all__ = ["Link"]
 _log = structlog.get_logger(__name__)
 
 
+class Place(Protocol):
+    """What a session has of its own outside of itself, as `readonly_guard_proxy.net.place` keeps it."""
+
+    def opened(self, servers: BackendKey) -> None:
+        """The server let the client in, and gave this cancel key."""
+        ...
+
+    def rejected(self) -> None:
+        """The server did not take the client for who it says it is."""
+        ...
+
+    def closed(self, link: Link, /) -> None:
+        """The session is over; said once."""
+        ...
+
+    async def cancel(self, servers: BackendKey) -> None:
+        """Have the server cancel what the session is doing; raises an OSError where that cannot be."""
+        ...
+
+
 class Link:
-    """A session as its transports see it: they talk to :attr:`client_side` and :attr:`server_side`.
+    """A session as its transports see it, which call it by its `readonly_guard_proxy.net.sides`.
 
     Args:
         who: goes into every request for a decision.
@@ -64,11 +84,11 @@ class Link:
         guard: decides.
         tasks: runs the questions.
         meters: count what is received.
-        opened: called with the server's cancel key once it lets the client in.
-        rejected: called when the server does not take the client for who it says it is.
-        closed: called once, when the session is over.
-        cancel: sends the server a cancel request with this key.
+        place: is told what has become of the session.
         patience: how long the session may wait for what.
+
+    Attributes:
+        gathering: decides how much must have come from the server; None before it is connected.
     """
 
     def __init__(
@@ -79,10 +99,7 @@ class Link:
         guard: MeasuredGuard,
         tasks: Tasks,
         meters: Meters,
-        opened: Callable[[BackendKey], None],
-        rejected: Callable[[], None],
-        closed: Callable[[], None],
-        cancel: Callable[[BackendKey], Coroutine[Any, Any, None]],
+        place: Place,
         patience: Patience,
     ) -> None:
         self._machine = machine
@@ -90,12 +107,11 @@ class Link:
         self._inquiry = Inquiry(who, guard, tasks, self.happened)
         self._tasks = tasks
         self._meters = meters
-        self._opened = opened
-        self._rejected = rejected
-        self._closed = closed
-        self._cancel = cancel
+        self._place = place
         self._patience = patience
-        self._when_cleared = self._cleared  # once: a method that is handed over is an object of its own
+        self._when_cleared: Callable[[Clearance], None] = (
+            self._cleared
+        )  # once: a method that is handed over is an object of its own
         self._clearance: Clearance | None = None  # of the turn that waits for it
         self._sent: Clearance | None = None  # of the turn that was sent as one and is not answered
         self._deferred: list[Event] | None = None  # what has happened while a turn waited for its clearance
@@ -105,15 +121,15 @@ class Link:
         self._early = b""
         self._unsent = b""
         self._can_wait = True
-        self.client_side = ClientSide(self)
-        self.server_side = ServerSide(self)
+        self.gathering: Gathering | None = None
+        self._departure = Departure()
 
     def join(self, client: asyncio.Transport, server: asyncio.Transport) -> None:
         """Take over both transports; from here on the machine has the word."""
         self._client, self._server = client, server
         self._client_valve, self._server_valve = Valve(client), Valve(server)
         self._is_joined = True
-        client.set_protocol(as_protocol(self.client_side))
+        client.set_protocol(client_side(self))
         if self._early:
             self.server_sent(self._early)
             self._early = b""
@@ -147,6 +163,7 @@ class Link:
 
     def server_lost(self) -> None:
         """The server is gone; before the link stands, whoever makes it sees that for himself."""
+        self._departure.over()
         if self._is_joined:
             self.happened(ServerLost())
 
@@ -299,11 +316,11 @@ class Link:
         elif isinstance(command, Opened):
             self._open(command)
         elif isinstance(command, Rejected):
-            self._rejected()
+            self._place.rejected()
         elif isinstance(command, CancelStatement):
             self._tasks.start(self._deliver_cancel(command.key))
         elif isinstance(command, Finish):
-            self._finish(command.reason)
+            self._finish(command)
         elif isinstance(command, Abort):
             self._abort(command.reason)
         else:
@@ -322,47 +339,48 @@ class Link:
         if not self._client.is_closing():
             self._client.write(data)
 
-    def _finish(self, reason: str) -> None:
-        self._end(reason=reason)
+    def _finish(self, command: Finish) -> None:
+        self._end(command.reason, client_left=command.client_left)
         if self._unsent:
             self._send()
-        self._server.close()
-        self._tasks.start(self._see_off())
+        self._departure.begin(self._server, self._tasks)
 
     def _abort(self, reason: str) -> None:
         _log.warning("session aborted", session_id=self._session_id, reason=reason)
-        self._end(reason=reason)
+        self._end(reason)
         self._server.abort()
 
     def _open(self, command: Opened) -> None:
         self._was_open = True
-        self._opened(command.key)
+        self._place.opened(command.key)
         detail, who = self._inquiry.opened(command.authentication), self._inquiry.who
         self._guard.session_event("opened", who.session, who.subject.id, detail=detail)
 
-    async def _see_off(self) -> None:
-        """Wait for the server's goodbye, which TLS has, so that the proxy does not end before its sessions have."""
-        try:
-            async with asyncio.timeout(FAREWELL_S):
-                await self.server_side.gone.wait()
-        except TimeoutError:
-            self._server.abort()
-
     async def _deliver_cancel(self, key: BackendKey) -> None:
         try:
-            await self._cancel(key)
+            await self._place.cancel(key)
         except OSError as error:
             _log.warning("overdue statement not cancelled", session_id=self._session_id, error=type(error).__name__)
         self.happened(CancelDelivered())
 
-    def _end(self, *, reason: str) -> None:
+    def _end(self, reason: str, *, client_left: bool = False) -> None:
         self._is_over = True
-        close_gently(self._client)
+        if client_left and not self._client.get_write_buffer_size():
+            self._client.close()  # nothing is on its way to it
+        else:
+            close_gently(self._client)
         event = "closed" if self._was_open else "refused"
         who = self._inquiry.who
         self._guard.session_event(event, who.session, who.subject.id, detail=reason)
-        self._closed()
+        self._place.closed(self)
+        self._when_cleared = _uncleared  # a method of its own that it keeps would keep it
+        self._inquiry.hang_up()
 
     @property
     def _session_id(self) -> str:
         return self._inquiry.who.session.session_id
+
+
+def _uncleared(clearance: Clearance) -> None:
+    """Nobody waits for it any more."""
+    clearance.revoke()

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import gc
 import itertools
+import socket
 import time
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, cast
 
 import structlog
 
@@ -33,7 +34,7 @@ from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.net.tls import fault_of
 from readonly_guard_proxy.net.tuning import tune
 from readonly_guard_proxy.session.events import Waiting
-from readonly_guard_proxy.wire.startup import CancelRequest
+from readonly_guard_proxy.wire.packets import CancelRequest
 
 __all__ = ["Listener"]
 
@@ -90,7 +91,7 @@ class Listener:
         self.settings = settings
         self.crowd.limits = settings.limits
         self.deadlines_s = deadlines_of(settings.limits)
-        self._look_s = interval_s(self.deadlines_s)
+        self._look_s = interval_s((*self.deadlines_s.values(), settings.upstream.connect_timeout_s))
         self._tune()
         for link in self._links:
             link.expect(self.deadlines_s)
@@ -119,14 +120,18 @@ class Listener:
             await self._server.start_serving()
         except OSError as error:
             raise ConfigurationError(cannot_listen("listener", where.host, where.port, error)) from error
-        port: int = self._server.sockets[0].getsockname()[1]
+        port: int = self._sockets()[0].getsockname()[1]
         self._look()
         _log.info("listening", host=where.host, port=port, listener=where.name)
         return port
 
     def _tune(self) -> None:
-        for listening in self._server.sockets if self._server is not None else ():
+        for listening in self._sockets():
             tune(listening, self.settings.listener.tcp)
+
+    def _sockets(self) -> Sequence[socket.socket]:
+        """Of the listener; uvloop has a list of them, asyncio a tuple, which compiled code would insist on."""
+        return () if self._server is None else cast("Any", self._server).sockets
 
     async def drain(self, deadline_s: float) -> None:
         """Stop listening, end idle sessions now, others after their statement, the rest at the deadline (seconds)."""
@@ -155,16 +160,16 @@ class Listener:
             await asyncio.sleep(0)
 
     def _look(self) -> None:
-        self._look_on(iter(tuple(self._links)))
+        self._look_on(iter((*self._links, *self._receptions)))
 
-    def _look_on(self, links: Iterator[Link]) -> None:
-        """Look at the next few sessions, so that statements of the others need not wait until all are seen."""
+    def _look_on(self, all_of_them: Iterator[Link | Desk]) -> None:
+        """Look at the next few clients, so that statements of the others need not wait until all are seen."""
         loop = asyncio.get_running_loop()
-        now_s, some = loop.time(), tuple(itertools.islice(links, _LOOKED_AT_ONCE))
-        for link in some:
-            link.look(now_s)
+        now_s, some = loop.time(), tuple(itertools.islice(all_of_them, _LOOKED_AT_ONCE))
+        for one in some:
+            one.look(now_s)
         if len(some) == _LOOKED_AT_ONCE:
-            self._looking = loop.call_soon(self._look_on, links)
+            self._looking = loop.call_soon(self._look_on, all_of_them)
         else:
             self._looking = loop.call_later(self._look_s, self._look)
 

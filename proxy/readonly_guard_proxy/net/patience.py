@@ -1,12 +1,13 @@
 """Patience: how long a session may wait for what, seen to by looking at all sessions every now and then.
 
 A timer for each statement would cost each statement; looking costs only the sessions there are, some 2 µs each. So a
-deadline is kept to within the time between two looks, a second at most.
+deadline is kept to within the time between two looks, a second at most. Clients on their way in are looked at likewise
+(`readonly_guard_proxy.net.reception`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from readonly_guard.settings import LimitSettings
@@ -61,6 +62,6 @@ def deadlines_of(limits: LimitSettings) -> dict[Waiting, float]:
     return {waiting: deadline_s for waiting, deadline_s in wanted.items() if deadline_s is not None}
 
 
-def interval_s(deadlines_s: Mapping[Waiting, float]) -> float:
+def interval_s(deadlines_s: Iterable[float]) -> float:
     """How often to look: four times within the shortest deadline, and at least once a second."""
-    return min((_LONGEST_INTERVAL_S, *(deadline_s / _LOOKS for deadline_s in deadlines_s.values())))
+    return min((_LONGEST_INTERVAL_S, *(deadline_s / _LOOKS for deadline_s in deadlines_s)))

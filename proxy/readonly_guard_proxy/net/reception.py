@@ -22,19 +22,15 @@ from readonly_guard_proxy.net.house import House
 from readonly_guard_proxy.net.tls import HANDSHAKE, fault_of, has_alpn, receive_tls
 from readonly_guard_proxy.session.denial import fatal
 from readonly_guard_proxy.wire.framing import ProtocolViolation
-from readonly_guard_proxy.wire.startup import (
-    SSL_REQUEST,
-    CancelRequest,
-    EncryptionRequest,
-    StartupMessage,
-    StartupReader,
-)
+from readonly_guard_proxy.wire.packets import SSL_REQUEST, CancelRequest, EncryptionRequest, StartupMessage
+from readonly_guard_proxy.wire.startup import StartupReader
 
 __all__ = ["Reception"]
 
 _log = structlog.get_logger(__name__)
 _ENCRYPTED: Final = b"S"
 _NOT_ENCRYPTED: Final = b"N"
+_UNSEEN: Final = -1.0
 
 
 class Reception(asyncio.Protocol):
@@ -49,6 +45,8 @@ class Reception(asyncio.Protocol):
         self._reader = StartupReader(limit=house.settings.limits.startup_bytes)
         self._has_begun = False
         self._has_spoken = False  # its last packet of the startup dialogue is here
+        self._since_s = _UNSEEN
+        self._is_connecting = False
         self._handshake: asyncio.Task[None] | None = None
         self._early = b""
         self._admission: Admission | None = None
@@ -64,8 +62,6 @@ class Reception(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected."""
         self._transport = cast("asyncio.Transport", transport)
-        limits = self._house.settings.limits
-        self._timer = asyncio.get_running_loop().call_later(limits.startup_timeout_s, self._late)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
         self.session = Session(
@@ -79,6 +75,8 @@ class Reception(asyncio.Protocol):
         """The client sent something of the startup dialogue."""
         if self._handshake is not None:
             self._take_early(data)
+            return
+        if self.is_over:
             return
         tls = self._house.credentials.tls
         if not self._has_begun and data.startswith(HANDSHAKE) and tls is not None:
@@ -105,7 +103,6 @@ class Reception(asyncio.Protocol):
                 self._transport.write(_NOT_ENCRYPTED)
             case CancelRequest():
                 self._has_spoken = True
-                self._timer.cancel()
                 self._house.tasks.start(self._cancel(packet))
             case StartupMessage() if self._reader.rest:
                 self._violation("a message before the session was ready")
@@ -119,9 +116,10 @@ class Reception(asyncio.Protocol):
         """The client is gone before its link stood."""
         if self._handshake is not None:
             return  # whoever waits for it is told, too
+        admission = self._admission
         self.over()
-        if self._admission is not None:
-            self._admission.cancel()
+        if admission is not None:
+            admission.cancel()
 
     def turn_down(self, limit: str) -> None:
         """Turn the client away because one of the limits on connections, by its name in the settings, is reached."""
@@ -187,6 +185,22 @@ class Reception(asyncio.Protocol):
     def _violation(self, what: str) -> None:
         self.turn_away(fatal("08P01", f"protocol violation: {what}"), f"protocol violation: {what}")
 
+    def look(self, now_s: float) -> None:
+        """See whether the client, or else the server, has kept the guard waiting; to be called every now and then.
+
+        Args:
+            now_s: by a clock that only goes forward; what is waited for counts from the first look at it.
+        """
+        if self._since_s < 0:
+            self._since_s = now_s
+            return
+        waited_s, settings = now_s - self._since_s, self._house.settings
+        if self._is_connecting:
+            if waited_s >= settings.upstream.connect_timeout_s and self._admission is not None:
+                self._admission.give_up()
+        elif not self._has_spoken and waited_s >= settings.limits.startup_timeout_s:
+            self._late()
+
     def _late(self) -> None:
         if self._admission is None:
             self.turn_away(fatal("08P01", "no startup packet came in time"), "no startup packet in time")
@@ -211,13 +225,13 @@ class Reception(asyncio.Protocol):
             self._house.guard.session_event("refused", self.session, self.user, codes=codes, detail=why)
 
     def is_punctual(self) -> None:
-        """The client has said all that is waited for."""
-        self._timer.cancel()
+        """The client has said all that is waited for: now it is the server's turn."""
+        self._since_s, self._is_connecting = _UNSEEN, True
 
     def over(self, *, stays: bool = False) -> None:
         """The reception is over: the client has its link, with which it stays, or has been turned away."""
         self.is_over = True
-        self._timer.cancel()
+        self._admission = None  # which knows this desk
         self._house.depart(self, stays=stays)
 
 

@@ -28,34 +28,34 @@ async def connect(
 ) -> asyncio.Transport:
     """Connect to the server, ready for a startup packet.
 
+    It may take for ever: ``connect_timeout_s`` is kept by whoever calls this, who can do it for many at once.
+
     Args:
         upstream: where.
         context: for TLS, as `readonly_guard_proxy.net.credentials.Credentials` has it; None for none.
         factory: makes the protocol, which is told of its transport (``connection_made``) when it can be used.
 
     Raises:
-        OSError: it cannot be reached or does not do TLS as it must, or not within ``connect_timeout_s`` (then a
-            TimeoutError).
+        OSError: it cannot be reached or does not do TLS as it must.
     """
     if context is None:
         return await connect_socket(upstream, factory)
-    async with asyncio.timeout(upstream.connect_timeout_s):
-        asking, protocol = _Asking(), factory()
-        transport = await connect_socket(upstream, lambda: asking)
-        try:
-            transport.write(ssl_request())
-            _judge_answer(await asking.answer)
-            secured = await asyncio.get_running_loop().start_tls(
-                transport,
-                protocol,
-                context,
-                server_hostname=upstream.host,
-                ssl_handshake_timeout=upstream.connect_timeout_s,
-                ssl_shutdown_timeout=FAREWELL_S,
-            )
-        except BaseException:
-            transport.abort()
-            raise
+    asking, protocol = _Asking(), factory()
+    transport = await connect_socket(upstream, lambda: asking)
+    try:
+        transport.write(ssl_request())
+        _judge_answer(await asking.answer)
+        secured = await asyncio.get_running_loop().start_tls(
+            transport,
+            protocol,
+            context,
+            server_hostname=upstream.host,
+            ssl_handshake_timeout=upstream.connect_timeout_s,
+            ssl_shutdown_timeout=FAREWELL_S,
+        )
+    except BaseException:
+        transport.abort()
+        raise
     if secured is None:
         raise ConnectionResetError("the server left during the TLS handshake")
     protocol.connection_made(secured)
@@ -70,17 +70,15 @@ async def connect_socket(upstream: UpstreamSettings, factory: Callable[[], async
         factory: makes the protocol.
 
     Raises:
-        OSError: it cannot be reached, or not within ``connect_timeout_s`` (then a TimeoutError).
+        OSError: it cannot be reached.
     """
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(upstream.connect_timeout_s):
-        transport: asyncio.Transport
-        if upstream.is_socket:
-            path = f"{upstream.host}/.s.PGSQL.{upstream.port}"
-            transport, _ = await loop.create_unix_connection(factory, path)
-        else:
-            transport, _ = await loop.create_connection(factory, upstream.host, upstream.port)
-    if not upstream.is_socket:
+    transport: asyncio.Transport
+    if upstream.is_socket:
+        path = f"{upstream.host}/.s.PGSQL.{upstream.port}"
+        transport, _ = await loop.create_unix_connection(factory, path)
+    else:
+        transport, _ = await loop.create_connection(factory, upstream.host, upstream.port)
         tune(transport.get_extra_info("socket"), upstream.tcp)
     return transport
 

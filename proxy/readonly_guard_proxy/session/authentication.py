@@ -12,7 +12,7 @@ guard's own.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from readonly_guard_proxy.session.reported import Distrust
 from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation
@@ -47,11 +47,14 @@ _METHODS: Final = {
 """What wants an answer, and what it is called in pg_hba.conf."""
 
 
-class Turn(NamedTuple):
+class Turn:
     """What the server's word leads to: bytes for either side."""
 
-    to_client: bytes = b""
-    to_server: bytes = b""
+    __slots__ = ("to_client", "to_server")
+
+    def __init__(self, to_client: bytes = b"", to_server: bytes = b"") -> None:
+        self.to_client: Final = to_client
+        self.to_server: Final = to_server
 
 
 def refuse_newer(message: Frame, asked: int) -> None:

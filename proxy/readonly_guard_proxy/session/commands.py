@@ -117,12 +117,18 @@ class Completed:
 
 
 class Finish:
-    """Close both sides in good order: what has been written is still sent. ``reason``, if any, is for the log."""
+    """Close both sides in good order: what has been written is still sent.
 
-    __slots__ = ("reason",)
+    Args:
+        reason: for the log, if any.
+        client_left: it said goodbye, or is gone: it need be told nothing more.
+    """
 
-    def __init__(self, reason: str = "") -> None:
+    __slots__ = ("client_left", "reason")
+
+    def __init__(self, reason: str = "", *, client_left: bool = False) -> None:
         self.reason: Final = reason
+        self.client_left: Final = client_left
 
 
 class Abort:

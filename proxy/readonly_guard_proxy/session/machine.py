@@ -153,7 +153,7 @@ class SessionMachine:
             if self._phase is _READY:
                 self._requests.pump()
                 if self._requests.terminated:
-                    self._finish()
+                    self._finish(client_left=True)
                 elif self._draining and self._requests.is_empty and self._replies.is_empty:
                     self._farewell()
         except ProtocolViolation as violation:
@@ -201,7 +201,7 @@ class SessionMachine:
             case Decided():
                 self._decided(event)
             case ClientLost():
-                self._finish()
+                self._finish(client_left=True)
             case ServerLost():
                 self._server_lost()
             case DrainRequested():
@@ -282,7 +282,7 @@ class SessionMachine:
 
     def _early_client(self, message: Frame) -> None:
         if message.kind == Frontend.TERMINATE:
-            self._finish()
+            self._finish(client_left=True)
         elif self._phase is Phase.AUTHENTICATION and message.kind == Frontend.PASSWORD:
             if (distrust := self._handshake.answered(message)) is not None:
                 self._distrust(distrust)
@@ -389,11 +389,11 @@ class SessionMachine:
         self._tell(self._fatal(sqlstate, why))
         self._finish(reason=why)
 
-    def _finish(self, *, reason: str = "") -> None:
+    def _finish(self, *, reason: str = "", client_left: bool = False) -> None:
         """The session ends in good order."""
         if self._phase is Phase.READY and not self._replies.server_is_leaving:
             self._outbox.send(_TERMINATE)
-        self._end(Finish(reason=reason))
+        self._end(Finish(reason, client_left=client_left))
 
     def _abort(self, error: bytes, reason: str) -> None:
         """The session cannot go on: nothing more reaches the server, and the client is told why."""

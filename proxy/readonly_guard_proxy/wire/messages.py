@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from readonly_guard_proxy.wire.framing import HEADER_BYTES, Frame, ProtocolViolation, frame
 
@@ -128,11 +128,14 @@ class Authentication:
     SASL_FINAL: Final = 12
 
 
-class BackendKey(NamedTuple):
+class BackendKey:
     """What a cancel request names: a process id and its secret, 4 bytes long in protocol 3.0, up to 256 since 3.2."""
 
-    pid: int
-    secret: bytes
+    __slots__ = ("pid", "secret")
+
+    def __init__(self, pid: int, secret: bytes) -> None:
+        self.pid: Final = pid
+        self.secret: Final = secret
 
 
 class ParseMessage:

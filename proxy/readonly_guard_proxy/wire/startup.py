@@ -1,4 +1,4 @@
-"""Startup packets: what a client may say before it is known.
+"""Startup packets as bytes: what a client may say before it is known.
 
 They have no type byte: ``Int32 length (itself included), Int32 code, body``. The code is a protocol version
 (3.0 is 196608) or one of three requests. A startup message's body is ``name NUL value NUL … NUL``.
@@ -14,22 +14,10 @@ from collections.abc import Mapping
 from struct import Struct
 from typing import Final
 
-import msgspec
-
 from readonly_guard_proxy.wire.framing import ProtocolViolation
+from readonly_guard_proxy.wire.packets import SSL_REQUEST, CancelRequest, EncryptionRequest, StartupMessage
 
-__all__ = [
-    "SSL_REQUEST",
-    "CancelRequest",
-    "EncryptionRequest",
-    "StartupMessage",
-    "StartupReader",
-    "cancel_request",
-    "ssl_request",
-    "startup_message",
-]
-
-SSL_REQUEST: Final = "SSLRequest"
+__all__ = ["StartupReader", "cancel_request", "ssl_request", "startup_message"]
 
 _HEAD: Final = Struct("!II")
 _CANCEL: Final = 80877102
@@ -37,36 +25,6 @@ _SSL: Final = 80877103
 _GSSENC: Final = 80877104
 _PID: Final = Struct("!i")
 _KEY_BYTES: Final = range(4, 257)  # 4 in protocol 3.0, up to 256 since 3.2
-
-
-class EncryptionRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """SSLRequest or GSSENCRequest; the answer is one byte. ``name`` is PostgreSQL's name of the request."""
-
-    name: str
-
-
-class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The wish to cancel what a server process is doing: its process id and secret key (BackendKeyData)."""
-
-    pid: int
-    key: bytes
-
-
-class StartupMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A protocol version and the parameters of a session.
-
-    Args:
-        version: major version in the high 16 bits, minor in the low.
-        parameters: in the order sent; a name comes once.
-    """
-
-    version: int
-    parameters: dict[str, str]
-
-    @property
-    def major(self) -> int:
-        """The protocol's major version; PostgreSQL speaks 3."""
-        return self.version >> 16
 
 
 class StartupReader:

@@ -14,10 +14,8 @@ from readonly_guard.settings import (
     AuthenticationSettings,
     ListenerTlsSettings,
     UpstreamLoginSettings,
-    UpstreamSettings,
     UpstreamTlsSettings,
 )
-from readonly_guard_proxy.net.upstream import connect
 from readonly_guard_proxy.wire.scram import Verifier
 
 _UNREACHED = "the database server cannot be reached"
@@ -210,8 +208,19 @@ class TestServersThatLie:
         server.close()
         assert said in next(entry["reason"] for entry in logged if entry["event"] == "server not reached")
 
-    async def test_and_never_answer(self, authority) -> None:
+    async def test_and_never_answer(self, run_proxy, client_class, pg, tls_server, logged) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            upstream = UpstreamSettings(host="127.0.0.1", port=silent.getsockname()[1], connect_timeout_s=0.2)
-            with pytest.raises(TimeoutError):
-                await connect(upstream, authority.trust(), asyncio.Protocol)
+            tls = UpstreamTlsSettings(mode="verify-full", root=tls_server.root)
+            port = silent.getsockname()[1]
+            async with run_proxy(
+                "127.0.0.1", port, upstream_tls=tls, connect_timeout_s=0.2, connections=1, startup_timeout_s=0.1
+            ) as proxy:
+                for _ in range(2):  # the first one's place is free again
+                    client = await client_class.connect(proxy.port)
+                    client.send(pg.startup(user="postgres"))
+                    assert await client.rest() == "E(57P03) EOF"
+                    assert _UNREACHED in client.errors[0]["M"]
+                assert proxy.meters.upstream_errors.counts == {"TimeoutError": 2}
+                assert proxy.meters.sessions_open == 0
+        reasons = [entry["reason"] for entry in logged if entry["event"] == "server not reached"]
+        assert reasons == ["it took too long"] * 2
