@@ -136,10 +136,11 @@ class Analyzer:
         known = self._by_text.get(text)
         if known is not None:
             return known
-        outline, gist = self._cut(text)
+        parts = self._cut(text)
+        outline = parts.outline
         if outline is not None and (exemplar := self._by_outline.get(outline.key)) is not None:
             return exemplar.of(outline.literals)
-        if gist is not None and not self._has_shapes(gist):
+        if parts.gist is not None and not self._has_shapes(parts.gist):
             return None  # to be scanned where it is read
         scanned = self._scan(text)
         if isinstance(scanned, Reason):

@@ -37,7 +37,7 @@ _PIECE: Final = re.compile(
 _UNSURE: Final = ("'", '"', "\\", "\0", "\1", "--", "/*")
 """What may not stand between the pieces: it could begin a string, a name or a comment that was cut wrongly. Nor may
 ``$``, in an outline; in a gist it may, where it begins a parameter."""
-_VARYING: Final = re.compile(r"\$(?![0-9]) | [0-9] (?<! [\w$] [0-9] )", re.VERBOSE)
+_VARYING: Final = re.compile(r"[$0-9] (?<! [\w$] [0-9] ) (?! (?<= \$ ) [0-9] )", re.VERBOSE)
 """Between the pieces of a text, what another text of its shape may have otherwise: a ``$`` that could begin a string, a
 number that was not cut."""
 
@@ -52,14 +52,28 @@ class Outline(NamedTuple):
     literals: list[str]
 
 
-class Cut(NamedTuple):
-    """What is found without the scanner; None where it is not sure."""
+class Cut:
+    """What is found without the scanner.
 
-    outline: Outline | None
-    gist: str | None
+    Args:
+        outline: of the text; None where it is not sure.
+        between: what stands between the pieces; None where they may be cut wrongly.
+    """
 
+    __slots__ = ("_between", "_gist", "outline")
 
-_UNCUT: Final = Cut(None, None)
+    def __init__(self, outline: Outline | None, between: str | None) -> None:
+        self.outline = outline
+        self._between = between
+        self._gist: str | None = None
+
+    @property
+    def gist(self) -> str | None:
+        """The text's gist, found when it is asked for; None where it is not sure."""
+        if self._between is not None:
+            self._gist = None if _VARYING.search(self._between) else "".join(self._between.split())
+            self._between = None
+        return self._gist
 
 
 def outline_of(text: str) -> Outline | None:
@@ -72,13 +86,12 @@ def cut(text: str) -> Cut:
     parts = _PIECE.split(text)
     between = "\2".join(parts[::2])
     if between.count("\2") != len(parts) // 2 or not between.isascii():
-        return _UNCUT
+        return Cut(None, None)
     for unsure in _UNSURE:
         if unsure in between:
-            return _UNCUT
-    gist = None if _VARYING.search(between) else "".join(between.split())
+            return Cut(None, None)
     if "$" in between:
-        return Cut(None, gist)
+        return Cut(None, between)
     marks: list[str] = []
     literals: list[str] = []
     for piece in parts[1::2]:
@@ -87,7 +100,7 @@ def cut(text: str) -> Cut:
             continue
         literals.append(piece)
         marks.append("s" if piece[0] == "'" else "i" if _is_integer(piece) else "f")
-    return Cut(Outline("\1".join([between, *marks]), literals), gist)
+    return Cut(Outline("\1".join([between, *marks]), literals), between)
 
 
 def _is_integer(digits: str) -> bool:
