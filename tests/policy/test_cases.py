@@ -18,9 +18,27 @@ CASES = json.loads((Path(__file__).parents[2] / "policies/cases/cases.json").rea
 Case = dict[str, Any]
 
 
+@pytest.fixture(scope="module")
+def engine_with(policies_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., EmbeddedEngine]:
+    """The engine with these documents laid over its data; most cases have none of their own and share one."""
+    folder = tmp_path_factory.mktemp("data")
+    made: dict[str, EmbeddedEngine] = {}
+
+    def make(*documents: dict[str, Any]) -> EmbeddedEngine:
+        said = json.dumps(documents, sort_keys=True)
+        if said not in made:
+            paths = [folder / f"{len(made)}-{number}.json" for number in range(len(documents))]
+            for path, document in zip(paths, documents, strict=True):
+                path.write_text(json.dumps(document), encoding="utf-8")
+            made[said] = EmbeddedEngine(load_policies(str(policies_dir), tuple(map(str, paths))))
+        return made[said]
+
+    return make
+
+
 @pytest.fixture
-def embedded(case: Case, policies_dir: Path, people: dict[str, Any], overlay: Callable[..., str]) -> EmbeddedEngine:
-    return EmbeddedEngine(load_policies(str(policies_dir), (overlay(**people), overlay(**case.get("data", {})))))
+def embedded(case: Case, people: dict[str, Any], engine_with: Callable[..., EmbeddedEngine]) -> EmbeddedEngine:
+    return engine_with(people, case.get("data", {}))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +82,7 @@ OF_THE_PURPOSE = {"RG-P01", "RG-P02", "RG-P03", "RG-P04"}
 
 
 def test_emergency_access_lifts_four_codes_and_no_other(
-    policies_dir: Path, people: dict[str, Any], overlay: Callable[..., str], request_of: Callable[..., AccessRequest]
+    people: dict[str, Any], engine_with: Callable[..., EmbeddedEngine], request_of: Callable[..., AccessRequest]
 ) -> None:
     """Every denial in the table, asked again as an emergency in good order by a person whose commission covers it."""
     commissioned = {
@@ -75,10 +93,10 @@ def test_emergency_access_lifts_four_codes_and_no_other(
         before = set(case["expected"].get("deny", [])) - OF_THE_PURPOSE
         if not before or "RG-G01" in before or "roster" in case.get("data", {}):
             continue
-        overlays = (overlay(**people | {"roster": {"users": commissioned}}), overlay(**case.get("data", {})))
         question = request_of(**case.get("input", {}))
         emergency = msgspec.structs.replace(question, context=question.context | EMERGENCY)
-        answer = EmbeddedEngine(load_policies(str(policies_dir), overlays)).decide_now(emergency)
+        engine = engine_with(people | {"roster": {"users": commissioned}}, case.get("data", {}))
+        answer = engine.decide_now(emergency)
         after = {reason.code for reason in answer.deny} - OF_THE_PURPOSE
         assert after == before - LIFTABLE, case["name"]
         stayed |= after
