@@ -8,10 +8,16 @@ import socket
 import struct
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from readonly_guard.errors import ConfigurationError
+from readonly_guard.settings import Settings
+from readonly_guard.sql import judge_startup as judge
 from readonly_guard_proxy.metrics.meters import Meters
+from readonly_guard_proxy.net.credentials import Credentials
+from readonly_guard_proxy.net.listener import Listener
+from readonly_guard_proxy.net.measured import MeasuredGuard
 
 SSL = struct.pack("!II", 8, 80877103)
 
@@ -136,19 +142,19 @@ async def test_too_many_connections(run_proxy, postgres, client_class, pg) -> No
 
 async def test_a_port_in_use(run_proxy, postgres) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        from readonly_guard_proxy.net.credentials import Credentials  # noqa: PLC0415
-        from readonly_guard_proxy.net.listener import Listener  # noqa: PLC0415
-
         async with run_proxy(str(Path(postgres).parent)) as proxy:
-            import msgspec  # noqa: PLC0415
+
+            def listener_of(settings: Settings) -> Listener:
+                meters = Meters()
+                return Listener(settings, MeasuredGuard(proxy.guard, meters), judge, meters, Credentials(settings))
 
             where = msgspec.structs.replace(proxy.settings.listener, port=taken.getsockname()[1])
             settings = msgspec.structs.replace(proxy.settings, listener=where)
             with pytest.raises(ConfigurationError, match=r"in use; stop the program .* or choose another"):
-                await Listener(settings, proxy.guard, None, Meters(), Credentials(settings)).open()
+                await listener_of(settings).open()
             settings = msgspec.structs.replace(settings, listener=msgspec.structs.replace(where, host="192.0.2.1"))
             with pytest.raises(ConfigurationError, match="not an address of this machine"):
-                await Listener(settings, proxy.guard, None, Meters(), Credentials(settings)).open()
+                await listener_of(settings).open()
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ from readonly_guard.sql import judge_startup as judge
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.net.listener import Listener
+from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.net.upstream import connect_socket
 
 _MEGABYTE = 1024 * 1024
@@ -314,7 +315,8 @@ async def test_a_clients_connection_begins_as_the_listening_socket_is_also_after
         journal=JournalSettings(path=str(tmp_path)),
         listener=ListenerSettings(port=0, tcp=_TCP),
     )
-    listener = Listener(settings, guard, judge, Meters(), Credentials(settings))
+    meters = Meters()
+    listener = Listener(settings, MeasuredGuard(guard, meters), judge, meters, Credentials(settings))
     port = await listener.open()
     (listening,) = listener._server.sockets
     assert _told(listening) == [1, 61, 11, 7, 13_000]

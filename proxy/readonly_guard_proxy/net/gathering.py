@@ -35,7 +35,7 @@ class Gathering:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._is_possible = _CAN and is_tcp(transport.get_extra_info("socket"))
+        self._is_possible: bool | None = None  # until it matters: most sessions have no large result
         self._came = 0  # since the client last said something
         self._is_gathering = False
         self._is_watched = False
@@ -49,7 +49,11 @@ class Gathering:
     def came(self, size: int) -> None:
         """So many bytes came from the server."""
         self._came += size
-        if self._came < _LARGE_BYTES or self._is_gathering or not self._is_possible or self._transport.is_closing():
+        if self._came < _LARGE_BYTES or self._is_gathering or self._transport.is_closing():
+            return
+        if self._is_possible is None:
+            self._is_possible = _CAN and is_tcp(self._transport.get_extra_info("socket"))
+        if not self._is_possible:
             return
         self._is_gathering = True
         wake_at(self._transport.get_extra_info("socket"), _GATHERED_BYTES)

@@ -16,19 +16,19 @@ from readonly_guard.settings import TcpSettings
 
 __all__ = ["is_tcp", "tune", "wake_at"]
 
+_FAMILY: Final = int(socket.AF_INET)
+_STREAM: Final = int(socket.SOCK_STREAM)
 _TCP: Final = frozenset({socket.AF_INET, socket.AF_INET6})
-_Socket: Final = socket.SocketType
-"""What `socket.socket` is made of: all that is wanted here, and made in a tenth of the time."""
 
 
 def tune(shown: socket.socket | None, settings: TcpSettings) -> None:
-    """Set a socket's options; a unix socket has none of them.
+    """Set a TCP socket's options.
 
     Args:
-        shown: what the event loop shows of the socket of a connection or a server.
+        shown: what the event loop shows of the socket of a connection or a server; None where it shows none any more.
         settings: what to set.
     """
-    if shown is not None and is_tcp(shown):
+    if shown is not None:
         _set(shown, _options(settings))
 
 
@@ -51,8 +51,9 @@ def wake_at(shown: socket.socket, size: int) -> None:
 
 
 def _set(shown: socket.socket, options: tuple[tuple[int, int, int], ...]) -> None:
-    # it may be no socket, but something that makes one for every option that it is given
-    tuned = _Socket(shown.family, socket.SOCK_STREAM, socket.IPPROTO_TCP, shown.fileno())
+    # it may be no socket, but something that makes one for every option that it is given, and an enumeration's member
+    # whenever it is asked for its family; options are set by the descriptor, whatever that is
+    tuned = socket.socket(_FAMILY, _STREAM, socket.IPPROTO_TCP, shown.fileno())
     try:
         for level, option, value in options:
             tuned.setsockopt(level, option, value)

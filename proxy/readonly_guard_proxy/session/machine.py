@@ -367,7 +367,8 @@ class SessionMachine:
                 self._reported.ready(transaction_status(message))
 
     def _parameter(self, message: Frame) -> None:
-        distrust = self._reported.take(*parameter_status(message))
+        name, value = parameter_status(message)  # compiled, unpacking them into the call would call it by its name
+        distrust = self._reported.take(name, value)
         if distrust is None:
             self._outbox.to_client.append(message.data)
         else:
