@@ -118,9 +118,9 @@ def test_the_answer_is_what_the_rules_would_say(
     phase: str,
     seed: int,
 ) -> None:
-    table = engine._policies.cases
+    table = engine.prepared.policies.cases
     assert table is not None
-    data = engine._policies.data | table.data | documents
+    data = engine.prepared.policies.data | table.data | documents
     anna = data["roster"]["users"]["anna"] | {"patients": own}
     data |= {"demands": data["demands"] | demands, "roster": {"users": {"anna": anna}}}
     fresh, remembering = engine.with_data(data), engine.with_data(data)
@@ -146,7 +146,7 @@ def test_the_rules_are_asked_once_about_all_who_are_alike(
     engine: EmbeddedEngine, request_of: Callable[..., AccessRequest], people: dict[str, Any]
 ) -> None:
     crowd = {f"person_id:{number}": {"anna": SINCE} for number in range(100, 200)}
-    engine = engine.with_data(engine._policies.data | people | {"relations": crowd})
+    engine = engine.with_data(engine.prepared.policies.data | people | {"relations": crowd})
     request = request_of(context={"patients": ["person_id:100"]})
     assert engine.decide_now(request).allow
     rest, counts = engine.residual_of(request), counting(engine)

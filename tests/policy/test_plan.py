@@ -73,7 +73,7 @@ def test_the_shipped_ones_have_all() -> None:
     """A new patient is a new question to the rules about patients, and to no other."""
     engine = EmbeddedEngine(load_policies(None))
     assert engine.stages == (STANDING, RECORDS, ENTRYPOINT)
-    standing, records, decision = engine._steps
+    standing, records, decision = engine.prepared.steps
     assert not {field for field in standing.reads.fields if field[:2] == ("context", "patients")}
     assert ("context", "facts", "relations") not in standing.reads.fields
     assert ("context", "time") in standing.reads.fields

@@ -3,9 +3,9 @@
 In a session the patient changes with nearly every statement, and mostly nothing else is another: there is a care
 relation, there are no blocks. What the rules find rests on the documents that they look up by the patient's name; of
 two for whom these say the same, one answer is both's. That the name itself makes no difference is known of the rules
-as they are shipped and of no others: `readonly_guard.policy.embedded` asks for likeness only where every rule that
-looks at patients is one of these. What is not plain (several names, one that stands for more, data of another form
-than its schema's) is like nothing, and is asked of the rules.
+as they are shipped and of no others: `readonly_guard.policy.rehearsal` looks whether every rule that looks at patients
+is one of these. What is not plain (several names, one that stands for more, data of another form than its schema's) is
+like nothing, and is asked of the rules.
 """
 
 from __future__ import annotations

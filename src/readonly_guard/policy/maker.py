@@ -15,8 +15,9 @@ import msgspec
 from readonly_guard.apart import ask_apart
 from readonly_guard.errors import ConfigurationError, PolicyError
 from readonly_guard.policy.bundle import SHIPPED
-from readonly_guard.policy.embedded import EmbeddedEngine, Prepared
+from readonly_guard.policy.embedded import EmbeddedEngine
 from readonly_guard.policy.port import PolicyDecisionPoint
+from readonly_guard.policy.prepared import Prepared
 from readonly_guard.policy.source import decision_point
 from readonly_guard.settings import PolicySettings
 
