@@ -88,7 +88,8 @@ def canonical_text(scanned: Scanned, *, is_whole: bool = False) -> str:  # noqa:
     Args:
         scanned: the text.
         is_whole: keep what stands before the last part of a name, and the casts and constants that say nothing to the
-            keys: they compare the last parts of relations' names, and sqlglot takes half the time without the rest.
+            keys: they compare the last parts of relations' names, and without the rest sqlglot takes a third less time
+            for what clients send, half of it for their longest texts.
     """
     kinds, keywords = scanned.tokens.kinds, scanned.tokens.keywords
     plain = list(scanned.words)
