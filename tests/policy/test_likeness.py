@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from readonly_guard.domain import AccessRequest, Answer
 from readonly_guard.errors import PolicyUnavailable
 from readonly_guard.policy import EmbeddedEngine, load_policies
-from readonly_guard.policy.likeness import Likeness, likeness_of
+from readonly_guard.policy.likeness import Likeness, Likenesses
 from readonly_guard.policy.port import ENTRYPOINT, RECORDS
 
 from .conftest import counting
@@ -123,7 +123,8 @@ def test_the_answer_is_what_the_rules_would_say(
     data = engine.prepared.policies.data | table.data | documents
     anna = data["roster"]["users"]["anna"] | {"patients": own}
     data |= {"demands": data["demands"] | demands, "roster": {"users": {"anna": anna}}}
-    fresh, remembering = engine.with_data(data), engine.with_data(data)
+    remembering = engine.with_data(data)
+    asking = EmbeddedEngine.of(msgspec.structs.replace(remembering.prepared, knows_alike=False))
 
     def question(patients: tuple[str, ...]) -> AccessRequest:
         changed = {"name": action, "properties": {"kinds": ["select"], "phase": phase}}
@@ -136,7 +137,8 @@ def test_the_answer_is_what_the_rules_would_say(
     several = [(name,) for name in (*NAMES, "person_id:10", "person_id:åäö")] + [tuple(NAMES[:2]), (), (NAMES[0],) * 2]
     random.Random(seed).shuffle(several)
     for patients in several * 2:
-        expected = outcome(lambda patients=patients: fresh.decide_now(question(patients)))
+        expected = outcome(lambda patients=patients: asking.decide_now(question(patients)))
+        assert outcome(lambda patients=patients: remembering.decide_now(question(patients))) == expected
         recalled = rest.recall(patients)
         assert recalled is None or recalled == expected
         assert outcome(lambda patients=patients: remembering.decide_rest(rest, patients)) == expected
@@ -239,25 +241,91 @@ def test_only_one_plain_name_is_looked_up(patients: tuple[str, ...]) -> None:
     assert likeness().of(patients) is None
 
 
+ASKED_OF = {"subject": {"id": "anna"}, "context": {"patients": ["a:1"]}}
+FOUND = msgspec.json.encode(STANDING)
+
+
 @pytest.mark.parametrize(
-    ("data", "subject", "standing"),
+    ("data", "standing"),
     [
-        ({"relations": []}, "anna", STANDING),
-        ({"patients": None}, "anna", STANDING),
-        ({"blocks": "x"}, "anna", STANDING),
-        ({}, None, STANDING),
-        ({}, "anna", None),
-        ({}, "anna", []),
-        ({}, "anna", {"own_patients": []}),
-        ({}, "anna", STANDING | {"day": TODAY}),
-        ({}, "anna", STANDING | {"day": DAY_NS + 1}),
-        ({}, "anna", STANDING | {"day": -(10**30) * 86_400}),
-        ({}, "anna", STANDING | {"day": True}),
-        ({}, "anna", STANDING | {"own_patients": None}),
-        ({}, "anna", STANDING | {"own_patients": [7]}),
+        ({"relations": []}, STANDING),
+        ({"patients": None}, STANDING),
+        ({"blocks": "x"}, STANDING),
+        ({}, None),
+        ({}, []),
+        ({}, {"own_patients": []}),
+        ({}, STANDING | {"day": TODAY}),
+        ({}, STANDING | {"day": DAY_NS + 1}),
+        ({}, STANDING | {"day": -(10**30) * 86_400}),
+        ({}, STANDING | {"day": True}),
+        ({}, STANDING | {"own_patients": None}),
+        ({}, STANDING | {"own_patients": [7]}),
     ],
 )
-def test_nobody_is_alike_where_the_rest_is_of_another_form(data: Any, subject: Any, standing: Any) -> None:
+def test_nobody_is_alike_where_the_rest_is_of_another_form(data: Any, standing: Any) -> None:
     found = None if standing is None else msgspec.json.encode(standing)
-    assert likeness_of(data, {"subject": {"id": subject}}, found) is None
-    assert likeness_of({}, {"subject": {"id": "anna"}}, msgspec.json.encode(STANDING)) is not None
+    assert Likenesses(data).of(ASKED_OF, found) is None
+    assert Likenesses(data).alike(ASKED_OF, found) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"subject": None},
+        {"subject": {"id": None}},
+        {"subject": {}},
+        {"context": None},
+        {"context": {}},
+        {"context": {"patients": None}},
+        {"context": {"patients": "a"}},
+        {"context": {"patients": [7]}},
+        {"context": {"patients": {"a:1": 1}}},
+        {"context": {"patients": ["a:1"], "facts": {}}},
+        {"context": {"patients": ["a:1"], "facts": None}},
+    ],
+    ids=str,
+)
+def test_nor_in_a_question_of_another_form(changes: dict[str, Any]) -> None:
+    known = Likenesses({})
+    assert known.alike({**ASKED_OF, **changes}, FOUND) is None
+    assert known.alike(ASKED_OF, FOUND) == likeness().of(("a:1",))
+
+
+def test_each_asker_has_an_own_likeness_and_the_longest_day_ends() -> None:
+    known = Likenesses({"relations": {"a:1": {"anna": SINCE}}})
+    for number in range(5_000):
+        assert known.alike({**ASKED_OF, "subject": {"id": f"user{number}"}}, FOUND) == of(relations={})
+    assert len(known._kept) <= 4_096
+    assert known.alike(ASKED_OF, FOUND) == of(relations={"anna": SINCE})
+
+
+def test_a_session_knows_what_was_found_in_another(
+    engine: EmbeddedEngine, request_of: Callable[..., AccessRequest], people: dict[str, Any]
+) -> None:
+    """The rules are not asked again about whoever is alike, whichever question it is that names them."""
+    crowd = {f"person_id:{number}": {"anna": SINCE} for number in range(100, 104)}
+    engine = engine.with_data(engine.prepared.policies.data | people | {"relations": crowd})
+    assert engine.decide_now(request_of(context={"patients": ["person_id:100"]})).allow
+    counts = counting(engine)
+    assert engine.decide_now(request_of(context={"patients": ["person_id:101"]}, request_id="2")).allow
+    rest = engine.residual_of(request_of())
+    assert rest is not None
+    assert engine.decide_rest(rest, ("person_id:102",)).allow
+    assert not counts
+    facts = {"relations": {"person_id:103": {}}}
+    assert not engine.decide_now(request_of(context={"patients": ["person_id:103"], "facts": facts})).allow
+    assert counts[RECORDS] == 1
+
+
+def test_without_the_askers_standing_nothing_is_known(policies_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(policies_dir, tmp_path / "own")
+    shutil.rmtree(tmp_path / "own/readonly_guard/standing")
+    (tmp_path / "own/readonly_guard/authz/authz.rego").write_text(
+        'package readonly_guard.authz\n\ndefault decision := {"allow": false, "deny": []}\n\n'
+        'decision := {"allow": true, "deny": []} if {\n\tinput.subject.id\n'
+        "\tcount(data.readonly_guard.records.answer.deny) == 0\n}\n"
+    )
+    (tmp_path / "own/cases/cases.json").unlink()
+    engine = EmbeddedEngine(load_policies(str(tmp_path / "own")))
+    assert engine.stages == (RECORDS, ENTRYPOINT)
+    assert not engine.knows_alike

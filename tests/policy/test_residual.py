@@ -59,7 +59,7 @@ def test_of_every_case_the_rest_says_what_the_whole_says(
     patients: list[list[str]],
 ) -> None:
     request = request_of(**case.get("input", {}))
-    fresh = EmbeddedEngine.of(engine.prepared)  # which remembers nothing of what the others are asked
+    fresh = EmbeddedEngine.of(asking.prepared)  # which remembers nothing of what the others are asked
     for asked in (engine, asking):
         first = outcome(lambda asked=asked: asked.decide_now(request))
         rest = asked.residual_of(request)

@@ -44,7 +44,8 @@ def evaluated(engine: EmbeddedEngine, request_of: Callable[..., AccessRequest]) 
     [
         ({"request_id": "other", "context": {"time": "2025-03-03T22:59:59.999999Z"}}, set()),
         ({"context": {"application_name": "other"}}, set()),
-        ({"context": {"patients": ["person_id:9"]}}, {RECORDS}),
+        ({"context": {"patients": ["person_id:9"]}}, set()),  # who is like the first
+        ({"context": {"patients": ["person_id:9", "person_id:91"]}}, {RECORDS}),
         ({"context": {"patients": ["person_id:3"]}}, {RECORDS, ENTRYPOINT}),
         ({"resources": [{"id": "person", "type": "relation"}]}, {STANDING}),
         ({"context": {"purpose": "HLEGAL"}}, {STANDING, RECORDS, ENTRYPOINT}),

@@ -74,7 +74,7 @@ class EmbeddedEngine:
 
     def __init__(self, policies: PolicySet) -> None:
         self._prepared, asks = prepare(policies)
-        self._stages = self._prepared.stages()
+        self._stages = self._prepared.stages(self._prepared.policies.data)
         if asks is not None:
             _own.keep(self, asks)
 
@@ -83,7 +83,7 @@ class EmbeddedEngine:
         """An engine of policies that were prepared before, here or in another process; they are not rehearsed again."""
         other = object.__new__(cls)
         other._prepared = prepared
-        other._stages = prepared.stages()
+        other._stages = prepared.stages(prepared.policies.data)
         return other
 
     @property
@@ -136,8 +136,7 @@ class EmbeddedEngine:
 
     def residual_of(self, request: AccessRequest) -> Residual | None:
         """What is left of a request that was just answered, for other patients."""
-        data = self._prepared.policies.data if self._prepared.knows_alike else None
-        return residual_of(self._stages, document_of(request), data)
+        return residual_of(self._stages, document_of(request))
 
     def decide_rest(self, residual: Residual, patients: tuple[str, ...]) -> Answer:
         """Answer what is left of a request, about these patients; raises as :meth:`decide_now`."""

@@ -19,13 +19,16 @@ from typing import Any, Final, TypeGuard
 
 import msgspec
 
-__all__ = ["RULES", "Alike", "Likeness", "digest_of", "likeness_of"]
+__all__ = ["RULES", "Alike", "Likeness", "Likenesses", "digest_of"]
 
 RULES: Final = "34745eb562613f7055e50365046ef492b3bc75a1b2765bdd1afdd346e03e44fa"
 """The digest of the rules of which this is known. Before it is another, `Likeness` has to be read beside them."""
 
 Alike = tuple[str, bool, bytes, bytes]
 """What is known of a patient: the relation, whether it is the asker, whose records are there, what is blocked."""
+
+_ASKERS: Final = 4_096
+"""Whose likeness is kept: a day's askers by what they asked for, half a kilobyte each."""
 
 _UNLISTED: Final[dict[str, Any]] = {}
 """Stands for a document that there is none of, which is another thing than an empty one."""
@@ -108,21 +111,59 @@ def digest_of(modules: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(sorted(modules)).encode()).hexdigest()
 
 
-def likeness_of(data: Mapping[str, Any], question: Mapping[str, Any], standing: bytes | None) -> Likeness | None:
-    """Likeness to the rules about patients.
+class Likenesses:
+    """Likeness to the rules about patients, for whoever asks.
 
     Args:
         data: the policies' documents.
-        question: that was asked.
-        standing: what `standing.answer` found and those rules are handed, as JSON; None where it found nothing.
-
-    Returns:
-        None where one of these is not of the form that the shipped policies give it.
     """
+
+    __slots__ = ("_data", "_kept")
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._data: Final = data
+        self._kept: dict[tuple[bytes | None, str], Likeness | None] = {}
+
+    def of(self, question: Mapping[str, Any], standing: bytes | None) -> Likeness | None:
+        """Which patients are alike in such a question.
+
+        Args:
+            question: of whatever form.
+            standing: what `standing.answer` found and the rules are handed, as JSON; None where it found nothing.
+
+        Returns:
+            None where one of these is not of the form that the guard and the shipped policies give it, and where
+            something was looked up about its patients, which is not in the documents.
+        """
+        context, subject = question.get("context"), question.get("subject")
+        if type(context) is not dict or "facts" in context or type(subject) is not dict:
+            return None
+        name = subject.get("id")
+        if type(name) is not str:
+            return None
+        key = (standing, name)
+        if key not in self._kept:
+            if len(self._kept) >= _ASKERS:
+                self._kept.clear()
+            self._kept[key] = _likeness_of(self._data, name, standing)
+        return self._kept.get(key)
+
+    def alike(self, question: Mapping[str, Any], standing: bytes | None) -> Alike | None:
+        """What is known of the patient whom a question is about; None as for :meth:`of` and :meth:`Likeness.of`."""
+        likeness = self.of(question, standing)
+        if likeness is None:
+            return None
+        patients = question["context"].get("patients")
+        if type(patients) not in {tuple, list} or not all(type(name) is str for name in patients):
+            return None
+        return likeness.of(tuple(patients))
+
+
+def _likeness_of(data: Mapping[str, Any], subject: str, standing: bytes | None) -> Likeness | None:
     if standing is None:
         return None
-    found, subject = msgspec.json.decode(standing), question["subject"].get("id")
-    if type(found) is not dict or type(subject) is not str:
+    found = msgspec.json.decode(standing)
+    if type(found) is not dict:
         return None
     today, own = _date_of(found.get("day")), found.get("own_patients")
     if today is None or type(own) is not list or not all(type(name) is str for name in own):

@@ -16,8 +16,9 @@ from readonly_guard.errors import PolicyError
 from readonly_guard.policy.agreement import Ask, ask_engine, ask_machine, fused, handed
 from readonly_guard.policy.answer import decode_answer
 from readonly_guard.policy.bundle import Module, PolicySet
+from readonly_guard.policy.likeness import Likenesses
 from readonly_guard.policy.plan import Step
-from readonly_guard.policy.port import ENTRYPOINT
+from readonly_guard.policy.port import ENTRYPOINT, RECORDS
 from readonly_guard.policy.rego_error import explain
 from readonly_guard.policy.stages import Asks, Stage, Stages, parts_of
 
@@ -40,12 +41,20 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     is_compiled: bool
     knows_alike: bool
 
-    def stages(self) -> Stages:
-        """The stages, with nothing remembered."""
+    def stages(self, data: dict[str, Any]) -> Stages:
+        """The stages of decisions that rest on these documents, with nothing remembered."""
         *earlier, last = self.steps
+        alike = Likenesses(data) if self.knows_alike else None
         return Stages(
             tuple(
-                Stage(step.rule, step.reads, step.earlier, partial(parts_of, readers=step.readers)) for step in earlier
+                Stage(
+                    step.rule,
+                    step.reads,
+                    step.earlier,
+                    partial(parts_of, readers=step.readers),
+                    alike if step.rule == RECORDS else None,
+                )
+                for step in earlier
             ),
             Stage(last.rule, last.reads, last.earlier, partial(decode_answer, revision=self.policies.revision)),
         )

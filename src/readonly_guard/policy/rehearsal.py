@@ -19,7 +19,7 @@ from readonly_guard.policy.bundle import SHIPPED, PolicySet
 from readonly_guard.policy.extract import document_of
 from readonly_guard.policy.likeness import RULES, digest_of
 from readonly_guard.policy.plan import Step, plan_of, whole
-from readonly_guard.policy.port import ENTRYPOINT, RECORDS
+from readonly_guard.policy.port import ENTRYPOINT, RECORDS, STANDING
 from readonly_guard.policy.prepared import Prepared, compile_rule, interpreter_of, machine_of
 from readonly_guard.policy.reads import Path, Syntax
 from readonly_guard.policy.references import References, deepest, refuse_recursion
@@ -82,17 +82,18 @@ def _compiled(policies: PolicySet, steps: tuple[Step, ...], syntax: Syntax) -> P
 
 def _are_rules_known(policies: PolicySet, steps: tuple[Step, ...], syntax: Syntax) -> bool:
     """Whether all rules that look at patients are those of which `readonly_guard.policy.likeness` knows."""
-    packages = next((step.reads.packages for step in steps if step.rule == RECORDS), None)
-    if packages is None:
+    records = next((step for step in steps if step.rule == RECORDS), None)
+    if records is None or records.reads.packages is None or records.earlier != (STANDING,):
         return False
-    files = frozenset[str]().union(*map(syntax.files_of, packages))
+    files = frozenset[str]().union(*map(syntax.files_of, records.reads.packages))
     return digest_of(text for path, text in policies.modules if path in files) == RULES
 
 
 def _rehearsed(prepared: Prepared, interpreted: Ask) -> Asks:
     """Ask both forms about every action, and about nothing at all."""
     origin = prepared.policies.origin
-    stages, asks = prepared.stages(), prepared.asks(prepared.policies.data)
+    data = prepared.policies.data
+    stages, asks = prepared.stages(data), prepared.asks(data)
     for name in _REHEARSED:
         _spend(name, stages, asks)
         _rehearse(origin, interpreted, name)
@@ -108,7 +109,7 @@ def _agrees(prepared: Prepared) -> bool:
     if key not in _agreed:
         documents = policies.own_data | (table.data if table else {})
         interpreted = ask_engine(interpreter_of(policies, documents), ENTRYPOINT)
-        compiled = partial(prepared.stages().answer, asks=prepared.asks(documents))
+        compiled = partial(prepared.stages(documents).answer, asks=prepared.asks(documents))
         _agreed[key] = agree(interpreted, compiled, questions(table, _question("read")))
         while len(_agreed) > _REMEMBERED_AGREEMENTS:
             del _agreed[next(iter(_agreed))]

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from readonly_guard.domain import Answer
 from readonly_guard.moments import rfc3339
 from readonly_guard.policy.extract import Document
-from readonly_guard.policy.likeness import Alike, Likeness, likeness_of
+from readonly_guard.policy.likeness import Alike
 from readonly_guard.policy.reads import Path
 from readonly_guard.policy.stages import Asks, Parts, Stage, Stages, time_of
 
@@ -47,7 +47,6 @@ class Residual:
         last: makes the answer of what that and the others found.
         found: by the other stages.
         question: that was asked of the first patients; what is left of it reads neither its time nor its name.
-        likeness: which patients are alike to the stage; None where that is not known.
         since, until: between which times, RFC 3339 in UTC, the other stages find the same.
     """
 
@@ -62,7 +61,6 @@ class Residual:
         last: Stage[Answer],
         found: Mapping[str, Parts],
         question: Document,
-        likeness: Likeness | None,
         since: str,
         until: str,
     ) -> None:
@@ -70,12 +68,12 @@ class Residual:
         self._last: Final = last
         self._found: Final = found
         self._question: Final = question
-        self._likeness: Final = likeness
         self._since: Final = since
         self._until: Final = until
         with_gap = {**question, "context": {**question["context"], "patients": msgspec.Raw(_GAP)}}
         self._before, _, self._after = _json(stage.extract(with_gap)).partition(_GAP)
         self._parts = stage.parts(found)
+        self._likeness: Final = stage.likeness(question, self._parts)
         self._answers: dict[bytes | None, Answer] = {}  # by what the stage found, as far as the answer depends on it
         self._alike: dict[Alike, Answer] = {}
 
@@ -97,18 +95,19 @@ class Residual:
         """
         alike = None if self._likeness is None else self._likeness.of(patients)
         if alike is None:
-            return self._evaluated(patients, asks)
+            return self._asked(patients, None, asks)
         answer = self._alike.get(alike)
         if answer is None:
-            answer = self._evaluated(patients, asks)
+            answer = self._asked(patients, alike, asks)
             if len(self._alike) < _KEPT_ALIKE:
                 self._alike[alike] = answer
         return answer
 
-    def _evaluated(self, patients: tuple[str, ...], asks: Asks) -> Answer:
+    def _asked(self, patients: tuple[str, ...], alike: Alike | None, asks: Asks) -> Answer:
         stage, last = self._stage, self._last
         handed = b"".join((self._before, _json(patients), self._after))
-        parts = stage.value_for(handed, self._parts, asks[stage.rule])
+        key = handed if alike is None else b"".join((self._before, _json(alike), self._after))
+        parts = stage.value_for(key, handed, self._parts, asks[stage.rule])
         told = parts[last.rule]
         answer = self._answers.get(told)
         if answer is None:
@@ -118,13 +117,8 @@ class Residual:
         return answer
 
 
-def residual_of(stages: Stages, question: Document, data: Mapping[str, Any] | None = None) -> Residual | None:
+def residual_of(stages: Stages, question: Document) -> Residual | None:
     """What is left of a question that was just answered.
-
-    Args:
-        stages: that answered it.
-        question: the same.
-        data: the policies' documents, where it is known of the rules what makes patients alike.
 
     Returns:
         None where not all but one stage can be taken as known: one of the others looks at the patients or at what was
@@ -145,8 +139,7 @@ def residual_of(stages: Stages, question: Document, data: Mapping[str, Any] | No
         found[other.rule], span = known
         if span is not None:
             since, until = max(since, span.since), min(until, span.until)
-    likeness = None if data is None else likeness_of(data, question, *stage.parts(found))
-    return Residual(stage, last, found, question, likeness, rfc3339(since), rfc3339(until))
+    return Residual(stage, last, found, question, rfc3339(since), rfc3339(until))
 
 
 def _open(stages: Stages) -> Stage[Parts] | None:

@@ -19,6 +19,7 @@ from readonly_guard.policy.agreement import Ask
 from readonly_guard.policy.answer import UNDEFINED
 from readonly_guard.policy.cache import Span, ValueCache
 from readonly_guard.policy.extract import Document, Extract
+from readonly_guard.policy.likeness import Likeness, Likenesses
 from readonly_guard.policy.reads import Path, Reads
 
 __all__ = ["Asks", "Parts", "Stage", "Stages", "parts_of", "time_of"]
@@ -45,6 +46,7 @@ class Stage(Generic[_Value]):
         reads: what it reads of the question.
         earlier: the stages whose values it reads.
         made: makes what is kept of the rule's value.
+        likenesses: which patients are alike to the rule, where that is known; it reads `standing.answer` alone.
 
     Attributes:
         rule, earlier: the same.
@@ -52,13 +54,21 @@ class Stage(Generic[_Value]):
         is_repeatable: the same question always gives the same value.
     """
 
-    def __init__(self, rule: str, reads: Reads, earlier: tuple[str, ...], made: Callable[[Any], _Value]) -> None:
+    def __init__(
+        self,
+        rule: str,
+        reads: Reads,
+        earlier: tuple[str, ...],
+        made: Callable[[Any], _Value],
+        likenesses: Likenesses | None = None,
+    ) -> None:
         self.rule: Final = rule
         self.earlier: Final = earlier
         self.extract: Final = Extract(reads.fields)
         self.is_repeatable: Final = reads.is_repeatable
         self._names = [_json(name) for name in earlier]
         self._made = made
+        self._likenesses: Final = likenesses
         self._memory: ValueCache[_Value] = ValueCache(_REMEMBERED)
 
     def value(self, question: Document, now: datetime | None, found: Mapping[str, Parts], ask: Ask) -> _Value:
@@ -70,21 +80,39 @@ class Stage(Generic[_Value]):
             found: what the stages before it found.
             ask: evaluates the rule.
         """
-        asked, parts = self._asked(question), self.parts(found)
-        known = self._entry(asked, parts, now)
+        parts = self.parts(found)
+        if not self.extract.is_timed:
+            handed = _json(self.extract(question))
+            return self.value_for(self._alike(question, parts) or handed, handed, parts, ask)
+        key = self.extract.key(question)
+        known = self._entry(key, parts, now)
         if known is not None:
             return known[0]
-        if not self.extract.is_timed:
-            return self._evaluated(asked, parts, ask)
         value = self._made(raw := ask(self._with(_json(self.extract(question)), parts)))
-        if self.is_repeatable and len(asked) <= _MAX_KEY_BYTES and (span := _span_of(raw, now)) is not None:
-            self._memory.put((asked, *parts), value, span)
+        if self.is_repeatable and len(key) <= _MAX_KEY_BYTES and (span := _span_of(raw, now)) is not None:
+            self._memory.put((key, *parts), value, span)
         return value
 
-    def value_for(self, handed: bytes, parts: list[bytes | None], ask: Ask) -> _Value:
-        """As :meth:`value`, of a rule that does not read the time, by what it is handed of the question."""
-        known = self._entry(handed, parts, None)
-        return self._evaluated(handed, parts, ask) if known is None else known[0]
+    def value_for(self, key: bytes, handed: bytes, parts: list[bytes | None], ask: Ask) -> _Value:
+        """As :meth:`value`, of a rule that does not read the time.
+
+        Args:
+            key: what stands in place of the question in the memory: what is handed, or the same about whoever is alike.
+            handed: what the rule is handed of the question.
+            parts: what it is handed of the stages before it.
+            ask: evaluates the rule.
+        """
+        known = self._entry(key, parts, None)
+        if known is not None:
+            return known[0]
+        value = self._made(ask(self._with(handed, parts)))
+        if self.is_repeatable and len(key) <= _MAX_KEY_BYTES:
+            self._memory.put((key, *parts), value)
+        return value
+
+    def likeness(self, question: Document, parts: list[bytes | None]) -> Likeness | None:
+        """Which patients are alike to the rule in such a question; None where that is not known."""
+        return None if self._likenesses is None else self._likenesses.of(question, parts[0])
 
     def known(self, question: Document, now: datetime, found: Mapping[str, Parts]) -> tuple[_Value, Span | None] | None:
         """What is remembered of a question, and how long it holds, None for ever; None where nothing is."""
@@ -99,16 +127,19 @@ class Stage(Generic[_Value]):
         extract = self.extract
         return extract.key(question) if extract.is_timed else _json(extract(question))
 
+    def _alike(self, question: Document, parts: list[bytes | None]) -> bytes | None:
+        """What the rule is handed, with what is known of the patient in the name's place."""
+        if self._likenesses is None:
+            return None
+        alike = self._likenesses.alike(question, parts[0])
+        if alike is None:
+            return None
+        return _json(self.extract({**question, "context": {**question["context"], "patients": alike}}))
+
     def _entry(
         self, asked: bytes, parts: list[bytes | None], now: datetime | None
     ) -> tuple[_Value, Span | None] | None:
         return self._memory.entry((asked, *parts), now) if self.is_repeatable else None
-
-    def _evaluated(self, handed: bytes, parts: list[bytes | None], ask: Ask) -> _Value:
-        value = self._made(ask(self._with(handed, parts)))
-        if self.is_repeatable and len(handed) <= _MAX_KEY_BYTES:
-            self._memory.put((handed, *parts), value)
-        return value
 
     def _with(self, handed: bytes, parts: list[bytes | None]) -> str:
         """The question that the rule is asked: an object, with what the stages before it found."""
