@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -56,6 +57,11 @@ class PolicyServer:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+
+    def hold(self) -> None:
+        """From now on it takes connections and says nothing: all of its threads have stopped, not just been told to."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def _is_up(self) -> bool:
         asking = HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -123,7 +129,7 @@ def test_everything_is_denied_until_it_is_back(policy_server, database, guard_to
         policy_server.start()
         wait_for(True)
         assert readiness()["ready"]
-        policy_server.process.send_signal(signal.SIGSTOP)  # it takes connections and says nothing
+        policy_server.hold()
         assert not any(ask(session) for _ in range(5))
         policy_server.process.send_signal(signal.SIGCONT)
         wait_for(True)
