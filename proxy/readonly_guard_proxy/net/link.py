@@ -109,9 +109,8 @@ class Link:
         self._meters = meters
         self._place = place
         self._patience = patience
-        self._when_cleared: Callable[[Clearance], None] = (
-            self._cleared
-        )  # once: a method that is handed over is an object of its own
+        # made once: a method that is handed over is an object of its own
+        self._when_cleared: Callable[[Clearance], None] = self._cleared
         self._clearance: Clearance | None = None  # of the turn that waits for it
         self._sent: Clearance | None = None  # of the turn that was sent as one and is not answered
         self._deferred: list[Event] | None = None  # what has happened while a turn waited for its clearance

@@ -28,7 +28,7 @@ Alike = tuple[str, bool, bytes, bytes]
 """What is known of a patient: the relation, whether it is the asker, whose records are there, what is blocked."""
 
 _ASKERS: Final = 4_096
-"""Whose likeness is kept: a day's askers by what they asked for, half a kilobyte each."""
+"""Whose likeness is kept: a day's askers by what they asked for, a kilobyte each."""
 
 _UNLISTED: Final[dict[str, Any]] = {}
 """Stands for a document that there is none of, which is another thing than an empty one."""
