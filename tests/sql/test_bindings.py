@@ -139,6 +139,12 @@ SELECT * FROM person WHERE CASE WHEN person_id = 1 THEN true ELSE true END
 SELECT * FROM person WHERE (person_id = 1) = active_ind
 SELECT * FROM person WHERE (person_id, 1) <> (1, 1)
 SELECT * FROM person WHERE (person_id, name_last) IN ((1, 'A'), (person_id, 'B'))
+SELECT p.* FROM person AS p, (SELECT 1, 7) AS c, (SELECT 3, 4) AS d WHERE (c.*, p.person_id, 1) = (1, 7, d.*)
+SELECT p.* FROM person AS p, (SELECT 1, 7) AS c, (SELECT 3, 4) AS d WHERE ROW(c.*, p.person_id, 1) IN (ROW(1, 7, d.*))
+SELECT p.* FROM person AS p, (SELECT 1, 7) AS c, (SELECT 3, 4) AS d WHERE ((c).*, p.person_id, 1) = (1, 7, (d).*)
+SELECT p.* FROM person AS p, (SELECT 1, 7) AS c WHERE (c.*, p.person_id) IN (SELECT 1, q.person_id, 9 FROM person AS q WHERE q.person_id = 7)
+SELECT e.* FROM encounter AS e, (SELECT (c).*, q.person_id AS z FROM (SELECT 1, 7) AS c, person AS q WHERE q.person_id = 7) AS s(a, b) WHERE e.person_id = s.b
+SELECT e.* FROM encounter AS e WHERE (1, e.person_id) IN (SELECT (c).*, q.person_id FROM (SELECT 1) AS c, person AS q WHERE q.person_id = 7)
 SELECT person_id = 1 FROM person
 SELECT count(*) FILTER (WHERE person_id = 1) FROM person
 SELECT person_id FROM person GROUP BY person_id HAVING person_id = 1
@@ -260,9 +266,11 @@ class Statements:
         self.encounters = encounters
         self.count = 0
 
+    def patient(self):
+        return self.chance.choice(self.patients)
+
     def constant(self):
-        patient = self.chance.choice(self.patients)
-        other = self.chance.choice(self.patients)
+        patient, other = self.patient(), self.patient()
         return self.chance.choice(
             [
                 f"= {patient}",
@@ -275,7 +283,7 @@ class Statements:
 
     def atom(self, aliases, depth):
         one, other = (self.chance.choice(aliases) for _ in range(2))
-        match self.chance.randint(0, 15):
+        match self.chance.randint(0, 16):
             case 0 | 1 | 2 | 3:
                 return f"{one}.person_id {self.constant()}"
             case 4 | 5 | 6:
@@ -295,6 +303,10 @@ class Statements:
                 return f"{one}.person_id IN (SELECT q.{self.chance.choice(columns)} FROM ({inner}) AS q)"
             case 13:
                 return f"{one}.encntr_id = {other}.encntr_id"
+            case 15:  # a query that gives more columns than it seems
+                pair = f"(SELECT 1 AS a, {self.patient()} AS b) AS v"
+                inner = f"SELECT (v).*, {other}.person_id AS c FROM {pair}"
+                return f"{one}.person_id = (SELECT q.b FROM ({inner}) AS q(a, b))"
             case 14:
                 return f"{one}.encntr_id = {self.chance.choice(list(self.encounters))}"
             case _:
@@ -306,6 +318,11 @@ class Statements:
         table = self.chance.choice(TABLES)
         if depth < 2 and self.chance.random() < 0.15:
             return f"(SELECT * FROM {table} WHERE person_id {self.constant()}) AS {alias}", alias
+        if depth < 2 and self.chance.random() < 0.05:  # rows that are longer than they seem
+            named, meant = self.patient(), f"(SELECT unnest(ARRAY{self.patients}) AS a, 1 AS b) AS w"
+            rows = f"(v.*, y.person_id, 1) = (1, {named}, w.*)"
+            read = f"{table} AS y, (SELECT 1 AS a, {named} AS b) AS v, {meant}"
+            return f"(SELECT y.* FROM {read} WHERE {rows}) AS {alias}", alias
         return f"{table} AS {alias}", alias
 
     def query(self, outer=(), depth=0, *, star=False):

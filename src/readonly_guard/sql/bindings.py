@@ -23,6 +23,7 @@ from readonly_guard.sql.comparisons import (
     VALUES,
     Tree,
     column_fields,
+    expands,
     is_equals,
     is_in,
     pairs,
@@ -192,8 +193,9 @@ class _Walker:
         for target in targets:
             body = target["ResTarget"]
             fields = body.get("val", {}).get("ColumnRef", {}).get("fields", ())
-            if fields and "A_Star" in fields[-1]:
-                stars.append(level if len(fields) == 1 else self._starred(fields, level))
+            if expands(body.get("val", {})):
+                # of (x).* nothing is known, nor how many columns it gives
+                stars.append(self._starred(fields, level) if fields else None)
                 continue
             column = resolve(fields, level) if fields else None
             name = body.get("name") or next(iter(strings(fields[-1:])), None)
@@ -204,6 +206,8 @@ class _Walker:
 
     @staticmethod
     def _starred(fields: list[Tree], level: Level) -> Star | None:
+        if len(fields) == 1:
+            return level
         column = resolve([*fields[:-1], {"String": {"sval": "*"}}], level)
         return None if column is None else column[0]
 
@@ -366,7 +370,8 @@ class _Walker:
         tested = test["RowExpr"].get("args", []) if "RowExpr" in test else [test]
         names = [str(position) for position in range(len(tested))]
         item = Item(frame=at.frame, outputs=outputs.renamed(names))
+        is_row = not any(map(expands, tested))
         for name, side in zip(names, tested, strict=True):
             column = self._side(side, at)
-            if column is not None:
+            if is_row and column is not None:
                 at.frame.link(column, (item, name))

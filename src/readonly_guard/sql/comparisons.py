@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
@@ -15,6 +15,7 @@ __all__ = [
     "Tree",
     "cast_type",
     "column_fields",
+    "expands",
     "is_equals",
     "is_in",
     "number",
@@ -47,6 +48,18 @@ def strings(nodes: Any) -> list[str]:
 def is_equals(name: list[Tree]) -> bool:
     """Whether an operator is PostgreSQL's ``=``."""
     return strings(name) in (["="], ["pg_catalog", "="])
+
+
+def expands(node: Tree) -> bool:
+    """Whether an element of a row, or an output, stands for several: ``t.*``, ``(x).*``.
+
+    PostgreSQL writes them out first (documentation 4.2.13, "Row Constructors"): what stands behind one is at another
+    place than it seems.
+    """
+    fields: Sequence[Tree] = node.get("ColumnRef", {}).get("fields") or node.get("A_Indirection", {}).get(
+        "indirection", []
+    )
+    return bool(fields) and "A_Star" in fields[-1]
 
 
 def is_in(body: Tree) -> bool:
@@ -82,16 +95,22 @@ def pairs(body: Tree) -> list[tuple[Any, str, Any]]:
             items = right.get("List", {}).get("items", [])
             if "RowExpr" not in left:
                 return [(left, "=", items[0])] if len(items) == 1 else [(left, "in", items)]
-            columns = left["RowExpr"].get("args", [])
-            rows = [item.get("RowExpr", {}).get("args", ()) for item in items]
-            if any(len(row) != len(columns) for row in rows):
+            columns = _elements(left)
+            rows = [_elements(item) for item in items]
+            if not columns or any(len(row) != len(columns) for row in rows):
                 return [(left, "in", items)]
             return [(column, "in", [row[at] for row in rows]) for at, column in enumerate(columns)]
         case _:
-            rows = [side.get("RowExpr", {}).get("args", ()) for side in (left, right)]
+            rows = [_elements(side) for side in (left, right)]
             if rows[0] and len(rows[0]) == len(rows[1]):
                 return [(one, "=", other) for one, other in zip(*rows, strict=True)]
             return [(left, "=", right)]
+
+
+def _elements(row: Tree) -> Sequence[Tree]:
+    """The elements of a row as it stands; none where it is no row, or where they are more than they seem."""
+    elements: Sequence[Tree] = row.get("RowExpr", {}).get("args", ())
+    return () if any(map(expands, elements)) else elements
 
 
 def single(node: Any) -> list[Value]:
