@@ -145,6 +145,11 @@ SELECT p.* FROM person AS p, (SELECT 1, 7) AS c, (SELECT 3, 4) AS d WHERE ((c).*
 SELECT p.* FROM person AS p, (SELECT 1, 7) AS c WHERE (c.*, p.person_id) IN (SELECT 1, q.person_id, 9 FROM person AS q WHERE q.person_id = 7)
 SELECT e.* FROM encounter AS e, (SELECT (c).*, q.person_id AS z FROM (SELECT 1, 7) AS c, person AS q WHERE q.person_id = 7) AS s(a, b) WHERE e.person_id = s.b
 SELECT e.* FROM encounter AS e WHERE (1, e.person_id) IN (SELECT (c).*, q.person_id FROM (SELECT 1) AS c, person AS q WHERE q.person_id = 7)
+SELECT p.* FROM person AS p, (SELECT 30000000::real AS f) AS x WHERE x.f = '30000001' AND p.person_id = x.f
+SELECT p.* FROM person AS p, (SELECT 30000000::real) AS x(person_id) WHERE x.person_id = '30000001' AND p.person_id = x.person_id
+SELECT p.* FROM person AS p, (SELECT 16384::regclass AS r) AS x WHERE x.r = 'person' AND p.person_id = x.r
+SELECT p.* FROM person AS p, (SELECT -1::oid AS o) AS x, encounter AS e WHERE e.person_id = 1 AND x.o = e.person_id AND p.person_id = x.o
+SELECT p.* FROM person AS p, prsnl AS x WHERE x.prsnl_id = '7' AND p.person_id = x.prsnl_id
 SELECT person_id = 1 FROM person
 SELECT count(*) FILTER (WHERE person_id = 1) FROM person
 SELECT person_id FROM person GROUP BY person_id HAVING person_id = 1

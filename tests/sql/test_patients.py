@@ -141,6 +141,10 @@ def test_a_text_is_bound_when_all_it_reads_is_of_named_patients(text, expected):
         ("SELECT * FROM clinical_event WHERE event_class_cd = 5", ("Events", "Vaccines")),
         ("SELECT * FROM clinical_event WHERE event_class_cd = 1 AND discipline = 'serologi'", ("Events",)),
         ("SELECT * FROM clinical_event WHERE event_class_cd = $1", ("Events", "Vaccines", "Kemi")),
+        (
+            "SELECT * FROM clinical_event c, (SELECT 5::oid) x(f) WHERE x.f = '-4294967291' AND c.event_class_cd = x.f",
+            ("Events", "Vaccines", "Kemi"),
+        ),
         ("SELECT * FROM encounter; COPY clinical_event TO STDOUT", ("Events", "Vaccines", "Kemi", "Visits")),
         ("UPDATE encounter SET a = 1", ("Visits",)),
         ("LOCK TABLE encounter IN ACCESS SHARE MODE", ()),

@@ -8,6 +8,9 @@ Nothing here knows a parse tree; `readonly_guard.sql.bindings` reads one into th
   join: what ON says is true of the rows of that side that are kept, and says nothing about the other side.
 * A use is bound when, by its frames, one of its patient keys equals a constant, or equals the patient key of the same
   name of a use that is bound. An equality is never true of NULL, so the other use then has a row, a bound one.
+* What equals the same is equal only where the types are the same: 30000001 is 30000000 to a ``real``, and to a
+  ``regclass`` a word is a number. So one equality is carried on to the next only by columns of the same name as the one
+  that is asked about, or, of a patient key, by patient keys; whatever a query calls what it makes is none.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ class Frame:
         self.links: dict[Column, list[Column]] = {}
         self.values: dict[Column, list[Value]] = {}
         self.created: dict[Column, CreationSpan] = {}
-        self.classes: dict[Column, Equals] = {}
+        self.classes: dict[tuple[Column, frozenset[str]], Equals] = {}
         """What `equals` has found."""
 
     def link(self, one: Column, other: Column) -> None:
@@ -182,24 +185,34 @@ class Equals(NamedTuple):
     values: list[Value]
 
 
-def equals(column: Column) -> Equals:
-    """What a column equals by the frames of its item."""
+def equals(column: Column, names: frozenset[str]) -> Equals:
+    """What a column equals by the frames of its item.
+
+    Args:
+        column: of a relation.
+        names: of the columns of relations whose values are as this one's, itself among them.
+    """
     frame = column[0].frame
-    known = frame.classes.get(column)
+    known = frame.classes.get((column, names))
     if known is not None:
         return known
     frames = list(_around(frame))
     found = Equals({column: None}, [])
     queue = [column]
     for current in queue:
-        frame.classes[current] = found  # to any column of the frame's items the class is the same
+        frame.classes[current, names] = found  # to any column of the frame's items the class is the same
         for around in frames:
             found.values.extend(around.values.get(current, ()))
             for other in around.links.get(current, ()):
-                if other not in found.columns:
+                if other not in found.columns and _comes_from(other, names):
                     found.columns[other] = None
                     queue.append(other)
     return found
+
+
+def _comes_from(column: Column, names: frozenset[str]) -> bool:
+    origins = column[0].origins(column[1])
+    return bool(origins) and all(name in names for _, name in origins)
 
 
 def _around(frame: Frame | None) -> Iterator[Frame]:
@@ -256,6 +269,7 @@ def solve(uses: Sequence[Item], keys: Sequence[str]) -> None:
         keys: names of the patient keys.
     """
     groups: dict[tuple[int, str], _Group] = {}
+    names = frozenset(keys)
     for use in uses:
         if use.exempt or use.renamed:
             continue
@@ -263,7 +277,7 @@ def solve(uses: Sequence[Item], keys: Sequence[str]) -> None:
             column = (use, key)
             if not any(column in frame.links or column in frame.values for frame in _around(use.frame)):
                 continue
-            found = equals(column)
+            found = equals(column, names)
             if found.values:
                 use.bound = True
                 use.pinned[key] = dict.fromkeys(found.values)

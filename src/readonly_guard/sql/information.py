@@ -31,7 +31,7 @@ def telling_values(uses: Iterable[Item], sets: Iterable[InformationSetSettings])
         for use in by_table.get(one.table, ())
         if not use.renamed
         for column in one.when
-        for value in equals((use, column)).values
+        for value in equals((use, column), frozenset((column,))).values
     ]
 
 
@@ -47,7 +47,7 @@ def _is_ruled_out(use: Item, one: InformationSetSettings) -> bool:
     if use.renamed:
         return False
     for column, values in one.when.items():
-        compared = equals((use, column)).values
+        compared = equals((use, column), frozenset((column,))).values
         if compared and not any(_may_be(value, member) for value in compared for member in values):
             return True
     return False
