@@ -12,7 +12,14 @@ from typing import Final
 from readonly_guard.domain import Name
 from readonly_guard.sql.builtins import FUNCTIONS, OPERATORS, TYPES
 
-__all__ = ["DENIED_THOUGH_STABLE", "READ_THOUGH_VOLATILE", "is_builtin_operator", "is_builtin_type", "judge_function"]
+__all__ = [
+    "ATTRIBUTE_CALLS",
+    "DENIED_THOUGH_STABLE",
+    "READ_THOUGH_VOLATILE",
+    "is_builtin_operator",
+    "is_builtin_type",
+    "judge_function",
+]
 
 
 def _with_reason(reason: str, names: str) -> dict[str, str]:
@@ -105,12 +112,6 @@ def is_support_function(name: str) -> bool:
     return name not in FUNCTIONS["pg_catalog"] and name not in _SQL_SYNTAX
 
 
-def may_be_attribute_call(field: str) -> bool:
-    """Whether ``x.field`` could call a built-in function that is not a read (attribute notation, 8.16.5)."""
-    known = FUNCTIONS["pg_catalog"].get(field)
-    return known is not None and judge_function(Name(name=field, schema="pg_catalog")) is not None
-
-
 def is_builtin_type(name: Name) -> bool:
     """Whether a type name can only mean a built-in type, given that pg_catalog comes first on the search path."""
     return name.name in TYPES.get(name.schema or "pg_catalog", ())
@@ -119,3 +120,9 @@ def is_builtin_type(name: Name) -> bool:
 def is_builtin_operator(name: Name) -> bool:
     """Whether an operator name is PostgreSQL's own."""
     return name.schema in (None, "pg_catalog") and name.name in OPERATORS
+
+
+ATTRIBUTE_CALLS: Final = frozenset(
+    name for name in FUNCTIONS["pg_catalog"] if judge_function(Name(name=name, schema="pg_catalog")) is not None
+)
+"""Built-in functions that are not reads: what ``x.field`` could call by such a name (attribute notation, 8.16.5)."""

@@ -24,7 +24,7 @@ from readonly_guard.sql.equalities import Frame, Item
 from readonly_guard.sql.information import information_sets
 from readonly_guard.sql.libpg_query import parse
 from readonly_guard.sql.postgres_key import read_statement
-from readonly_guard.sql.postgres_tree import EARLIER, PostgresReading
+from readonly_guard.sql.postgres_reading import EARLIER, PostgresReading
 from readonly_guard.sql.scan import Bounds, Scanned, scan_text
 from readonly_guard.sql.sqlglot_key import parse_queries
 

@@ -37,7 +37,8 @@ _NAMES: Final = frozenset(
 def _shape(node: str, field: Any) -> str:
     if field.message_type is None or (node, field.json_name) in _NAMES:
         return SQLVALUE
-    return str(field.message_type.name)
+    name = str(field.message_type.name)
+    return ANY_NODE if name == ANY_NODE else name  # the walk knows it by its identity
 
 
 SHAPES: Final[dict[str, dict[str, str]]] = {

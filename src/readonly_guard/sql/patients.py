@@ -28,7 +28,7 @@ from readonly_guard.sql.comparisons import Tree, number, plain_array, single, wo
 from readonly_guard.sql.creation import creation_scope
 from readonly_guard.sql.equalities import Frame, Item, Value
 from readonly_guard.sql.information import information_sets, telling_values
-from readonly_guard.sql.postgres_tree import EARLIER, PostgresReading
+from readonly_guard.sql.postgres_reading import EARLIER, PostgresReading
 from readonly_guard.sql.scan import Scanned
 from readonly_guard.sql.written_rows import rows_written
 

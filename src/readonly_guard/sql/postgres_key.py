@@ -11,7 +11,8 @@ from typing import Final
 
 from readonly_guard.domain import Effect, SettingChange
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql.postgres_tree import PostgresReading, Tree
+from readonly_guard.sql.postgres_reading import PostgresReading, Tree
+from readonly_guard.sql.postgres_tree import walk
 from readonly_guard.sql.writes import write_code
 
 __all__ = ["read_statement"]
@@ -39,14 +40,14 @@ def _select(found: PostgresReading, node: Tree) -> None:
     found.kind = "select"
     found.effects.add(Effect.READ)
     found.query = node
-    found.walk(node, "SelectStmt")
+    walk(found, node, "SelectStmt")
 
 
 def _inner(found: PostgresReading, node: Tree | None, what: str) -> None:
     """The query inside EXPLAIN, COPY, DECLARE or PREPARE: only a SELECT, as a statement of its own."""
     if node and "SelectStmt" in node:
         found.query = node["SelectStmt"]
-        found.walk(node)
+        walk(found, node)
         return
     ((kind, body),) = (node or {"nothing": {}}).items()
     if kind == "ExecuteStmt" and what == "EXPLAIN":
@@ -81,7 +82,7 @@ def _copy(found: PostgresReading, node: Tree) -> None:
     if "query" in node:
         _inner(found, node["query"], "COPY")
     else:
-        found.walk(node.get("relation", {}), "RangeVar")
+        walk(found, node.get("relation", {}), "RangeVar")
 
 
 def _transaction(found: PostgresReading, node: Tree) -> None:
@@ -156,7 +157,7 @@ def _declare(found: PostgresReading, node: Tree) -> None:
 
 
 def _prepare(found: PostgresReading, node: Tree) -> None:
-    found.walk(node.get("argtypes", []))
+    walk(found, node.get("argtypes", []))
     _inner(found, node.get("query"), "PREPARE")
     found.kind = "prepare"
     found.effects.add(Effect.SESSION)
@@ -164,7 +165,7 @@ def _prepare(found: PostgresReading, node: Tree) -> None:
 
 
 def _execute(found: PostgresReading, node: Tree) -> None:
-    found.walk(node.get("params", []))
+    walk(found, node.get("params", []))
     found.kind = "execute"
     found.refers = node.get("name", "")
     found.arguments = node.get("params", [])
@@ -194,7 +195,7 @@ def _lock(found: PostgresReading, node: Tree) -> None:
     found.effects.add(Effect.SESSION)
     if node.get("mode", 0) != _ACCESS_SHARE:
         found.deny("RG-W00", "LOCK in a mode other than ACCESS SHARE", Effect.LOCK)
-    found.walk(node.get("relations", []))
+    walk(found, node.get("relations", []))
 
 
 _ROOTS: Final[dict[str, Callable[[PostgresReading, Tree], None]]] = {

@@ -18,7 +18,7 @@ from readonly_guard.sql.canonical import canonical_text, log_text
 from readonly_guard.sql.libpg_query import LibPgQueryError, parse
 from readonly_guard.sql.patients import trace_patients
 from readonly_guard.sql.postgres_key import read_statement
-from readonly_guard.sql.postgres_tree import PostgresReading
+from readonly_guard.sql.postgres_reading import PostgresReading
 from readonly_guard.sql.scan import Scanned, character_position
 from readonly_guard.sql.sqlglot_key import SqlglotReading, read_text
 
