@@ -198,9 +198,7 @@ class Decider:
         found = self._precedents.find_last(asker, phase, text, now) or self._find(asker, phase, text, now)
         if found is None:
             return None
-        patients = found.patients
-        if patients is None:
-            patients = found.precedent.patients(found.known, parameters)
+        patients = found.patients(parameters)
         # there are precedents only of policies that answer at once
         if not self._holds(found.precedent, patients, now, cast("SyncPolicyDecisionPoint", self._pdp)):
             return None

@@ -25,6 +25,7 @@ from readonly_guard.domain import (
     DecisionRecord,
     Declared,
     Effect,
+    OnePlace,
     Parameters,
     Reading,
     Session,
@@ -152,19 +153,26 @@ class Precedent:
 
 
 class Found:
-    """A text, what it was read as, and the precedent that was found for it.
+    """A text, what it was read as, and the precedent that was found for it."""
 
-    Attributes:
-        patients: whom it is about; None where its parameters say that.
-    """
-
-    __slots__ = ("known", "patients", "precedent", "text")
+    __slots__ = ("_patients", "_place", "known", "precedent", "text")
 
     def __init__(self, text: str, known: Analysis, precedent: Precedent) -> None:
         self.text: Final = text
         self.known: Final = known
         self.precedent: Final = precedent
-        self.patients: Final = None if known.patients.parameters else precedent.patients(known, None)
+        self._patients: Final = None if known.patients.parameters else precedent.patients(known, None)
+        self._place: Final = OnePlace.of(known.patients)
+
+    def patients(self, parameters: Parameters | None) -> tuple[str, ...]:
+        """Whom it is about with these parameters."""
+        if self._patients is not None:
+            return self._patients
+        if self._place is not None:
+            only = self._place.names(parameters)
+            if len(only) == 1:
+                return only
+        return self.precedent.patients(self.known, parameters)
 
 
 class Repetition:

@@ -19,11 +19,11 @@ from readonly_guard.domain.patients import (
     PatientScope,
 )
 
-__all__ = ["joined_patients", "listed_patients", "patient_names"]
+__all__ = ["OnePlace", "joined_patients", "listed_patients", "patient_names"]
 
 _LONGEST_VALUE: Final = 64  # characters; an identifier of a patient is shorter, and what is longer may be anything
 
-_SHORTEST: Final = re.compile(r"(?:0|-?[1-9][0-9]{0,30})\Z", re.ASCII)
+_MOST_DIGITS: Final = 31
 # what the input functions of PostgreSQL's numbers take, since 16 also 0x1F and 1_000, and of uuid
 _BASED: Final = re.compile(r"([+-]?)(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+)\Z")
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9][0-9_]*)?\Z", re.ASCII)
@@ -38,12 +38,19 @@ def patient_names(column: str, value: str | int) -> tuple[str, ...]:
     passed by for a space.
     """
     written = str(value)
-    if _SHORTEST.match(written):
+    if _is_shortest(written):
         return (f"{column}:{written}",)  # nearly every identifier
     if len(written) > _LONGEST_VALUE:
         return (f"{column}:{UNKNOWN_VALUE}",)
     spellings = {written if written.isprintable() else UNKNOWN_VALUE: None, _other_spelling(written): None}
     return tuple(f"{column}:{spelling}" for spelling in spellings if spelling is not None)
+
+
+def _is_shortest(written: str) -> bool:
+    """Whether it is a whole number as PostgreSQL writes it; a negative one is no identifier, and may take longer."""
+    if not (written.isascii() and written.isdigit() and len(written) <= _MOST_DIGITS):
+        return False
+    return written[0] != "0" or len(written) == 1
 
 
 def _other_spelling(written: str) -> str | None:
@@ -71,10 +78,6 @@ def listed_patients(scope: PatientScope, parameters: Parameters | None = None) -
     (``parameters`` is None). Behind them ``*:?`` when an earlier statement names others, and ``*:23`` when there are
     23 more than are listed.
     """
-    if len(scope.parameters) == 1 and not (scope.named or scope.unlisted or scope.is_elsewhere):
-        only = _bound(scope.parameters[0], parameters)
-        if len(only) == 1:
-            return only  # most statements are about one patient
     names: dict[str, None] = dict.fromkeys(scope.named)
     for place in scope.parameters:
         names |= dict.fromkeys(_bound(place, parameters))
@@ -105,12 +108,38 @@ def joined_patients(
     return replace(scope, named=tuple(named), unlisted=unlisted, is_bound=is_bound, is_elsewhere=is_elsewhere)
 
 
+class OnePlace:
+    """The parameter that alone says whom a text is about; of most texts there is one, and it is asked each time.
+
+    Args:
+        place: where it stands.
+    """
+
+    __slots__ = ("_column", "_is_array", "_number")
+
+    def __init__(self, place: PatientPlace) -> None:
+        self._column: Final[str] = place.column
+        self._number: Final[int] = place.parameter
+        self._is_array: Final[bool] = place.form == "array"
+
+    @classmethod
+    def of(cls, scope: PatientScope) -> OnePlace | None:
+        """That of a text; None where more, or something else, says whom it is about."""
+        if len(scope.parameters) != 1 or scope.named or scope.unlisted or scope.is_elsewhere:
+            return None
+        return OnePlace(scope.parameters[0])
+
+    def names(self, parameters: Parameters | None) -> tuple[str, ...]:
+        """The names of all its values; the same can stand there twice."""
+        if parameters is None:
+            return (f"{self._column}:${self._number}",)
+        values = parameters.texts(self._number, is_array=self._is_array)
+        if values is None:
+            return (f"{self._column}:{UNKNOWN_VALUE}",)
+        if len(values) == 1:
+            return patient_names(self._column, values[0])
+        return tuple(name for value in values for name in patient_names(self._column, value))
+
+
 def _bound(place: PatientPlace, parameters: Parameters | None) -> tuple[str, ...]:
-    if parameters is None:
-        return (f"{place.column}:${place.parameter}",)
-    values = parameters.texts(place.parameter, is_array=place.form == "array")
-    if values is None:
-        return (f"{place.column}:{UNKNOWN_VALUE}",)
-    if len(values) == 1:
-        return patient_names(place.column, values[0])
-    return tuple(name for value in values for name in patient_names(place.column, value))
+    return OnePlace(place).names(parameters)
