@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from readonly_guard import Guard
+from readonly_guard.asker import Asker
 from readonly_guard.domain import Declared, Session, StatementRequest, Subject
-from readonly_guard.precedents import Asker
 from readonly_guard_cli.demo import write_policy_data
 
 TEXTS = {

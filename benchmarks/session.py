@@ -90,6 +90,11 @@ WAYS: dict[str, tuple[tuple[bytes, bytes] | None, Callable[[int], bytes], bytes]
         lambda number: bind(number, b"P0"),
         BOUND_REPLY,
     ),
+    "simple, new patients": (
+        None,
+        lambda number: frame(ord("Q"), BY_PERSON.replace("$1", str(900_001 + number)).encode() + b"\0"),
+        SIMPLE_REPLY,
+    ),
     "one patient": (
         (parse(BY_PERSON, b"P0") + frame(ord("S"), b""), frame(ord("1"), b"") + READY),
         lambda _: bind(900001, b"P0"),
@@ -242,7 +247,7 @@ def main() -> None:
                     profile.enable()
                 cost = runner.run(measure(guard, way, options.rounds, options.transactions))
                 profile.disable()
-                print(f"{way:14} {cost:7.1f} µs a transaction")
+                print(f"{way:20} {cost:7.1f} µs a transaction")
                 if options.profile:
                     pstats.Stats(profile).sort_stats("tottime").print_stats(45)
 

@@ -20,6 +20,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 PLACES: Final = {"readonly_guard": "src/readonly_guard", "readonly_guard_proxy": "proxy/readonly_guard_proxy"}
 MODULES: Final = (
+    "readonly_guard.asker",
     "readonly_guard.audit.group_commit",
     "readonly_guard.audit.heads",
     "readonly_guard.audit.journal",
@@ -39,6 +40,7 @@ MODULES: Final = (
     "readonly_guard.policy.residual",
     "readonly_guard.policy.stages",
     "readonly_guard.precedents",
+    "readonly_guard.sql.variation",
     "readonly_guard.telling",
     "readonly_guard.texts",
     "readonly_guard_proxy.net.measured",

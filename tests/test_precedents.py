@@ -10,12 +10,13 @@ import msgspec
 import pytest
 
 from readonly_guard import Declared, Guard, Session, StatementRequest, Subject, hookimpl
+from readonly_guard.asker import Asker
 from readonly_guard.audit import read, verify
 from readonly_guard.domain import Answer, Reason
 from readonly_guard.errors import LogUnavailable, PolicyUnavailable
 from readonly_guard.hooks import Hooks
 from readonly_guard.policy import EmbeddedEngine, load_policies
-from readonly_guard.precedents import Asker, Precedents
+from readonly_guard.precedents import Precedents
 from readonly_guard.sql import Analyzer
 
 NOON = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from readonly_guard import Declared, Guard, Session, StatementRequest, Subject, hookimpl
+from readonly_guard.asker import Asker
 from readonly_guard.audit import Journal, JournalPlugin, read, verify
 from readonly_guard.domain import Answer
 from readonly_guard.errors import DecisionUnavailable, LogUnavailable, PluginFailed
 from readonly_guard.hooks import Hooks
-from readonly_guard.precedents import Asker
 from readonly_guard.sql import Analyzer
 
 NOON = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
@@ -179,7 +179,7 @@ async def test_an_idle_session_holds_no_long_text(make):
     await set_precedent(guard, long)
     for text, is_kept in ((long, False), (READ, True), (long, True)):
         assert guard.find_precedent(asker, "execute", text, Value("1")) is not None
-        assert [one.text for one in asker.last.values()] == [READ] * is_kept
+        assert [one.text for kept in asker._recent.values() for one in kept] == [READ] * is_kept
 
 
 async def test_what_an_asker_found_last_ends_when_the_answer_does(make):

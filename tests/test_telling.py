@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from readonly_guard import Guard, StatementRequest, Subject, hookimpl
+from readonly_guard.asker import Asker
 from readonly_guard.domain import Answer
 from readonly_guard.errors import LogUnavailable
 from readonly_guard.hooks import Hooks
-from readonly_guard.precedents import Asker
 from readonly_guard.sql import Analyzer
 
 REQUEST = StatementRequest(text="SELECT 1", subject=Subject(id="u"))

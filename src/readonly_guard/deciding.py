@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import cast
 
+from readonly_guard.asker import Asker, Found
 from readonly_guard.case import Case
 from readonly_guard.codes import Sqlstate
 from readonly_guard.conclusion import Outcome, conclude, no_answer, record
@@ -34,7 +35,7 @@ from readonly_guard.hooks import Hooks, gather, gather_now
 from readonly_guard.ids import new_id
 from readonly_guard.moments import stamps_of, utc_now
 from readonly_guard.policy import Modes, PartialDecisionPoint, PolicyDecisionPoint, SyncPolicyDecisionPoint
-from readonly_guard.precedents import Asker, Found, Precedent, Precedents, Repetition
+from readonly_guard.precedents import Precedent, Precedents, Repetition
 from readonly_guard.settings import (
     PluginSettings,
     PolicySettings,
@@ -195,14 +196,15 @@ class Decider:
         if self._hooks.bring_facts or self._hooks.review_statements:
             return None
         now = self._stamp()
-        found = self._precedents.find_last(asker, phase, text, now) or self._find(asker, phase, text, now)
-        if found is None:
-            return None
-        patients = found.patients(parameters)
+        repetition = asker.recall(self._precedents, phase, text, parameters, now)
+        if repetition is None:
+            repetition = self._find(asker, phase, text, parameters, now)
         # there are precedents only of policies that answer at once
-        if not self._holds(found.precedent, patients, now, cast("SyncPolicyDecisionPoint", self._pdp)):
+        if repetition is None or not self._holds(
+            repetition.precedent, repetition.patients, now, cast("SyncPolicyDecisionPoint", self._pdp)
+        ):
             return None
-        return Repetition(found.precedent, now, patients)
+        return repetition
 
     def repeat(self, repetition: Repetition, then: Callable[[DecisionUnavailable | None], None]) -> str:
         """Allow again what a precedent allows, in the same turn of the event loop in which it was found.
@@ -330,16 +332,17 @@ class Decider:
             partial.decide_rest(residual, precedent.case.patients)  # mostly the next patients are like the first
         return partial.decide_rest(residual, patients)
 
-    def _find(self, asker: Asker, phase: str, text: str, now: str) -> Found | None:
+    def _find(self, asker: Asker, phase: str, text: str, parameters: Parameters | None, now: str) -> Repetition | None:
         known = self._texts.recall(text)
         if known is None or known.patients.is_elsewhere:
             return None
-        precedent = self._precedents.find_for(asker, phase, known, now)
+        precedent = self._precedents.find_for(asker.who, phase, known, now)
         if precedent is None or not precedent.is_plain:
             return None
-        found = Found(text, known, precedent)
+        found = Found(text, known, precedent, self._texts.variation(text, known))
         asker.remember(phase, found)
-        return found
+        patients = found.patients(text, parameters)
+        return None if patients is None else Repetition(precedent, now, patients)
 
     def _decide_now(
         self, request: StatementRequest, known: Analysis, now: str, pdp: SyncPolicyDecisionPoint

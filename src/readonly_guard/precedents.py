@@ -25,7 +25,6 @@ from readonly_guard.domain import (
     DecisionRecord,
     Declared,
     Effect,
-    OnePlace,
     Parameters,
     Reading,
     Session,
@@ -36,38 +35,13 @@ from readonly_guard.domain import (
 from readonly_guard.moments import rfc3339
 from readonly_guard.policy import Residual
 
-__all__ = ["Asker", "Found", "Precedent", "Precedents", "Repetition"]
+__all__ = ["Precedent", "Precedents", "Repetition", "Who", "who_asks"]
 
-_Key = tuple[str, int, int, int, int, int]
+Who = tuple[int, ...]
+"""Tells an asker from others, as long as the objects that it was made of are kept."""
+
+_Key = tuple[str, int, Who]
 _PLAIN: Final = frozenset({Effect.READ, Effect.TRANSACTION})
-_LONGEST_LAST: Final = 16_384
-"""In characters: a longer text is not kept with an asker, of whom there are as many as sessions."""
-
-
-class Asker:
-    """Who asks, from where, having declared what: what the requests of a session have in common until it declares more.
-
-    Args:
-        subject, declared, initial, session: as in :class:`readonly_guard.domain.StatementRequest`, and the same objects
-            as there: a precedent holds for these, not for their like.
-
-    Attributes:
-        last: what was found for a text the last time, by phase; mostly the same text comes again.
-    """
-
-    __slots__ = ("declared", "initial", "last", "session", "subject")
-
-    def __init__(self, subject: Subject, declared: Declared, initial: Declared, session: Session) -> None:
-        self.subject: Final = subject
-        self.declared: Final = declared
-        self.initial: Final = initial
-        self.session: Final = session
-        self.last: Final[dict[str, Found]] = {}
-
-    def remember(self, phase: str, found: Found) -> None:
-        """Keep what was found for a text of a phase, in place of what was found before."""
-        if len(found.text) <= _LONGEST_LAST:
-            self.last[phase] = found
 
 
 class Precedent:
@@ -152,29 +126,6 @@ class Precedent:
         return self._repeated.spelt(decision_id, time, patients)
 
 
-class Found:
-    """A text, what it was read as, and the precedent that was found for it."""
-
-    __slots__ = ("_patients", "_place", "known", "precedent", "text")
-
-    def __init__(self, text: str, known: Analysis, precedent: Precedent) -> None:
-        self.text: Final = text
-        self.known: Final = known
-        self.precedent: Final = precedent
-        self._patients: Final = None if known.patients.parameters else precedent.patients(known, None)
-        self._place: Final = OnePlace.of(known.patients)
-
-    def patients(self, parameters: Parameters | None) -> tuple[str, ...]:
-        """Whom it is about with these parameters."""
-        if self._patients is not None:
-            return self._patients
-        if self._place is not None:
-            only = self._place.names(parameters)
-            if len(only) == 1:
-                return only
-        return self.precedent.patients(self.known, parameters)
-
-
 class Repetition:
     """A precedent that holds for a request, at which time that was found, and whom it is about.
 
@@ -213,25 +164,16 @@ class Precedents:
             known: what its text was read as, its names not settled.
             now: the time, RFC 3339 in UTC.
         """
-        return self.find_for(
-            Asker(request.subject, request.declared, request.initial, request.session), request.phase, known, now
-        )
+        return self.find_for(_who_asks(request), request.phase, known, now)
 
-    def find_for(self, asker: Asker, phase: str, known: Analysis, now: str) -> Precedent | None:
+    def find_for(self, who: Who, phase: str, known: Analysis, now: str) -> Precedent | None:
         """As :meth:`find`, of a request that nobody has put together yet."""
-        key = _key(asker, phase, known)
+        key = _key(who, phase, known)
         found = self._kept.get(key)
         if found is None or not found.holds_at(now):
             return None
         self._kept.move_to_end(key)
         return found
-
-    def find_last(self, asker: Asker, phase: str, text: str, now: str) -> Found | None:
-        """What was found for an asker the last time, where the same text comes again and it still holds."""
-        last = asker.last.get(phase)
-        if last is None or last.text != text or last.precedent.kept_by is not self or not last.precedent.holds_at(now):
-            return None
-        return last
 
     def keep(self, case: Case, known: Analysis, answer: Answer, decision: Decision, record: DecisionRecord) -> None:
         """Keep a decision that was made, if it can be a precedent."""
@@ -239,9 +181,10 @@ class Precedents:
             return
         if known.creation is not None and any(span.parameters for span in known.creation.spans):
             return  # the window of creation is another with other parameters
-        request = case.request
-        asker = Asker(request.subject, request.declared, request.initial, request.session)
-        key, until = _key(asker, request.phase, known), rfc3339(datetime.fromisoformat(answer.expires_at))
+        key, until = (
+            _key(_who_asks(case.request), case.request.phase, known),
+            rfc3339(datetime.fromisoformat(answer.expires_at)),
+        )
         former = self._kept.pop(key, None)
         if former is not None:
             self._drop(former)
@@ -280,14 +223,15 @@ def _changes_session(reading: Reading) -> bool:
     return bool(reading.settings) or reading.prepares is not None or reading.declares is not None
 
 
-def _key(asker: Asker, phase: str, known: Analysis) -> _Key:
-    # The values are frozen, and those of a session the same objects as long as they do not change; what is kept holds
-    # them, so that no other object can have their ids. Texts of one shape share their readings.
-    return (
-        phase,
-        id(known.readings),
-        id(asker.subject),
-        id(asker.declared),
-        id(asker.initial),
-        id(asker.session),
-    )
+def who_asks(subject: Subject, declared: Declared, initial: Declared, session: Session) -> Who:
+    """What tells an asker from others: these very objects, frozen, and a session's as long as nothing changes."""
+    return id(subject), id(declared), id(initial), id(session)
+
+
+def _who_asks(request: StatementRequest) -> Who:
+    return who_asks(request.subject, request.declared, request.initial, request.session)
+
+
+def _key(who: Who, phase: str, known: Analysis) -> _Key:
+    # What is kept holds the objects, so that no other can have their ids. Texts of one shape share their readings.
+    return phase, id(known.readings), who

@@ -9,7 +9,7 @@ import msgspec
 from readonly_guard.domain import Analysis, Reading, SearchPath, StatementRequest
 from readonly_guard.earlier import Followed, follow, target_of
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql import Analyzer, Resolver, Scanned
+from readonly_guard.sql import Analyzer, Resolver, Scanned, Variation
 
 __all__ = ["Reader", "Texts"]
 
@@ -52,6 +52,10 @@ class Texts:
     def recall(self, text: str) -> Analysis | None:
         """What is known of a text without reading it, its names not settled."""
         return self._analyzer.recall(text)
+
+    def variation(self, text: str, known: Analysis) -> Variation | None:
+        """What texts may differ in from one that is known, as :meth:`readonly_guard.sql.Analyzer.variation`."""
+        return self._analyzer.variation(text, known)
 
     def of_now(self, request: StatementRequest) -> Analysis:
         """What a request's text is, read here if it is new. What an earlier statement says is not looked at."""

@@ -17,6 +17,7 @@ import pytest
 import structlog
 import uvloop
 
+from readonly_guard.asker import Asker
 from readonly_guard.case import Case
 from readonly_guard.codes import CORE_CODES
 from readonly_guard.domain import (
@@ -35,7 +36,7 @@ from readonly_guard.domain import (
     core_reason,
 )
 from readonly_guard.errors import DecisionUnavailable, LogUnavailable, PolicyUnavailable
-from readonly_guard.precedents import Asker, Precedent, Repetition
+from readonly_guard.precedents import Precedent, Repetition
 from readonly_guard.settings import (
     AdminSettings,
     AuthenticationSettings,

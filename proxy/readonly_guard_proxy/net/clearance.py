@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from readonly_guard.asker import Asker
 from readonly_guard.codes import Sqlstate
 from readonly_guard.errors import DecisionUnavailable
-from readonly_guard.precedents import Asker
 from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.session.quick_lane import Turn
 

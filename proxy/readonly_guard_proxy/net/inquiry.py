@@ -9,8 +9,8 @@ from typing import Any, Final
 import structlog
 from msgspec.structs import replace
 
+from readonly_guard.asker import Asker
 from readonly_guard.domain import Decision, Earlier, Language, Parameters, StatementRequest, Verdict
-from readonly_guard.precedents import Asker
 from readonly_guard_proxy.net.clearance import Clearance
 from readonly_guard_proxy.net.measured import MeasuredGuard
 from readonly_guard_proxy.net.tasks import Tasks

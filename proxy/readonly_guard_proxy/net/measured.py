@@ -12,9 +12,10 @@ from typing import Final
 
 import structlog
 
+from readonly_guard.asker import Asker
 from readonly_guard.domain import Analysis, Decision, Login, Parameters, Reason, Session, StatementRequest, Subject
 from readonly_guard.errors import DecisionUnavailable
-from readonly_guard.precedents import Asker, Repetition
+from readonly_guard.precedents import Repetition
 from readonly_guard.sql import Scanned
 from readonly_guard.texts import Reader
 from readonly_guard_proxy.metrics.meters import Meters

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from readonly_guard.asker import Asker
 from readonly_guard.domain import Decision, Declared, Login, Parameters, Reason, Session, StatementRequest, Subject
 from readonly_guard.errors import DecisionUnavailable
-from readonly_guard.precedents import Asker, Repetition
+from readonly_guard.precedents import Repetition
 
 __all__ = ["DecisionMaker", "StartupJudge", "StartupJudgement"]
 

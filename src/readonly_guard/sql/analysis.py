@@ -26,6 +26,7 @@ from readonly_guard.sql.outline import Cut, cut
 from readonly_guard.sql.patients import telling_shape, with_own_values
 from readonly_guard.sql.resolution import BuiltinResolver, Resolver, unplaced
 from readonly_guard.sql.scan import Bounds, Scanned, scan_text
+from readonly_guard.sql.variation import LONGEST_LITERAL, Variation
 
 __all__ = ["FAILED", "Analyzer", "prepare_reading"]
 
@@ -151,6 +152,14 @@ class Analyzer:
         elif known is not None and outline is not None and (exemplar := exemplar_of(known, scanned, outline)):
             self._by_outline.put(outline.key, exemplar)
         return known if known is None or not known.patients.places else with_own_values(known, scanned)
+
+    def variation(self, text: str, known: Analysis) -> Variation | None:
+        """What texts may differ in from one that :meth:`recall` knows; None where they may in nothing, or too much."""
+        if (len(text) + LONGEST_LITERAL) * _MOST_BYTES > self._bounds.statement_bytes:
+            return None
+        outline = self._cut(text).outline
+        exemplar = None if outline is None else self._by_outline.get(outline.key)
+        return None if outline is None or exemplar is None else exemplar.variation(text, outline, known)
 
     def scanned(self, text: str) -> Scanned | None:
         """A text's tokens, for whoever reads it in another process, if :meth:`recall` has just had to scan it."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from readonly_guard.domain import Analysis
-from readonly_guard.sql.outline import Outline
+from readonly_guard.sql.outline import Outline, around
 from readonly_guard.sql.patients import with_own_values
 from readonly_guard.sql.scan import Scanned
+from readonly_guard.sql.variation import Variation, variation_of
 
 __all__ = ["Exemplar", "exemplar_of"]
 
@@ -27,6 +28,31 @@ class Exemplar(NamedTuple):
         for place, literal in zip(self.places, literals, strict=True):
             words[place] = literal
         return with_own_values(self.analysis, Scanned(self.scanned.text, self.scanned.tokens, words))
+
+    def variation(self, text: str, outline: Outline, known: Analysis) -> Variation | None:
+        """What texts may differ in from one of the same outline: its patient's literal, or else its only one.
+
+        Args:
+            text: of this outline.
+            outline: its own.
+            known: what it was read as.
+        """
+        patients = known.patients
+        if known.readings is not self.analysis.readings or len(patients.places) > 1:
+            return None
+        if patients.parameters or patients.unlisted or patients.is_elsewhere:
+            return None
+        number, column = 0, None
+        if patients.places:
+            place = patients.places[0]
+            if place.token not in self.places or place.form == "array":
+                return None
+            number, column = self.places.index(place.token), place.column
+            if place.form == "whole" and outline.literals[number][0] == "'":
+                return None  # a cast makes another of it than what is written
+        elif patients.named or len(outline.literals) != 1:
+            return None
+        return variation_of(*around(text, number), column)
 
     def weight(self) -> int:
         """What it takes, in characters of text."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["Cut", "Outline", "cut", "outline_of"]
+__all__ = ["Cut", "Outline", "around", "cut", "outline_of"]
 
 _PIECE: Final = re.compile(
     r"""
@@ -101,6 +101,21 @@ def cut(text: str) -> Cut:
         literals.append(piece)
         marks.append("s" if piece[0] == "'" else "i" if _is_integer(piece) else "f")
     return Cut(Outline("\1".join([between, *marks]), literals), between)
+
+
+def around(text: str, number: int) -> tuple[str, str, str]:
+    """What stands before a literal of a text that has an outline, the literal, and what stands behind it.
+
+    Args:
+        text: the text.
+        number: which of the outline's literals, from 0.
+
+    Raises:
+        IndexError: it has no more than so many.
+    """
+    parts = _PIECE.split(text)
+    at = [place for place in range(1, len(parts), 2) if parts[place][0] != '"'][number]
+    return "".join(parts[:at]), parts[at], "".join(parts[at + 1 :])
 
 
 def _is_integer(digits: str) -> bool:
