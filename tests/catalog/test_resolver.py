@@ -9,7 +9,8 @@ import msgspec
 import psycopg
 import pytest
 
-from readonly_guard.catalog import CatalogResolver, capture, names, report
+from readonly_guard.catalog import CatalogResolver, capture, closure, names, report
+from readonly_guard.catalog import resolver as resolver_module
 from readonly_guard.catalog.extensions import shipped_extensions
 from readonly_guard.domain import SearchPath
 from readonly_guard.settings import AllowedObjectSettings, CatalogSettings, KnownExtensionSettings
@@ -83,6 +84,30 @@ def test_every_path_that_may_be_in_force_is_asked(newest):
     statement = "SELECT lower(n) FROM t_shadowed.t"
     assert codes(newest.resolver, statement, ("canary",), ("t_shadowed",)) == ["RG-F03"]
     assert codes(newest.resolver, statement, *[(f"s{number}",) for number in range(17)]) == ["RG-T06"]
+
+
+def test_sessions_for_which_names_mean_the_same_share_what_is_known(newest):
+    resolver, statement = CatalogResolver(newest.snapshot), "SELECT lower(n) FROM t_shadowed.t"
+    paths = [("$user", "canary"), ("canary", "nowhere"), ("canary",) * 500]
+    contexts = {one for user in ("reader", "other") for one in resolver.contexts(SearchPath(user=user, paths=paths))}
+    assert len(contexts) == 1
+    assert codes(resolver, statement, *paths) == []
+    assert codes(resolver, statement, ("$user", "canary"), user="t_shadowed") == ["RG-F03"]
+    assert codes(resolver, statement, ("t_shadowed", "canary"), user="other") == ["RG-F03"]
+
+
+def test_what_is_known_of_search_paths_is_bounded_and_found_again(newest, monkeypatch):
+    for module in (closure, resolver_module):
+        monkeypatch.setattr(module, "_MOST_CONTEXTS", 3)
+    resolver = CatalogResolver(newest.snapshot)
+    resolver.closure._most_outcomes = 20
+    for _ in range(2):
+        for schema in newest.snapshot.schemas[:30]:
+            assert codes(resolver, "SELECT lower(n) FROM t_shadowed.t", (schema, "t_shadowed")) == ["RG-F03"]
+            assert codes(resolver, "SELECT n + 1 FROM t_shadowed.t", ("canary", schema)) == []
+    assert len(resolver.closure._names) <= 3
+    assert len(resolver._everywhere) <= 3
+    assert len(resolver.closure._outcomes) < 200
 
 
 def test_the_owner_may_allow_an_object_by_name(newest):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from readonly_guard.domain import Analysis, PatientPlace, PatientScope
-from readonly_guard.sql import Analyzer
+from readonly_guard.sql import Analyzer, analysis, canonical
 from readonly_guard.sql.analysis import weight
 from readonly_guard.sql.memory import Memory
 
@@ -103,3 +103,21 @@ def test_only_queries_are_known_by_shape(first, second):
     analyzer = Analyzer()
     assert analyzer.analyse(second) is not analyzer.analyse(first)
     assert not analyzer.analyse("COPY t TO '/tmp/x'").is_read
+
+
+def test_long_texts_cannot_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(analysis, "_SETTLED_CHARACTERS", 200_000)
+    analyzer = Analyzer()
+    before = canonical._remembered.cache_info().currsize
+    for number in range(30):
+        assert analyzer.analyse(f"SELECT 1 AS a{number}_{'x' * 20_000}").is_read
+    assert sum(len(settled.normalised) for _, settled in analyzer._settled.values()) <= 200_000
+    assert canonical._remembered.cache_info().currsize == before
+
+
+def test_what_was_settled_is_settled_again_once_it_was_given_up(monkeypatch):
+    monkeypatch.setattr(analysis, "_SETTLED_CHARACTERS", 10)
+    analyzer = Analyzer()
+    for _ in range(2):
+        assert analyzer.analyse("SELECT lower(n) FROM t").is_read
+        assert [reason.code for reason in analyzer.analyse("SELECT mine(n) FROM t").reasons] == ["RG-F01"]

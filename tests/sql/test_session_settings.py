@@ -95,3 +95,10 @@ def test_declarations_and_reset():
     assert changed.after([SettingChange(name="*", value=None, scope="all")], initial) == initial
     assert changed.after([SettingChange(name="work_mem", value="1MB")], initial) == changed
     assert changed.after([SettingChange(name="readonly_guard.purpose", value="")], initial).purpose is None
+
+
+def test_a_schema_that_is_named_twice_is_searched_once():
+    written = ", ".join(["public", "Public", '"public"'] * 1_000)
+    repeated = judge_startup({"user": "a", "search_path": written}, ReadingSettings(search_path=("public",)))
+    assert repeated.reasons == ()
+    assert repeated.declared.search_paths == (("public",),)

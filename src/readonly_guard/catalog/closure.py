@@ -55,6 +55,10 @@ _RUNS_OTHER_TYPES: Final = frozenset(
 
 _SYSTEM: Final = Context(("pg_catalog",), "")
 
+_MOST_CONTEXTS: Final = 512
+_MOST_OUTCOMES: Final = 200_000
+"""Some 1 KB each. Sessions choose their search paths, and a path is another context for all that it leads to."""
+
 
 class Node(NamedTuple):
     """An object in a context."""
@@ -105,16 +109,27 @@ class Closure:
         settings = settings or CatalogSettings()
         self._extensions = KnownExtensions(self.objects.versions, settings.extensions)
         self._allowed = frozenset(one.object for one in settings.allow)
+        self._most_outcomes = max(_MOST_OUTCOMES, 4 * len(self.objects.by_ref))  # a report looks at all of them
         self._names: dict[Context, Names] = {}
         self._outcomes: dict[Node, Outcome] = {}
         self._bodies: dict[tuple[object, str], Body] = {}
         self._reads: set[Node] = set()
         self._chains: dict[Node, Chain] = {}
 
+    def context(self, path: Iterable[str], user: str) -> Context:
+        """The context of a session: the same one for all for whom names mean the same, whatever they have set."""
+        schemas = self.objects.schemas
+        named = (user if schema == "$user" else schema for schema in path)
+        return Context(
+            tuple(dict.fromkeys(schema for schema in named if schema in schemas)), user if user in schemas else ""
+        )
+
     def names(self, context: Context) -> Names:
         """Resolves names in a context."""
         known = self._names.get(context)
         if known is None:
+            if len(self._names) >= _MOST_CONTEXTS:
+                self._names.clear()
             known = self._names[context] = Names(self.objects, context)
         return known
 
@@ -122,6 +137,10 @@ class Closure:
         """Why an object is not a read; None when it is."""
         if start in self._reads:
             return None
+        if len(self._outcomes) > self._most_outcomes:
+            self._outcomes.clear()
+            self._reads.clear()
+            self._chains.clear()
         came_from: dict[Node, tuple[Node, str] | None] = {start: None}
         waiting = deque([start])
         while waiting:

@@ -19,6 +19,8 @@ __all__ = ["CatalogResolver"]
 
 _PART: Final = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _MOST_PATHS: Final = 16
+_MOST_CONTEXTS: Final = 512
+"""Of which it is remembered what may run there for any statement."""
 _PREPARED: Final = frozenset({"execute", "explain_execute"})
 _QUERIES: Final = frozenset({"select", "explain", "copy_to", "declare_cursor", "prepare", "execute", "explain_execute"})
 
@@ -78,7 +80,7 @@ class CatalogResolver:
         acts_as = _in_force(self.snapshot.session_roles, path.user, path.user)
         for one in path.paths:
             for user in dict.fromkeys((path.user, acts_as)):
-                yield Context(self.default_path(path.user) if one is None else one, user)
+                yield self.closure.context(self.default_path(path.user) if one is None else one, user)
 
     def default_path(self, user: str) -> tuple[str, ...]:
         """The search path that a session of this role begins with (ALTER ROLE … SET, ALTER DATABASE … SET)."""
@@ -88,6 +90,8 @@ class CatalogResolver:
     def _runs_everywhere(self, context: Context) -> tuple[Reason, ...]:
         known = self._everywhere.get(context)
         if known is None:
+            if len(self._everywhere) >= _MOST_CONTEXTS:
+                self._everywhere.clear()
             chains = (self.closure.find(node) for node in self.closure.everywhere(context))
             known = tuple(core_reason("RG-F03", str(chain)) for chain in chains if chain is not None)
             self._everywhere[context] = known

@@ -78,7 +78,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
                     initial, search_paths=current.search_paths, paths_at_prepare=current.paths_at_prepare
                 )
             elif change.name == "search_path" and change.value is not None:
-                path = tuple(split_identifiers(change.value) or ())
+                path = tuple(dict.fromkeys(split_identifiers(change.value) or ()))  # a schema twice is searched once
                 if path not in current.search_paths:
                     current = msgspec.structs.replace(current, search_paths=(*current.search_paths, path))
             elif change.name.startswith(DECLARED_PREFIX):

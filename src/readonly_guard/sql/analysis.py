@@ -40,6 +40,8 @@ _PLACE: Final = 16
 """What a place of a patient's value takes in an analysis, in characters of text."""
 _OF_SECOND_KEY: Final = frozenset({"RG-T01", "RG-T03"})
 _MOST_SETTLED: Final = 50_000
+_SETTLED_CHARACTERS: Final = 16_000_000
+"""What is settled keeps its text as the log has it, also where the other memories have given it up."""
 
 _MEMORY_CHARACTERS: Final = 8_000_000
 """How much text each of the two memories may hold, some 40,000 ordinary statements."""
@@ -60,6 +62,7 @@ class Analyzer:
         self._rules = rules or ReadingSettings()
         self._resolver: Resolver = resolver or BuiltinResolver(self._rules)
         self._settled: dict[tuple[int, SearchPath], tuple[Analysis, Analysis]] = {}
+        self._settled_characters = 0
         self._bounds = bounds or Bounds()
         self._by_text = Memory(_MEMORY_CHARACTERS, weight)
         self._by_shape = Memory(_MEMORY_CHARACTERS, weight)
@@ -90,6 +93,7 @@ class Analyzer:
         """Have names settled by another resolver from now on, also those of texts that are remembered."""
         self._resolver = resolver
         self._settled.clear()
+        self._settled_characters = 0
 
     def settle(self, analysis: Analysis, path: SearchPath = _DEFAULT_PATH) -> Analysis:
         """Hold the names of what was read against the catalog: only a settled analysis can be a read.
@@ -104,8 +108,10 @@ class Analyzer:
         if known is None:
             # the analysis is kept with its outcome, so that no other can have its id meanwhile
             known = (analysis, self._settle(analysis, path))
-            if len(self._settled) >= _MOST_SETTLED:
+            self._settled_characters += len(analysis.normalised)
+            if len(self._settled) >= _MOST_SETTLED or self._settled_characters > _SETTLED_CHARACTERS:
                 self._settled.clear()
+                self._settled_characters = len(analysis.normalised)
             self._settled[key] = known
         if known[0].patients is analysis.patients:
             return known[1]

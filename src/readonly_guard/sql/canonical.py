@@ -63,6 +63,8 @@ _UNRESERVED: Final = 1
 _COLUMN_NAME: Final = 2
 _RESERVED: Final = 4
 _QUERY_STARTS: Final = frozenset({"SELECT", "TABLE", "WITH"})
+_LONGEST_REMEMBERED: Final = 128
+"""Letters of an identifier; to PostgreSQL a longer one is another, of 63."""
 
 _TYPES_OF_SQLGLOT: Final = {
     word
@@ -214,13 +216,19 @@ def log_text(scanned: Scanned) -> str:
     return " ".join(kept)
 
 
-@lru_cache(maxsize=8_192)
 def _identifier(word: str, must_quote: bool) -> str:  # noqa: FBT001  a keyword argument costs on this path
     """An unquoted identifier, folded as PostgreSQL folds it (ASCII only) and quoted when anything is odd about it."""
+    return _remembered(word, must_quote) if len(word) <= _LONGEST_REMEMBERED else _folded(word, must_quote)
+
+
+def _folded(word: str, must_quote: bool) -> str:  # noqa: FBT001  as above
     folded = "".join(chr(ord(letter) + 32) if "A" <= letter <= "Z" else letter for letter in word)
     if must_quote or not word.isascii() or "$" in word or folded in _KEYWORDS_OF_SQLGLOT:
         return f'"{folded}"'
     return folded
+
+
+_remembered: Final = lru_cache(maxsize=8_192)(_folded)
 
 
 def _is_name(tokens: Tokens, index: int) -> bool:
