@@ -16,7 +16,8 @@ from readonly_guard.sql.libpg_query import LibPgQueryError, parse
 from readonly_guard.sql.postgres_key import read_statement
 from readonly_guard.sql.resolution import Resolver
 from readonly_guard.sql.scan import Bounds, scan_text
-from readonly_guard.sql.sqlglot_key import SqlglotReading, read_text
+from readonly_guard.sql.sqlglot_key import read_text
+from readonly_guard.sql.sqlglot_tree import SqlglotReading
 
 __all__ = ["Explanation", "Span", "explain"]
 

@@ -20,7 +20,8 @@ from readonly_guard.sql.patients import trace_patients
 from readonly_guard.sql.postgres_key import read_statement
 from readonly_guard.sql.postgres_reading import PostgresReading
 from readonly_guard.sql.scan import Scanned, character_position
-from readonly_guard.sql.sqlglot_key import SqlglotReading, read_text
+from readonly_guard.sql.sqlglot_key import read_text
+from readonly_guard.sql.sqlglot_tree import SqlglotReading
 
 __all__ = ["read_scanned"]
 
