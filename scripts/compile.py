@@ -3,10 +3,11 @@
     make compiled          (or: python scripts/compile.py [--clean])
 
 The modules below are ordinary Python and run as such; mypyc turns the same sources into C. Beside each of them appears
-an extension module, which Python then prefers. What is never compiled: the readings (docs/decisions/0009), and modules
-with msgspec structs, whose options mypyc would drop without a word. All tests run on the compiled build, those of these
-modules on the sources as well (.ci/run). What they have found so far: a slice of bytes that begins behind its end
-raises SystemError when compiled (mypyc 2.4), so there is none here.
+an extension module, which Python then prefers. What is never compiled: modules with msgspec structs, whose options
+mypyc would drop without a word, and what reads with patterns (`match`) that bind names, which mypyc 2.4 binds otherwise
+than Python (docs/decisions/0032). All tests run on the compiled build, those of these modules on the sources as well
+(.ci/run). What they have found so far: a slice of bytes that begins behind its end raises SystemError when compiled
+(mypyc 2.4), so there is none here.
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ MODULES: Final = (
     "readonly_guard.policy.residual",
     "readonly_guard.policy.stages",
     "readonly_guard.precedents",
+    "readonly_guard.sql.canonical",
+    "readonly_guard.sql.postgres_reading",
+    "readonly_guard.sql.postgres_tree",
+    "readonly_guard.sql.postgres_visits",
+    "readonly_guard.sql.respelling",
+    "readonly_guard.sql.scan",
+    "readonly_guard.sql.shortening",
+    "readonly_guard.sql.sqlglot_tree",
     "readonly_guard.sql.variation",
     "readonly_guard.telling",
     "readonly_guard.texts",
