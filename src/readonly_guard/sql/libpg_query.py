@@ -23,7 +23,7 @@ else:
     from postgast.native import lib
     from postgast.pg_query_pb2 import DESCRIPTOR, Token
 
-__all__ = ["DESCRIPTOR", "LibPgQueryError", "Tokens", "parse", "parse_plpgsql", "scan"]
+__all__ = ["DESCRIPTOR", "KEYWORDS", "LibPgQueryError", "Tokens", "parse", "parse_plpgsql", "scan"]
 
 
 class LibPgQueryError(Exception):
@@ -136,6 +136,9 @@ def _keyword_kinds() -> _KeywordKinds:
 
 
 _KEYWORD_KINDS: Final = _keyword_kinds()
+
+KEYWORDS: Final = frozenset(_KIND_NAMES[kind] for kind in _KEYWORD_KINDS)
+"""The tokens that are keywords."""
 
 
 def parse(text: bytes) -> list[dict[str, Any]]:
