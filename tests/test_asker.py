@@ -12,7 +12,7 @@ from readonly_guard import Declared, Guard, Session, StatementRequest, Subject
 from readonly_guard.asker import Asker
 from readonly_guard.audit import read
 from readonly_guard.policy import EmbeddedEngine, load_policies
-from readonly_guard.texts import Texts
+from readonly_guard.sql import Analyzer
 
 NOON = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
 USER = {
@@ -40,13 +40,13 @@ class Bench:
         self.clock = clock
         self.asker = Asker(SUBJECT, TREAT, NOTHING, SESSION)
         self.looked_up = []
-        recall = Texts.recall
+        recall = Analyzer.recall  # never compiled, so that all who call it see another in its place
 
-        def counted(texts, text):
+        def counted(analyzer, text):
             self.looked_up.append(text)
-            return recall(texts, text)
+            return recall(analyzer, text)
 
-        monkeypatch.setattr(Texts, "recall", counted)
+        monkeypatch.setattr(Analyzer, "recall", counted)
 
     async def decide(self, text, phase="query"):
         told = asyncio.get_running_loop().create_future()
@@ -126,15 +126,16 @@ async def test_a_patient_of_whom_the_policies_know_more_is_asked_about(tmp_path,
 
 
 async def test_a_handful_of_texts_is_kept_and_the_longest_unused_goes_first(bench):
-    texts = [f"SELECT given_name AS a{number} FROM person WHERE person_id = " for number in range(9)]
-    for text in texts[:8]:
+    texts = [f"SELECT given_name AS a{number} FROM person WHERE person_id = " for number in range(18)]
+    for text in texts[:14]:
         await bench.know(text + "1", text + "2", text + "3")
-    for text in texts[:8]:
+    for text in texts[:14]:
         assert bench.find(text + "4") is not None
         assert bench.looked_up == []
     assert bench.find(texts[0] + "5") is not None
-    await bench.know(texts[8] + "1", texts[8] + "2", texts[8] + "3")
-    assert len(bench.asker._recent["query"]) == 8
+    for text in texts[14:]:
+        await bench.know(text + "1", text + "2", text + "3")
+    assert len(bench.asker._recent["query"]) <= 16
     bench.find(texts[0] + "6")
     assert bench.looked_up == []
     bench.find(texts[1] + "6")
@@ -164,3 +165,25 @@ async def test_what_was_found_does_not_outlive_its_answer_policies_or_catalog(be
     bench.guard.replace_policies(EmbeddedEngine(load_policies(None, [])))  # nobody is on the roster
     assert bench.find(READ + "4") is None
     assert not (await bench.decide(READ + "4")).allowed
+
+
+async def test_whoever_asks_the_same_in_ever_other_words_has_them_compared_once(bench, monkeypatch):
+    sought = []
+    variation = Analyzer.variation
+    monkeypatch.setattr(Analyzer, "variation", lambda *given: sought.append(given[1]) or variation(*given))
+    both = "SELECT * FROM person WHERE person_id IN ({}, {})"
+    await bench.know(both.format(1, 2), both.format(3, 4), both.format(5, 6))
+    for number in range(7, 12):
+        text = both.format(number, number + 1)
+        found = bench.find(text)
+        assert found.patients == (f"person_id:{number}", f"person_id:{number + 1}")
+        assert bench.looked_up == [text]
+    assert len(sought) == 1
+
+
+async def test_integers_and_larger_numbers_are_two_shapes_of_a_text(bench):
+    await bench.know(READ + "1", READ + "2", READ + "3")
+    await bench.know(READ + "4000000001", READ + "4000000002", READ + "4000000003")
+    for number in ("2147483647", "2147483648", "7", "191212121212"):
+        assert bench.find(READ + number).patients == (f"person_id:{number}",)
+        assert bench.looked_up == []

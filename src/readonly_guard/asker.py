@@ -10,8 +10,8 @@ from readonly_guard.sql import Variation
 
 __all__ = ["Asker", "Found"]
 
-_MOST: Final = 8
-"""Texts of a phase: what is read of one patient after the other is a handful of statements."""
+_MOST: Final = 16
+"""Texts of a phase: what is read of one patient after the other is a handful of statements, some in two shapes."""
 
 _MOST_CHARACTERS: Final = 16_384
 """Of these texts together, because there are as many askers as sessions."""
@@ -66,6 +66,13 @@ class Asker:
                 return Repetition(precedent, now, patients)
         return None
 
+    def found(self, phase: str, precedent: Precedent) -> Found | None:
+        """What was found lately with this precedent, for whatever text."""
+        for one in self._recent.get(phase, ()):
+            if one.precedent is precedent:
+                return one
+        return None
+
     def remember(self, phase: str, found: Found) -> None:
         """Keep what was found for a text of a phase; what has not been asked for the longest time goes first."""
         if len(found.text) > _MOST_CHARACTERS:
@@ -73,7 +80,7 @@ class Asker:
         recent = [found]
         characters = len(found.text)
         for one in self._recent.get(phase, ()):
-            if one.precedent.kept_by is None or found.patients(one.text, None) is not None:
+            if one.precedent.kept_by is None or one.precedent is found.precedent or found.is_about(one.text):
                 continue  # it holds no more, or is found by this one from now on
             characters += len(one.text)
             if len(recent) == _MOST or characters > _MOST_CHARACTERS:
@@ -90,17 +97,25 @@ class Found:
         known: what it was read as.
         precedent: the precedent.
         variation: what texts may differ from it in and be read as the same, but for their patient.
+        is_varied: a variation was looked for, whether there is one or not.
     """
 
-    __slots__ = ("_known", "_patients", "_place", "_variation", "precedent", "text")
+    __slots__ = ("_known", "_patients", "_place", "_variation", "is_varied", "precedent", "text")
 
-    def __init__(self, text: str, known: Analysis, precedent: Precedent, variation: Variation | None) -> None:
+    def __init__(
+        self, text: str, known: Analysis, precedent: Precedent, variation: Variation | None, *, is_varied: bool
+    ) -> None:
         self.text: Final = text
         self.precedent: Final = precedent
+        self.is_varied: Final = is_varied
         self._known: Final = known
         self._variation: Final = variation
         self._patients: Final = None if known.patients.parameters else precedent.patients(known, None)
         self._place: Final = OnePlace.of(known.patients)
+
+    def is_about(self, text: str) -> bool:
+        """Whether :meth:`patients` says whom a text is about."""
+        return text == self.text or (self._variation is not None and self._variation.patients(text) is not None)
 
     def patients(self, text: str, parameters: Parameters | None) -> tuple[str, ...] | None:
         """Whom a text is about with these parameters; None where it is neither this text nor a variation of it."""

@@ -299,7 +299,7 @@ class Decider:
 
     def _holds(self, precedent: Precedent, patients: tuple[str, ...], now: str, pdp: SyncPolicyDecisionPoint) -> bool:
         """Whether the policies answer the same about these patients."""
-        if patients == precedent.case.patients:
+        if patients == precedent.about:
             return True
         residual = precedent.residual
         if residual is not None and residual.holds_at(now):  # made by the same policies: others forget all precedents
@@ -329,7 +329,7 @@ class Decider:
             residual = precedent.residual = partial.residual_of(question)
             if residual is None:
                 return partial.decide_now(question)
-            partial.decide_rest(residual, precedent.case.patients)  # mostly the next patients are like the first
+            partial.decide_rest(residual, precedent.about)  # mostly the next patients are like the first
         return partial.decide_rest(residual, patients)
 
     def _find(self, asker: Asker, phase: str, text: str, parameters: Parameters | None, now: str) -> Repetition | None:
@@ -339,10 +339,12 @@ class Decider:
         precedent = self._precedents.find_for(asker.who, phase, known, now)
         if precedent is None or not precedent.is_plain:
             return None
-        found = Found(text, known, precedent, self._texts.variation(text, known))
-        asker.remember(phase, found)
-        patients = found.patients(text, parameters)
-        return None if patients is None else Repetition(precedent, now, patients)
+        before = asker.found(phase, precedent)
+        if before is None:
+            asker.remember(phase, Found(text, known, precedent, None, is_varied=False))
+        elif not before.is_varied:  # it came again in other words, and may go on doing so
+            asker.remember(phase, Found(text, known, precedent, self._texts.variation(text, known), is_varied=True))
+        return Repetition(precedent, now, precedent.patients(known, parameters))
 
     def _decide_now(
         self, request: StatementRequest, known: Analysis, now: str, pdp: SyncPolicyDecisionPoint

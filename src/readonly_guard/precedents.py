@@ -56,17 +56,19 @@ class Precedent:
         until: when the answer expires, RFC 3339 in UTC.
 
     Attributes:
+        about: its patients.
         is_plain: it leaves the session as it was, but for its transaction.
         moves_transaction: a transaction may begin or end by it.
         warnings: the codes of what it warns of.
+        patients: whom the decision was about.
         kept_by: who goes by it; None once it is forgotten.
         characters: of the texts that it keeps.
         residual: of its question, once it was asked about other patients and where the policies can tell.
     """
 
     __slots__ = (
-        "_repeated", "answer", "case", "characters", "decision", "is_plain", "kept_by", "known", "moves_transaction",
-        "record", "residual", "since", "until", "warnings",
+        "_repeated", "about", "answer", "case", "characters", "decision", "is_plain", "kept_by", "known",
+        "moves_transaction", "record", "residual", "since", "until", "warnings",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917  one caller
@@ -77,6 +79,7 @@ class Precedent:
         self.answer: Final = answer
         self.decision: Final = decision
         self.record: Final = record
+        self.about: Final[tuple[str, ...]] = case.patients
         self.since: Final[str] = case.time
         self.until: Final = until
         effects = frozenset[Effect]().union(*(reading.effects for reading in decision.analysis.readings))
@@ -103,7 +106,7 @@ class Precedent:
     def patients(self, known: Analysis, parameters: Parameters | None) -> tuple[str, ...]:
         """Whom a text that is read alike is about, with these parameters."""
         if known.patients is self.known.patients and not known.patients.parameters:
-            return self.case.patients
+            return self.about
         return listed_patients(known.patients, parameters)
 
     def question(self, decision_id: str, time: str, patients: tuple[str, ...]) -> AccessRequest:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["Cut", "Outline", "around", "cut", "outline_of"]
+__all__ = ["Cut", "Outline", "around", "cut", "is_integer", "outline_of"]
 
 _PIECE: Final = re.compile(
     r"""
@@ -99,7 +99,7 @@ def cut(text: str) -> Cut:
             marks.append(piece)
             continue
         literals.append(piece)
-        marks.append("s" if piece[0] == "'" else "i" if _is_integer(piece) else "f")
+        marks.append("s" if piece[0] == "'" else "i" if is_integer(piece) else "f")
     return Cut(Outline("\1".join([between, *marks]), literals), between)
 
 
@@ -118,5 +118,6 @@ def around(text: str, number: int) -> tuple[str, str, str]:
     return "".join(parts[:at]), parts[at], "".join(parts[at + 1 :])
 
 
-def _is_integer(digits: str) -> bool:
+def is_integer(digits: str) -> bool:
+    """Whether the scanner takes a whole number for an integer; else it is a number of the kind that has a point."""
     return len(digits) < len(_LARGEST) or (len(digits) == len(_LARGEST) and digits <= _LARGEST)

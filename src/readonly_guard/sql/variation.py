@@ -9,17 +9,24 @@ So this says of no text anything that its outline does not, and leaves most of t
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from readonly_guard.domain.patient_names import patient_names
+from readonly_guard.sql.outline import is_integer
 
-__all__ = ["LONGEST_LITERAL", "Variation", "variation_of"]
+__all__ = ["LONGEST_LITERAL", "Kind", "Variation", "variation_of"]
 
 LONGEST_LITERAL: Final = 64
 """In characters; what is longer is no identifier of a patient."""
 
-_MOST_DIGITS: Final = 9
-"""As many are an integer for PostgreSQL's scanner, whatever they are."""
+_MOST_DIGITS: Final = 18
+"""As many as an outline cuts."""
+
+_OF_INTEGERS: Final = 9
+"""As many are an integer for PostgreSQL's scanner whatever they are, one more where they are few enough."""
+
+Kind = Literal["string", "integer", "number"]
+"""Of a literal; a ``number`` is a whole one that is too large for an integer."""
 
 _NOBODY: Final[tuple[str, ...]] = ()
 
@@ -34,17 +41,17 @@ class Variation:
         before: what stands before the literal, the quote of a string included.
         behind: what stands behind it, the same.
         column: the patient key that it is a value of; None where the text names no patient.
-        is_string: whether it stands in quotes; else it is a whole number.
+        kind: of the literal.
     """
 
-    __slots__ = ("_around", "_before", "_behind", "_column", "_is_string")
+    __slots__ = ("_around", "_before", "_behind", "_column", "_kind")
 
-    def __init__(self, before: str, behind: str, column: str | None, *, is_string: bool) -> None:
+    def __init__(self, before: str, behind: str, column: str | None, kind: Kind) -> None:
         self._before: Final = before
         self._behind: Final = behind
         self._around: Final = len(before) + len(behind)
         self._column: Final = column
-        self._is_string: Final = is_string
+        self._kind: Final = kind
 
     def patients(self, text: str) -> tuple[str, ...] | None:
         """Whom a text is about that differs in nothing but the literal; None where it differs in more, or may do so."""
@@ -53,18 +60,16 @@ class Variation:
             return None
         begin = len(self._before)
         literal = text[begin : begin + size]
-        if self._is_string:
-            if not literal.isalnum():
-                for special in _SPECIAL:
-                    if special in literal:
-                        return None
-        elif size > _MOST_DIGITS or literal[0] == "0" or not (literal.isascii() and literal.isdigit()):
+        if self._kind == "string":
+            if not _is_plain(literal):
+                return None
+        elif not _is_number(literal) or _kind_of(literal) != self._kind:
             return None
         return _NOBODY if self._column is None else patient_names(self._column, literal)
 
 
-def variation_of(before: str, literal: str, behind: str, column: str | None) -> Variation | None:
-    """What texts may differ in from one that has an outline; None where its literal is a number that others are unlike.
+def variation_of(before: str, literal: str, behind: str, column: str | None) -> Variation:
+    """What texts may differ in from one that has an outline.
 
     Args:
         before: what stands before the literal.
@@ -73,5 +78,24 @@ def variation_of(before: str, literal: str, behind: str, column: str | None) -> 
         column: as for `Variation`.
     """
     if literal[0] == "'":
-        return Variation(before + "'", "'" + behind, column, is_string=True)
-    return Variation(before, behind, column, is_string=False) if len(literal) <= _MOST_DIGITS else None
+        return Variation(before + "'", "'" + behind, column, "string")
+    return Variation(before, behind, column, _kind_of(literal))
+
+
+def _kind_of(number: str) -> Kind:
+    digits = len(number)
+    if digits <= _OF_INTEGERS:
+        return "integer"
+    return "integer" if digits == _OF_INTEGERS + 1 and is_integer(number) else "number"
+
+
+def _is_plain(inner: str) -> bool:
+    """Whether a string's inner part is it as it stands."""
+    if inner.isalnum():
+        return True
+    return not any(special in inner for special in _SPECIAL)
+
+
+def _is_number(written: str) -> bool:
+    """Whether it is a whole number without a sign, written in the one way that an outline cuts at every length."""
+    return len(written) <= _MOST_DIGITS and written.isascii() and written.isdigit() and written[0] != "0"
