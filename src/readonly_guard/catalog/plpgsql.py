@@ -16,7 +16,7 @@ from readonly_guard.catalog.bodies import BOUNDS, Body, read_expressions, read_q
 from readonly_guard.catalog.snapshot import Function
 from readonly_guard.domain import Name, Reading, Reason
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql.libpg_query import LibPgQueryError, parse_plpgsql
+from readonly_guard.sql.libpg_query import KEYWORDS, LibPgQueryError, parse_plpgsql
 from readonly_guard.sql.scan import Scanned, scan_text
 
 __all__ = ["read_plpgsql"]
@@ -178,7 +178,7 @@ def _names(scanned: Scanned) -> Iterator[Name]:
 def _word(scanned: Scanned, index: int) -> str:
     """A token as a name, folded as PostgreSQL folds it; empty where it is none."""
     tokens = scanned.tokens
-    if index >= len(tokens.kinds) or not (tokens.kinds[index] == "IDENT" or tokens.keywords[index]):
+    if index >= len(tokens.kinds) or not (tokens.kinds[index] == "IDENT" or tokens.kinds[index] in KEYWORDS):
         return ""
     word = scanned.text[tokens.starts[index] : tokens.ends[index]].decode()
     if word[:1] == '"':

@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlglot.dialects.postgres import Postgres
 
-from readonly_guard.sql.libpg_query import Tokens
+from readonly_guard.sql.libpg_query import KEYWORDS, Tokens
 from readonly_guard.sql.respelling import respell
 from readonly_guard.sql.scan import Scanned
 from readonly_guard.sql.shortening import (
@@ -29,6 +29,10 @@ from readonly_guard.sql.shortening import (
 
 __all__ = ["canonical_text", "log_text"]
 
+
+_UNRESERVED: Final = 1
+_COLUMN_NAME: Final = 2
+_RESERVED: Final = 4
 
 _NUMBER: Final = "1"
 _STRING: Final = "'a'"  # a word, so that it is also a JSON path, which sqlglot reads
@@ -49,7 +53,7 @@ _OPERAND_ENDS: Final = frozenset(
     CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP LOCALTIME LOCALTIMESTAMP CURRENT_USER CURRENT_ROLE SESSION_USER
     USER CURRENT_CATALOG CURRENT_SCHEMA
     """.split()
-)
+) | {word for word, keyword in KEYWORDS.items() if keyword in {_UNRESERVED, _COLUMN_NAME}}
 _NUMBERS: Final = frozenset({"ICONST", "FCONST"})
 _LITERALS: Final = _NUMBERS | {"SCONST", "USCONST", "BCONST", "XCONST"}
 _COMPARISONS: Final = frozenset({"Op", "ASCII_60", "ASCII_62"})
@@ -62,14 +66,11 @@ _LISTS: Final = {("IN_P", "ASCII_40"): "ASCII_41", ("ARRAY", "ASCII_91"): "ASCII
 """How a list begins, and what closes it."""
 _OPENING: Final = frozenset({"ASCII_40", "ASCII_91"})
 _SUBSCRIPTS: Final = frozenset({"ASCII_91", "ASCII_46"})
-_NAMES: Final = frozenset({"IDENT", "UIDENT"})
+_NAMES: Final = frozenset(KEYWORDS) | {"IDENT", "UIDENT"}
 _CONNECTIVES: Final = frozenset({"AND", "OR"})
 _STATEMENT_STARTS: Final = frozenset({"", "ASCII_59"})
 _SET_TO: Final = frozenset({"ASCII_61", "TO"})
 _TYPE_FOLLOWS: Final = frozenset({"TYPECAST", "TABLESAMPLE"})
-_UNRESERVED: Final = 1
-_COLUMN_NAME: Final = 2
-_RESERVED: Final = 4
 _QUERY_STARTS: Final = frozenset({"SELECT", "TABLE", "WITH"})
 _LONGEST_REMEMBERED: Final = 128
 """Letters of an identifier; to PostgreSQL a longer one is another, of 63."""
@@ -101,7 +102,7 @@ def canonical_text(scanned: Scanned, *, is_whole: bool = False) -> str:  # noqa:
             say nothing to the keys: they compare the last parts of relations' names, and without the rest sqlglot takes
             half the time for what clients send.
     """
-    kinds, keywords = scanned.tokens.kinds, scanned.tokens.keywords
+    kinds = scanned.tokens.kinds
     plain = list(scanned.words)
     # a border on both sides spares every rule a question about the ends
     bordered = ["", *kinds, "", "", ""]
@@ -133,7 +134,7 @@ def canonical_text(scanned: Scanned, *, is_whole: bool = False) -> str:  # noqa:
         elif kind == "IDENT":
             word = plain[index]
             is_part = before == "ASCII_46" and not (is_whole or plain[index - 1])
-            if after == "ASCII_46" and not is_whole and _is_name(scanned.tokens, index + 2):
+            if after == "ASCII_46" and not is_whole and bordered[index + 3] in _NAMES:
                 plain[index] = plain[index + 1] = ""
             elif after == "SCONST" and (before != "ASCII_46" or is_part):
                 plain[index] = ""  # a typed constant, box '…': the type says nothing here
@@ -142,7 +143,7 @@ def canonical_text(scanned: Scanned, *, is_whole: bool = False) -> str:  # noqa:
                 # a type in quotes is a user's to sqlglot, which then takes twice the time
                 is_type = is_part and bordered[index - 2] == "TYPECAST"
                 plain[index] = _identifier(word, is_call or (is_part and not is_type))
-        elif keyword := keywords[index]:
+        elif keyword := KEYWORDS.get(kind, 0):
             if (
                 after in _OPENING
                 and not is_whole
@@ -151,6 +152,8 @@ def canonical_text(scanned: Scanned, *, is_whole: bool = False) -> str:  # noqa:
             ):
                 behind_skipped = end - 1
                 plain[index + 2 : behind_skipped] = [_NUMBER, *[""] * (end - index - 4)]  # one is as good as many
+                if kind == "ARRAY" and before == "ASCII_40" and bordered[end + 1] not in _SUBSCRIPTS:
+                    plain[index] = plain[index + 1] = plain[behind_skipped] = ""  # = ANY (ARRAY[…])
             elif (
                 after == "ASCII_40"
                 or before == "ASCII_46"
@@ -174,7 +177,7 @@ def canonical_text(scanned: Scanned, *, is_whole: bool = False) -> str:  # noqa:
             plain[index] = '"u"'
             skip = 2 if after == "UESCAPE" else 0
         elif kind == "Op":
-            infix = index > 0 and _ends_operand(before, keywords[index - 1])
+            infix = before in _OPERAND_ENDS
             plain[index] = _operator(plain[index], infix=infix)
         elif kind == "ASCII_91" and after == "ASCII_93" and before != "ARRAY":
             plain[index], skip = "", 1  # int[]: an array type; that it is an array says nothing here
@@ -190,7 +193,7 @@ def _keyword(scanned: Scanned, index: int, before: str, after: str) -> tuple[str
     kind, word = tokens.kinds[index], words[index]
     if before == "ASCII_46":
         return _identifier(word, True), 0  # after a dot even a reserved word is a name
-    if before == "AS" and tokens.keywords[index] == _RESERVED and _is_label(kind, after, tokens):
+    if before == "AS" and KEYWORDS[kind] == _RESERVED and _is_label(kind, after, tokens):
         return _identifier(word, True), 0
     if kind in _STARTING and before not in _STATEMENT_STARTS:
         return _identifier(word, True), 0
@@ -204,7 +207,7 @@ def _keyword(scanned: Scanned, index: int, before: str, after: str) -> tuple[str
         return "", max(0, _operator_end(tokens, index + 1) - index)  # … USING OPERATOR(s.<)
     if kind == "JSON" and after == "ASCII_40":
         return '"json"', 0  # as a type name sqlglot takes twice the time for each one inside another
-    is_name = tokens.keywords[index] == _UNRESERVED and word.lower() not in _SYNTAX_BEFORE_PAREN
+    is_name = KEYWORDS[kind] == _UNRESERVED and word.lower() not in _SYNTAX_BEFORE_PAREN
     return (_identifier(word, True) if is_name and after == "ASCII_40" else word), 0
 
 
@@ -258,15 +261,6 @@ def _behind_columns(bordered: list[str], index: int) -> int:
         return 0  # t.select
     end = behind_columns(bordered, index + 1) - 1
     return end if end > index else 0
-
-
-def _is_name(tokens: Tokens, index: int) -> bool:
-    """Whether a name stands there, and not the ``*`` or the operator that can also follow a dot."""
-    return index < len(tokens.kinds) and (tokens.keywords[index] > 0 or tokens.kinds[index] in _NAMES)
-
-
-def _ends_operand(kind: str, keyword: int) -> bool:
-    return kind in _OPERAND_ENDS or keyword in {_UNRESERVED, _COLUMN_NAME}
 
 
 def _operator(word: str, *, infix: bool) -> str:

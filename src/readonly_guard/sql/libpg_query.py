@@ -40,12 +40,10 @@ class LibPgQueryError(Exception):
 class Tokens(NamedTuple):
     """The tokens of a text, as columns of equal length.
 
-    ``kinds``: as libpg_query names them. ``keywords``: its KeywordKind (0 none, 1 unreserved, 2 column name, 3 type or
-    function name, 4 reserved). ``starts``, ``ends``: byte ranges.
+    ``kinds``: as libpg_query names them. ``starts``, ``ends``: byte ranges.
     """
 
     kinds: tuple[str, ...]
-    keywords: tuple[int, ...]
     starts: tuple[int, ...]
     ends: tuple[int, ...]
 
@@ -105,9 +103,7 @@ def scan(text: bytes) -> Tokens:
     starts, ends, kinds = tuple(found.start[:]), tuple(found.end[:]), found.token[:]
     if len(starts) < len(ends):  # no message holds a zero: the first token is at the very beginning
         starts = (0, *starts)
-    return Tokens(
-        tuple(map(_KIND_NAMES.__getitem__, kinds)), tuple(map(_KEYWORD_KINDS.__getitem__, kinds)), starts, ends
-    )
+    return Tokens(tuple(map(_KIND_NAMES.__getitem__, kinds)), starts, ends)
 
 
 def _columns(text: bytes) -> Any:
@@ -119,26 +115,19 @@ def _columns(text: bytes) -> Any:
         lib.pg_query_free_scan_result(result)
 
 
-class _KeywordKinds(dict[int, int]):
-    def __missing__(self, kind: int) -> int:
-        return 0
-
-
-def _keyword_kinds() -> _KeywordKinds:
-    """The KeywordKind of every keyword's token, which is called as the word is (gram.y: ``NULL_P``, ``WITH_LA``).
-
-    A column of a scan does not tell: tokens that are no keywords are not in it, and so it has no places.
-    """
+def _keywords() -> dict[str, int]:
+    """Every keyword's token is called as the word is (gram.y: ``NULL_P``, ``WITH_LA``)."""
     words = {name.lower().removesuffix("_p").removesuffix("_la") for name in _KIND_NAMES.values()}
     found = _columns(" ".join(sorted(word for word in words if word.isidentifier())).encode())
-    keywords = [kind for kind in found.token if _KIND_NAMES[kind] != "IDENT"]
-    return _KeywordKinds(zip(keywords, found.keyword_kind, strict=True))
+    keywords = [name for kind in found.token if (name := _KIND_NAMES[kind]) != "IDENT"]
+    return dict(zip(keywords, found.keyword_kind, strict=True))
 
 
-_KEYWORD_KINDS: Final = _keyword_kinds()
+KEYWORDS: Final = _keywords()
+"""The KeywordKind of every token that is a keyword: 1 unreserved, 2 column name, 3 type or function name, 4 reserved.
 
-KEYWORDS: Final = frozenset(_KIND_NAMES[kind] for kind in _KEYWORD_KINDS)
-"""The tokens that are keywords."""
+Asked for by the token's kind: a column of a scan does not tell, because tokens that are no keywords are not in it.
+"""
 
 
 def parse(text: bytes) -> list[dict[str, Any]]:

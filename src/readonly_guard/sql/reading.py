@@ -18,7 +18,7 @@ from readonly_guard.sql.canonical import canonical_text, log_text
 from readonly_guard.sql.libpg_query import LibPgQueryError, parse
 from readonly_guard.sql.patients import trace_patients
 from readonly_guard.sql.postgres_key import read_statement
-from readonly_guard.sql.postgres_reading import PostgresReading
+from readonly_guard.sql.postgres_reading import PostgresReading, Tree
 from readonly_guard.sql.scan import Scanned, character_position
 from readonly_guard.sql.sqlglot_key import read_text
 from readonly_guard.sql.sqlglot_tree import SqlglotReading
@@ -78,15 +78,17 @@ def _read(scanned: Scanned, rules: ReadingSettings) -> Analysis:
         return Analysis(reasons=(core_reason("RG-T04", "too deep a tree"),))
     first = [read_statement(tree, rules) for tree in trees]
     reasons = [reason for reading in first for reason in reading.reasons]
+    trace = trace_patients(first, scanned, rules)
+    readings = tuple(
+        reading.reading(scanned.text, has_patient_predicate=bound)
+        for reading, bound in zip(first, trace.bound, strict=True)
+    )
+    _drop(trees, first)
     if not reasons:  # a write is a write whatever sqlglot thinks of it
         reasons = _compare(first, read_text(canonical_text(scanned)))
     normalised = log_text(scanned)
-    trace = trace_patients(first, scanned, rules)
     return Analysis(
-        readings=tuple(
-            reading.reading(scanned.text, has_patient_predicate=bound)
-            for reading, bound in zip(first, trace.bound, strict=True)
-        ),
+        readings=readings,
         reasons=tuple(_in_characters(reason, scanned.text) for reason in reasons),
         normalised=normalised,
         patients=trace.scope,
@@ -96,6 +98,13 @@ def _read(scanned: Scanned, rules: ReadingSettings) -> Analysis:
         holds_for_shape=not reasons and trace.holds_for_shape and all(one.holds_for_shape for one in first),
         fingerprint=hashlib.blake2b(normalised.encode(), digest_size=8).hexdigest(),
     )
+
+
+def _drop(trees: list[Tree], first: list[PostgresReading]) -> None:
+    """Let go of PostgreSQL's trees: some 500 bytes a token, which the processor's caches would have to hold, too."""
+    trees.clear()
+    for one in first:
+        one.query, one.refused, one.arguments = None, [], []
 
 
 def _in_characters(reason: Reason, text: bytes) -> Reason:

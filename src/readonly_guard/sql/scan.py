@@ -157,11 +157,11 @@ _MASKS: Final = {"SCONST": "\1s", "BCONST": "\1b", "XCONST": "\1x", "ICONST": "\
 
 def _without_comments(tokens: Tokens) -> Tokens:
     rows = [row for row in zip(*tokens, strict=True) if row[0] not in _COMMENTS]
-    return Tokens(*zip(*rows, strict=True)) if rows else Tokens((), (), (), ())
+    return Tokens(*zip(*rows, strict=True)) if rows else Tokens((), (), ())
 
 
 def _lexed_differently(data: bytes, tokens: Tokens, counts: Counter[str]) -> Reason | None:
-    kinds, _, starts, ends = tokens
+    kinds, starts, ends = tokens
     if b"\v" in data:  # white space since PostgreSQL 16; inside a string or comment it is harmless
         gaps = zip([0, *ends], [*starts, len(data)], strict=True)
         for end, start in gaps:
