@@ -9,11 +9,18 @@ import msgspec
 import psycopg
 import pytest
 
+from readonly_guard.case import Case
 from readonly_guard.catalog import CatalogResolver, capture, closure, names, report
 from readonly_guard.catalog import resolver as resolver_module
 from readonly_guard.catalog.extensions import shipped_extensions
-from readonly_guard.domain import SearchPath
-from readonly_guard.settings import AllowedObjectSettings, CatalogSettings, KnownExtensionSettings
+from readonly_guard.domain import SearchPath, StatementRequest, Subject
+from readonly_guard.settings import (
+    AllowedObjectSettings,
+    CatalogSettings,
+    InformationSetSettings,
+    KnownExtensionSettings,
+    ReadingSettings,
+)
 from readonly_guard.sql import Analyzer
 
 
@@ -241,6 +248,67 @@ def test_a_defect_of_the_resolver_is_a_denial(newest):
     (reason,) = Analyzer(resolver=Broken()).analyse("SELECT 1").reasons
     assert reason.code == "RG-F03"
     assert "canary" not in reason.what
+
+
+MADE = """
+    CREATE TABLE canary.person (person_id bigint, name_last text);
+    CREATE TABLE canary.code_value (code_value bigint, display text);
+    CREATE VIEW canary.everybody AS SELECT * FROM canary.person;
+    CREATE FUNCTION canary.in_sql(n bigint) RETURNS text STABLE LANGUAGE sql
+        AS 'SELECT name_last FROM canary.person WHERE person_id = n';
+    CREATE FUNCTION canary.in_plpgsql(n bigint) RETURNS text STABLE LANGUAGE plpgsql
+        AS 'BEGIN RETURN (SELECT name_last FROM canary.everybody WHERE person_id = n); END';
+    CREATE FUNCTION canary.by_another(n bigint) RETURNS text STABLE LANGUAGE sql AS 'SELECT canary.in_sql(n)';
+    CREATE FUNCTION canary.allowed(n bigint) RETURNS text VOLATILE LANGUAGE sql
+        AS 'SELECT name_last FROM canary.person WHERE person_id = n';
+    CREATE FUNCTION canary.display(n bigint) RETURNS text STABLE LANGUAGE sql
+        AS 'SELECT display FROM canary.code_value WHERE code_value = n';
+    CREATE FUNCTION canary.is_there(n bigint, m bigint) RETURNS bool STABLE LANGUAGE sql
+        AS 'SELECT EXISTS (SELECT FROM canary.person WHERE person_id = n)';
+    CREATE OPERATOR canary.<=?=> (FUNCTION = canary.is_there, LEFTARG = bigint, RIGHTARG = bigint);
+"""
+UNDONE = """
+    DROP OPERATOR canary.<=?=> (bigint, bigint); DROP FUNCTION canary.in_sql, canary.in_plpgsql, canary.by_another,
+    canary.allowed, canary.display, canary.is_there; DROP VIEW canary.everybody; DROP TABLE canary.person, canary.code_value
+"""
+
+
+def test_what_a_function_reads_is_read_by_the_statement(newest):
+    snapshot = knowing(newest, MADE, UNDONE).snapshot
+    allow = (AllowedObjectSettings(object="function canary.allowed", reason="a test"),)
+    sets = (InformationSetSettings(name="Personuppgifter", table="person"),)
+    resolver = CatalogResolver(snapshot, settings=CatalogSettings(allow=allow))
+    analyzer = Analyzer(ReadingSettings(information_sets=sets), resolver=resolver)
+
+    def asked(sql):
+        request = StatementRequest(text=sql, subject=Subject(id="alind"))
+        return Case(
+            request, analyzer.analyse(sql, SearchPath(paths=(("canary",),))), "id", "2024-11-12T00:00:00Z"
+        ).question
+
+    for sql in (
+        "SELECT in_sql(7)",
+        "SELECT in_plpgsql(7)",
+        "SELECT by_another(7)",
+        "SELECT allowed(7)",
+        "SELECT 7::bigint OPERATOR(canary.<=?=>) 8",
+        "SELECT * FROM in_sql(7)",
+        "SELECT n FROM generate_series(1, 9) AS n ORDER BY in_sql(n)",
+        "SELECT name_last, in_sql(8) FROM person WHERE person_id = 7",
+        "PREPARE p AS SELECT in_sql($1)",
+    ):
+        question = asked(sql)
+        assert question.action.name == "search", sql
+        assert "canary.person" in [resource.id for resource in question.resources], sql
+        assert question.context["is_bound"] is False
+        assert question.context["information_sets"] == ("Personuppgifter",)
+    for number in (7, 8):  # the second by its shape
+        reference = asked(f"SELECT name_last, display({number}) FROM person WHERE person_id = {number}")
+        assert (reference.action.name, reference.context["is_bound"]) == ("read", True)
+        other = asked(f"SELECT in_sql(9) FROM person WHERE person_id = {number}")
+        assert (other.action.name, other.context["is_bound"]) == ("search", False)
+        assert other.context["patients"] == (f"person_id:{number}",)
+    assert asked("SELECT display(7)").action.name == "catalog"
 
 
 def test_the_documentation_lists_the_extensions_that_are_known():

@@ -47,6 +47,9 @@ _RELATION_WORDS: Final = {
     "S": "sequence",
     "c": "composite type",
 }
+_TABLES: Final = frozenset("rpmf")
+"""Kinds of relations that hold rows; a view holds those of others."""
+
 _RUNS_OTHER_TYPES: Final = frozenset(
     "domain_in domain_recv record_in record_recv array_in array_recv range_in range_recv multirange_in"
     " multirange_recv".split()
@@ -115,6 +118,7 @@ class Closure:
         self._bodies: dict[tuple[object, str], Body] = {}
         self._reads: set[Node] = set()
         self._chains: dict[Node, Chain] = {}
+        self._opened: dict[Node, tuple[Name, ...]] = {}
 
     def context(self, path: Iterable[str], user: str) -> Context:
         """The context of a session: the same one for all for whom names mean the same, whatever they have set."""
@@ -157,6 +161,31 @@ class Closure:
                     waiting.append(target)
         self._reads.update(came_from)  # nothing that is reached from a read can be anything else
         return None
+
+    def opens(self, start: Node) -> tuple[Name, ...]:
+        """The tables that an object reads when it runs, through views, too, and whether or not an owner allows it."""
+        known = self._opened.get(start)
+        if known is not None:
+            return known
+        if len(self._opened) > self._most_outcomes:
+            self._opened.clear()
+        tables: dict[Name, None] = {}
+        seen, waiting = {start}, deque([start])
+        while waiting:
+            node = waiting.popleft()
+            one = self.objects.by_ref.get(node.ref)
+            if isinstance(one, Relation) and one.kind in _TABLES:
+                tables[Name(name=one.name, schema=one.schema)] = None
+                continue
+            outcome = self.look(node)
+            if self._is_allowed(node.ref):
+                self._look(node, outcome := Outcome([], []))
+            for _, target in outcome.edges:
+                if target not in seen:
+                    seen.add(target)
+                    waiting.append(target)
+        found = self._opened[start] = tuple(tables)
+        return found
 
     def _back(self, node: Node, chain: Chain, came_from: dict[Node, tuple[Node, str] | None]) -> Chain:
         """The chain of the start from that of a node; those between are remembered, too: none is walked twice."""

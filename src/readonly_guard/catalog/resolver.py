@@ -75,6 +75,17 @@ class CatalogResolver:
                     reasons[reason] = None
         return list(reasons)
 
+    def opens(self, reading: Reading, path: SearchPath) -> tuple[Name, ...]:
+        """As :class:`readonly_guard.sql.Resolver`; on every search path that may be in force."""
+        if not reading.references or path.database not in {"", self.snapshot.database}:
+            return ()
+        found: dict[Name, None] = {}
+        for context in self.contexts(path):
+            for what, _ in meanings(reading, self.closure.names(context)):
+                if isinstance(what, Ref) and what.kind != "relation":
+                    found.update(dict.fromkeys(self.closure.opens(Node(what, context))))
+        return tuple(found)
+
     def contexts(self, path: SearchPath) -> Iterator[Context]:
         """Every context that a session may be in."""
         acts_as = _in_force(self.snapshot.session_roles, path.user, path.user)

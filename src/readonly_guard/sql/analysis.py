@@ -17,9 +17,9 @@ from typing import Final
 
 import msgspec
 
-from readonly_guard.domain import Analysis, Effect, Lineage, Reading, Reason, SearchPath, core_reason
+from readonly_guard.domain import Analysis, Effect, Lineage, Name, Reading, Reason, SearchPath, core_reason
 from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql.bindings import Catalog
+from readonly_guard.sql.bindings import Catalog, is_reference
 from readonly_guard.sql.exemplar import Exemplar, exemplar_of
 from readonly_guard.sql.memory import Memory
 from readonly_guard.sql.outline import Cut, cut
@@ -115,23 +115,44 @@ class Analyzer:
             self._settled[key] = known
         if known[0].patients is analysis.patients:
             return known[1]
-        return msgspec.structs.replace(known[1], patients=analysis.patients)
+        patients = analysis.patients
+        if not known[1].patients.is_bound:
+            patients = msgspec.structs.replace(patients, is_bound=False)
+        return msgspec.structs.replace(known[1], patients=patients)
 
     def _settle(self, analysis: Analysis, path: SearchPath) -> Analysis:
         reasons: list[Reason] = []
         readings: list[Reading] = []
+        opened: list[Name] = []
         for reading in analysis.readings:
+            tables: list[Name] = []
             try:
                 found = self._resolver.judge(reading, path)
+                if not found:
+                    opens = self._resolver.opens(reading, path)
+                    tables = [name for name in opens if not is_reference(name, self._rules)]
             except Exception as error:  # noqa: BLE001  as in `read`
                 found = [core_reason("RG-F03", f"{FAILED}: {type(error).__name__}")]
             reasons += found
+            opened += tables
+            reading = _opening(reading, tables)  # noqa: PLW2901  the same with what it calls
             readings.append(_with_effect(reading, Effect.UNKNOWN) if found else reading)
         # what the second key could not read comes last: a name that is not known says more
         first = [reason for reason in analysis.reasons if reason.code not in _OF_SECOND_KEY]
         rest = [reason for reason in analysis.reasons if reason.code in _OF_SECOND_KEY]
-        return msgspec.structs.replace(
+        analysis = msgspec.structs.replace(
             analysis, readings=tuple(readings), reasons=(*first, *reasons, *rest), is_settled=True
+        )
+        return self._opened(analysis, frozenset(name.name for name in opened)) if opened else analysis
+
+    def _opened(self, analysis: Analysis, tables: frozenset[str]) -> Analysis:
+        """The analysis of a text that also opens these tables: of whom the statement does not say."""
+        sets = [one.name for one in self._rules.information_sets if one.table in tables]
+        return msgspec.structs.replace(
+            analysis,
+            patients=msgspec.structs.replace(analysis.patients, is_bound=False),
+            information_sets=tuple(dict.fromkeys((*analysis.information_sets, *sets))),
+            creation=None,
         )
 
     def recall(self, text: str) -> Analysis | None:
@@ -271,6 +292,14 @@ def weight(analysis: Analysis) -> int:
 
 def _unplaced(analysis: Analysis) -> Analysis:
     return msgspec.structs.replace(analysis, readings=tuple(map(unplaced, analysis.readings)))
+
+
+def _opening(reading: Reading, tables: list[Name]) -> Reading:
+    """The reading with the tables that what it calls reads, of which nothing in it says whose rows."""
+    if not tables:
+        return reading
+    relations = tuple(dict.fromkeys((*reading.relations, *tables)))
+    return msgspec.structs.replace(reading, relations=relations, has_patient_predicate=False)
 
 
 def _with_effect(reading: Reading, effect: Effect) -> Reading:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from readonly_guard.domain import Reading, Reason, Reference, SearchPath, core_reason
+from readonly_guard.domain import Name, Reading, Reason, Reference, SearchPath, core_reason
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import is_system_relation
 from readonly_guard.sql.functions import is_builtin_operator, is_builtin_type, judge_function
@@ -28,6 +28,15 @@ class Resolver(Protocol):
         Args:
             reading: one statement, in which nothing else speaks against running it.
             path: where the session looks names up.
+        """
+        ...
+
+    def opens(self, reading: Reading, path: SearchPath) -> tuple[Name, ...]:
+        """The tables that are read by what the reading calls: they stand in a function's body, not in the statement.
+
+        Args:
+            reading: as for :meth:`judge`, which had nothing to say against it.
+            path: the same.
         """
         ...
 
@@ -55,6 +64,11 @@ class BuiltinResolver:
                 if not is_system_relation(name) and name.schema != "pg_catalog"
             ]
         return reasons
+
+    def opens(self, reading: Reading, path: SearchPath) -> tuple[Name, ...]:
+        """As :class:`Resolver`: what ships with PostgreSQL opens no table that people made."""
+        del reading, path
+        return ()
 
     def _judge(self, reference: Reference) -> Reason | None:
         code, what = "RG-F03", ""
