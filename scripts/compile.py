@@ -41,6 +41,7 @@ MODULES: Final = (
     "readonly_guard.policy.residual",
     "readonly_guard.policy.stages",
     "readonly_guard.precedents",
+    "readonly_guard.repeating",
     "readonly_guard.sql.canonical",
     "readonly_guard.sql.postgres_reading",
     "readonly_guard.sql.postgres_tree",

@@ -480,7 +480,7 @@ async def test_the_policies_are_asked_about_a_patient_once_as_long_as_their_answ
 async def test_for_how_many_patients_a_precedent_is_known_to_hold_is_bounded():
     engine = About()
     guard = make(pdp=engine)
-    guard._precedents = Precedents(most=3)
+    guard._repeater.precedents = Precedents(most=3)
     await guard.decide(asked(READ))
     for number in (7, 20, 21, 22, 23, 24):
         await soon(guard, asked(READ.replace("7", str(number))))
@@ -493,7 +493,7 @@ async def test_for_how_many_patients_a_precedent_is_known_to_hold_is_bounded():
 async def test_precedents_are_bounded():
     engine = Engine()
     guard = make(pdp=engine)
-    guard._precedents = Precedents(most=3)
+    guard._repeater.precedents = Precedents(most=3)
     texts = [f"SELECT {'1, ' * number} 1" for number in range(5)]
     for text in texts:
         await guard.decide(asked(text))
@@ -509,7 +509,7 @@ async def test_precedents_are_bounded():
 async def test_the_texts_of_precedents_are_bounded(characters, is_known):
     engine = Engine()
     guard = make(pdp=engine)
-    guard._precedents = Precedents(most_characters=characters)
+    guard._repeater.precedents = Precedents(most_characters=characters)
     texts = [f"SELECT {'a, ' * (100 + number)} 1 FROM encounter" for number in range(4)]
     for _ in range(3):  # read, decided, and the same again takes no more room
         for text in texts[:2]:
@@ -524,9 +524,9 @@ async def test_the_texts_of_precedents_are_bounded(characters, is_known):
     before = engine.asked
     assert (await soon(guard, asked(texts[3]))).allowed
     assert engine.asked == before
-    assert guard._precedents._characters <= characters
+    assert guard._repeater.precedents._characters <= characters
     guard.resolve_with(None)
-    assert guard._precedents._characters == 0
+    assert guard._repeater.precedents._characters == 0
 
 
 def asker_of(request):

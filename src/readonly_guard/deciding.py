@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import cast
 
-from readonly_guard.asker import Asker, Found
+from readonly_guard.asker import Asker
 from readonly_guard.case import Case
 from readonly_guard.codes import Sqlstate
 from readonly_guard.conclusion import Outcome, conclude, no_answer, record
 from readonly_guard.domain import (
     Analysis,
-    Answer,
     CompletionRecord,
     Decision,
     Login,
@@ -34,8 +33,9 @@ from readonly_guard.errors import ConfigurationError, DecisionUnavailable
 from readonly_guard.hooks import Hooks, gather, gather_now
 from readonly_guard.ids import new_id
 from readonly_guard.moments import stamps_of, utc_now
-from readonly_guard.policy import Modes, PartialDecisionPoint, PolicyDecisionPoint, SyncPolicyDecisionPoint
-from readonly_guard.precedents import Precedent, Precedents, Repetition
+from readonly_guard.policy import Modes, PolicyDecisionPoint, SyncPolicyDecisionPoint
+from readonly_guard.precedents import Repetition
+from readonly_guard.repeating import Repeater
 from readonly_guard.settings import (
     PluginSettings,
     PolicySettings,
@@ -84,7 +84,7 @@ class Decider:
         self._modes = Modes(PolicySettings())
         self._stamp = stamps_of(clock)
         self._new_id = new_id
-        self._precedents = Precedents()
+        self._repeater = Repeater(self._texts, self._new_id)
         self._teller = Teller()
 
     @property
@@ -98,7 +98,7 @@ class Decider:
         Args:
             resolver: a :class:`readonly_guard.catalog.CatalogResolver`, or None where no catalog is known any more.
         """
-        self._precedents.forget()
+        self._repeater.precedents.forget()
         self._texts.resolve_with(resolver)
 
     def replace_policies(self, pdp: PolicyDecisionPoint, settings: PolicySettings | None = None) -> PolicyDecisionPoint:
@@ -107,7 +107,7 @@ class Decider:
         Returns:
             The former, which decisions that are under way still ask.
         """
-        self._precedents.forget()
+        self._repeater.precedents.forget()
         former, self._pdp = self._pdp, pdp
         if settings is not None:
             self._modes = Modes(settings)
@@ -195,16 +195,9 @@ class Decider:
         """
         if self._hooks.bring_facts or self._hooks.review_statements:
             return None
-        now = self._stamp()
-        repetition = asker.recall(self._precedents, phase, text, parameters, now)
-        if repetition is None:
-            repetition = self._find(asker, phase, text, parameters, now)
         # there are precedents only of policies that answer at once
-        if repetition is None or not self._holds(
-            repetition.precedent, repetition.patients, now, cast("SyncPolicyDecisionPoint", self._pdp)
-        ):
-            return None
-        return repetition
+        pdp = cast("SyncPolicyDecisionPoint", self._pdp)
+        return self._repeater.find(asker, phase, text, parameters, self._stamp(), pdp)
 
     def repeat(self, repetition: Repetition, then: Callable[[DecisionUnavailable | None], None]) -> str:
         """Allow again what a precedent allows, in the same turn of the event loop in which it was found.
@@ -286,65 +279,16 @@ class Decider:
         self, request: StatementRequest, known: Analysis, now: str, pdp: SyncPolicyDecisionPoint
     ) -> Outcome | None:
         """Decide as before; None where there is no precedent, or the policies do not answer the same."""
-        precedent = self._precedents.find(request, known, now)
-        if precedent is None or self._hooks.review_statements:  # these have their say each time
+        if self._hooks.review_statements:  # these have their say each time
             return None
-        patients = precedent.patients(known, request.parameters)
-        if not self._holds(precedent, patients, now, pdp):
+        repetition = self._repeater.find_for(request, known, now, pdp)
+        if repetition is None:
             return None
+        precedent, patients = repetition.precedent, repetition.patients
         decision_id = self._new_id()
         written = precedent.recorded(decision_id, now, patients)
         decision = precedent.repeated(decision_id, known)
         return record(decision, written, self._hooks)
-
-    def _holds(self, precedent: Precedent, patients: tuple[str, ...], now: str, pdp: SyncPolicyDecisionPoint) -> bool:
-        """Whether the policies answer the same about these patients."""
-        if patients == precedent.about:
-            return True
-        residual = precedent.residual
-        if residual is not None and residual.holds_at(now):  # made by the same policies: others forget all precedents
-            answer = residual.recall(patients)
-            if answer is not None:
-                return answer is precedent.answer or answer == precedent.answer
-        if self._precedents.holds_for(precedent, patients, now):
-            return True
-        try:
-            answer = self._answer_about(precedent, patients, now, pdp)
-        except DecisionUnavailable:
-            return False
-        if answer != precedent.answer:
-            return False
-        self._precedents.hold_for(precedent, patients, now)
-        return True
-
-    def _answer_about(
-        self, precedent: Precedent, patients: tuple[str, ...], now: str, pdp: SyncPolicyDecisionPoint
-    ) -> Answer:
-        """What the policies answer about these patients; asked for the rest only, where all else is known."""
-        if not hasattr(pdp, "residual_of"):
-            return pdp.decide_now(precedent.question(self._new_id(), now, patients))
-        partial, residual = cast("PartialDecisionPoint", pdp), precedent.residual
-        if residual is None or not residual.holds_at(now):
-            question = precedent.question(self._new_id(), now, patients)
-            residual = precedent.residual = partial.residual_of(question)
-            if residual is None:
-                return partial.decide_now(question)
-            partial.decide_rest(residual, precedent.about)  # mostly the next patients are like the first
-        return partial.decide_rest(residual, patients)
-
-    def _find(self, asker: Asker, phase: str, text: str, parameters: Parameters | None, now: str) -> Repetition | None:
-        known = self._texts.recall(text)
-        if known is None or known.patients.is_elsewhere:
-            return None
-        precedent = self._precedents.find_for(asker.who, phase, known, now)
-        if precedent is None or not precedent.is_plain:
-            return None
-        before = asker.found(phase, precedent)
-        if before is None:
-            asker.remember(phase, Found(text, known, precedent, None, is_varied=False))
-        elif not before.is_varied:  # it came again in other words, and may go on doing so
-            asker.remember(phase, Found(text, known, precedent, self._texts.variation(text, known), is_varied=True))
-        return Repetition(precedent, now, precedent.patients(known, parameters))
 
     def _decide_now(
         self, request: StatementRequest, known: Analysis, now: str, pdp: SyncPolicyDecisionPoint
@@ -357,7 +301,7 @@ class Decider:
         decision = conclude(case, answer, self._modes, self._hooks)
         written = case.record(decision, answer)
         if not self._hooks.review_statements:
-            self._precedents.keep(case, known, answer, decision, written)
+            self._repeater.precedents.keep(case, known, answer, decision, written)
         return record(decision, written, self._hooks)
 
     async def _decide(self, request: StatementRequest, analysis: Analysis) -> Decision:
