@@ -45,14 +45,15 @@ def meanings(reading: Reading, names: Names, *, is_deparsed: bool = False) -> It
         ):
             continue
         match reference.kind:
+            case "attribute":  # as most are, and few are called as anything is
+                if names.called(reference.name.name):
+                    yield from _attribute(reference, reading, names)
             case "function" | "overload":
                 yield from _function(reference, names)
             case "operator":
                 yield from _operator(reference, names)
             case "type":
                 yield from _type(reference, names)
-            case "attribute":
-                yield from _attribute(reference, reading, names)
             case "field":
                 yield from _call_of(reference.name.name, reference, names)
 

@@ -198,11 +198,23 @@ def _too_deep(data: bytes, tokens: Tokens, counts: Counter[str], bounds: Bounds)
     opens = sum(counts[kind] for kind in _OPENS)
     doubling = sum(counts[kind] for kind in _DOUBLING)
     is_small = opens < bounds.depth and counts["ASCII_91"] <= bounds.bracket_depth and len(tokens.kinds) <= bounds.run
-    if is_small and doubling <= bounds.nesting:
+    if is_small and (doubling <= bounds.nesting or _most_open(tokens.kinds) <= bounds.nesting):
         return None  # too small to be deep: nearly every statement
     if sum(counts[kind] for kind in _CHAINS) > bounds.set_operations:
         return core_reason("RG-T04", f"more than {bounds.set_operations} set operations and joins")
     return _measure(data, tokens, bounds)
+
+
+def _most_open(kinds: tuple[str, ...]) -> int:
+    """How many levels are open at once."""
+    most = level = 0
+    for kind in kinds:
+        if kind in _OPENS:
+            level += 1
+            most = max(most, level)
+        elif level and kind in _CLOSES:
+            level -= 1
+    return most
 
 
 def _measure(data: bytes, tokens: Tokens, bounds: Bounds) -> Reason | None:
