@@ -1,10 +1,11 @@
 """Group commit: all records that come together share one commit, and who waits for them learns how it went.
 
-The commit runs inside the event loop: handing fdatasync to a thread costs more than it saves, while the next batch
-builds up in the sockets meanwhile. That batch then comes in over some turns of the loop, so a commit that will cost a
-disk's time waits for as long as each turn brings more, but never longer than the last one took. One into the page cache
-does so where several sessions came in one turn, for a millisecond at most: the loop is busy then, and what commits do
-not take it has for them. A session that is alone never waits. What is durable and how is the journal's business.
+The commit runs inside the event loop: handing fdatasync to a thread or a process costs more than it saves (decision
+0034), while the next batch builds up in the sockets meanwhile. That batch then comes in over some turns of the loop, so
+a commit that will cost a disk's time waits for as long as each turn brings more, but never longer than the last one
+took. One into the page cache does so where several sessions came in one turn, for a millisecond at most: the loop is
+busy then, and what commits do not take it has for them. A session that is alone never waits. What is durable and how is
+the journal's business.
 """
 
 from __future__ import annotations
