@@ -119,13 +119,18 @@ async def test_a_client_that_disconnects_while_the_proxy_connects(run_proxy, cli
 async def test_a_server_that_cannot_be_reached(run_proxy, client_class, guard, pg, tmp_path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        for host, port in (("127.0.0.1", unused.getsockname()[1]), (str(tmp_path), 5432), ("no-such-host.invalid", 1)):
+        for host, port in (
+            ("127.0.0.1", unused.getsockname()[1]),
+            (str(tmp_path), 5432),
+            ("no-such-host.invalid", 1),
+            ("no-host..invalid", 1),
+        ):
             async with run_proxy(host, port) as proxy:
                 client = await client_class.connect(proxy.port)
                 client.send(pg.startup(user="postgres"))
                 assert await client.rest() == "E(57P03) EOF"
     assert "cannot be reached" in client.errors[0]["M"]
-    assert [event for event, *_ in guard.sessions] == ["refused"] * 3
+    assert [event for event, *_ in guard.sessions] == ["refused"] * 4
 
 
 async def test_too_many_connections(run_proxy, postgres, client_class, pg) -> None:

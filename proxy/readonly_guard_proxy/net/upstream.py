@@ -78,7 +78,10 @@ async def connect_socket(upstream: UpstreamSettings, factory: Callable[[], async
         path = f"{upstream.host}/.s.PGSQL.{upstream.port}"
         transport, _ = await loop.create_unix_connection(factory, path)
     else:
-        transport, _ = await loop.create_connection(factory, upstream.host, upstream.port)
+        try:
+            transport, _ = await loop.create_connection(factory, upstream.host, upstream.port)
+        except UnicodeError:  # db..internal, which the resolver is not even asked for
+            raise ConnectionError("upstream.host is no name that a host can have") from None
         tune(transport.get_extra_info("socket"), upstream.tcp)
     return transport
 
