@@ -44,7 +44,8 @@ REVEALING_RELATIONS: Final = frozenset(
     """
     pg_statistic pg_stats pg_stats_ext pg_stats_ext_exprs pg_statistic_ext_data pg_largeobject
     pg_authid pg_shadow pg_user_mapping pg_user_mappings pg_hba_file_rules pg_ident_file_mappings pg_file_settings
-    pg_subscription
+    pg_subscription pg_stat_activity
     """.split()
 )
-"""Relations of pg_catalog that hold what people put in: values of the most common rows, large objects, secrets."""
+"""Relations of pg_catalog that hold what people put in: values of the most common rows, large objects, secrets, and the
+statements of all sessions of a role, which is one for all users where logins end at the guard."""

@@ -2,7 +2,7 @@
 
 PostgreSQL's own word comes first (documentation, 36.7 Function Volatility Categories): immutable and stable functions
 may not change the database. Two lists of exceptions follow, each with its reason: stable functions that run what they
-are given, and volatile ones that only look. Everything not known is denied.
+are given or tell what others ask, and volatile ones that only look. Everything not known is denied.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ DENIED_THOUGH_STABLE: Final[dict[str, str]] = {
         "loads or calls the code of a function or operator class given by its oid",
         "fmgr_c_validator fmgr_internal_validator fmgr_sql_validator plpgsql_validator satisfies_hash_partition"
         " amvalidate",
+    ),
+    **_with_reason(
+        "shows the statements of other sessions, with the patients in them",
+        "pg_stat_get_activity pg_stat_get_backend_activity",
     ),
     **_with_reason("assigns a transaction id", "txid_current pg_current_xact_id"),
     **_with_reason("runs the input function of a type given as text", "pg_input_is_valid pg_input_error_info"),
