@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from readonly_guard.domain import listed_patients
+from readonly_guard.sql import Analyzer
 from readonly_guard_proxy.session.names import Portal, Prepared
 from readonly_guard_proxy.session.parameters import BoundParameters
 from readonly_guard_proxy.wire.values import Value, array_texts, bound_values, text_of
@@ -162,3 +165,60 @@ def test_parameters_of_a_portal():
 def test_values_too_large_to_keep_are_unknown():
     parameters = BoundParameters(Portal(Prepared(""), bind(b"x" * 300_000)), "utf-8")
     assert parameters.texts(1, is_array=False) is None
+
+
+# --- whom a value is about, against the server ------------------------------------------------------------------------
+
+IDS = (7, 8, 4_294_967_295, 16_777_216, 16_777_217, 16_777_218, 9_007_199_254_740_992, 9_007_199_254_740_993)
+TYPES = {
+    0: "", 705: "unknown", 20: "int8", 21: "int2", 23: "int4", 26: "oid", 1700: "numeric", 700: "float4",
+    701: "float8", 25: "text", 1043: "varchar", 1042: "bpchar", 19: "name", 18: '"char"', 1560: "bit", 1562: "varbit",
+    2205: "regclass", 16: "bool", 790: "money", 1016: "int8[]", 1021: "float4[]", 1231: "numeric[]",
+}  # fmt: skip
+READS = (
+    "SELECT person_id FROM person WHERE person_id = $1",
+    "SELECT person_id FROM person WHERE person_id IN ($1, 8)",
+    "SELECT person_id FROM person WHERE person_id = $1::int8",
+    "SELECT person_id FROM person WHERE person_id = $1::numeric",
+    "SELECT person_id FROM person WHERE person_id::text = $1",
+    "SELECT person_id FROM person WHERE person_id::varchar = $1::text",
+    "SELECT person_id FROM person WHERE person_id = ANY ($1)",
+    "SELECT person_id FROM person WHERE person_id = ANY ($1::int8[])",
+    "SELECT p.person_id FROM person AS p LEFT JOIN person AS q ON q.person_id = $1::numeric WHERE p.person_id = $1::int8",
+    *(
+        f"SELECT person_id FROM person WHERE $1::{name} IS NOT NULL AND person_id = $1"
+        for name in TYPES.values()
+        if name
+    ),
+    *(
+        f"SELECT person_id FROM person WHERE $1::{name} IS NOT NULL AND person_id = $1::int8"
+        for name in TYPES.values()
+        if name and "[" not in name
+    ),
+)
+WRITTEN = (
+    *map(str, IDS), "7.4", "6.5", "7.000000000000000000001", " 7 ", "+7", "0x7", "7e0", "-1", "0111", "111", "7abc", "t",
+    "{7}", "{7.4}", "{16777217}", "{ 7 ,8}", "7" * 70, "person",
+)  # fmt: skip
+
+
+def test_whom_the_server_reads_about_is_named_whatever_the_client_says_of_types(server):
+    analyzer = Analyzer()
+    server.execute("CREATE TEMP TABLE person AS SELECT unnest(%s::int8[]) AS person_id", (list(IDS),))
+    ran = told = 0
+    for read, (oid, _), written in itertools.product(READS, TYPES.items(), WRITTEN):
+        result = server.pgconn.exec_params(read.encode(), [written.encode()], [oid])
+        if result.status != psycopg.pq.ExecStatus.TUPLES_OK:
+            continue
+        found = {result.get_value(row, 0).decode() for row in range(result.ntuples)}
+        portal = Portal(Prepared(read, (oid,)), bind(written.encode()))
+        analysis = analyzer.analyse(read)
+        assert analysis.patients.is_bound
+        named = {
+            name.partition(":")[2] for name in listed_patients(analysis.patients, BoundParameters(portal, "utf-8"))
+        }
+        ran += bool(found)
+        told += bool(found) and "?" not in named
+        assert found <= named or "?" in named, (read, oid, written)
+    assert told > 100
+    assert ran > told

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from readonly_guard.domain import MOST_PATIENTS, Analysis, listed_patients, patient_names
+from readonly_guard.domain import MOST_PATIENTS, UNKNOWN_TYPE, Analysis, listed_patients, patient_names
 from readonly_guard.settings import InformationSetSettings, ReadingSettings
 from readonly_guard.sql import Analyzer
 from readonly_guard.sql.resolution import unplaced
@@ -199,6 +199,9 @@ class Bound:
     def texts(self, number, *, is_array):
         return self.values.get((number, is_array))
 
+    def type_name(self, number):
+        return UNKNOWN_TYPE
+
 
 def test_parameters_name_patients_once_they_are_bound():
     scope = analyse("SELECT * FROM person WHERE person_id = ANY($1) AND alias = $2 AND person_id = $3").patients
@@ -207,6 +210,30 @@ def test_parameters_name_patients_once_they_are_bound():
     many = Bound({(1, True): tuple(map(str, range(200))), (2, False): ("x",), (3, False): ("7",)})
     assert listed_patients(scope, many)[-1] == "*:101"
     assert len(listed_patients(scope, many)) == MOST_PATIENTS + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SELECT * FROM person WHERE person_id = $1", "7"),
+        ("SELECT * FROM person WHERE person_id = $1::int8", "7"),
+        ("SELECT * FROM person AS p, encounter AS e WHERE p.person_id = $1 AND e.person_id IN ($1, 8)", "7 8"),
+        ("PREPARE q(int8) AS SELECT $1 FROM person WHERE person_id = $1", "7"),
+        ("PREPARE q(varchar(9)) AS SELECT $1 FROM person WHERE person_id::text = $1", "7"),
+        ("UPDATE person SET name_last = 'A' WHERE person_id = $1", "7"),
+        ("SELECT * FROM person WHERE $1::real > 0 AND person_id = $1", "?"),
+        (
+            "SELECT * FROM person AS p, (SELECT 1::real) AS x(person_id) WHERE x.person_id = $1 AND p.person_id = $1",
+            "?",
+        ),
+        ("PREPARE q(real) AS SELECT * FROM person WHERE person_id = $1", "?"),
+        ("PREPARE q(public.own) AS SELECT * FROM person WHERE person_id = $1", "?"),
+        ("PREPARE q(int8[]) AS SELECT * FROM person WHERE person_id = $1", "?"),
+    ],
+)
+def test_a_parameter_is_told_where_nothing_gives_it_another_type_than_the_columns(text, expected):
+    found = listed_patients(analyse(text).patients, Bound({(1, False): ("7",)}))
+    assert " ".join(sorted(name.removeprefix("person_id:") for name in found)) == expected
 
 
 @pytest.mark.parametrize(
@@ -223,8 +250,9 @@ def test_parameters_name_patients_once_they_are_bound():
         ("7 ", "7  7"),
         ("\t7", "? 7"),
         ("7.00", "7.00 7"),
-        ("7.50", "7.50 7.5"),
-        (".5", ".5 0.5"),
+        ("7.50", "7.50 7.5 ?"),
+        (".5", ".5 0.5 ?"),
+        ("12.a", "12.a"),
         ("7e1", "7e1 70"),
         ("7_0", "7_0 70"),
         ("0x0F", "0x0F 15"),
@@ -248,7 +276,7 @@ def test_the_server_reads_a_spelling_as_the_value_that_is_named(millennium):
         for written in (" 7", "+7", "007", "\t7\n", "-0", "7_0", "0x0F", "-0b11", "7.50", "7e1", ".5"):
             kind = "numeric" if any(sign in written for sign in ".e") else "int8"
             (value,) = connection.execute(f"SELECT trim_scale(%s::text::{kind}::numeric)::text", (written,)).fetchone()
-            assert patient_names("k", written)[-1] == f"k:{value}", written
+            assert patient_names("k", written)[1] == f"k:{value}", written
 
 
 def test_no_value_is_shown_by_repr():

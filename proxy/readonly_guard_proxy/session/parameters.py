@@ -7,7 +7,7 @@ from typing import Final, Literal
 from readonly_guard.domain import UNKNOWN_TYPE, EarlierStatement
 from readonly_guard_proxy.session.names import Portal, Prepared, is_followed
 from readonly_guard_proxy.session.reply_lane import ReplyLane
-from readonly_guard_proxy.wire.values import Value, array_texts, bound_values, text_of, type_name_of
+from readonly_guard_proxy.wire.values import UNDECLARED, Value, array_texts, bound_values, text_of, type_name_of
 
 __all__ = ["BoundParameters", "EarlierNames"]
 
@@ -47,7 +47,7 @@ class BoundParameters:
         """The name of the type of ``$number``, where it is a known one of PostgreSQL's own."""
         types = self._portal.statement.types
         oid = types[number - 1] if 0 < number <= len(types) else 0
-        return type_name_of(oid) if oid else UNKNOWN_TYPE
+        return UNKNOWN_TYPE if oid in UNDECLARED else type_name_of(oid)
 
 
 class EarlierNames:

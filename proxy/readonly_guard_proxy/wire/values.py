@@ -17,7 +17,7 @@ from struct import Struct
 from typing import Final
 from uuid import UUID
 
-__all__ = ["Value", "array_texts", "bound_values", "text_of", "type_name_of"]
+__all__ = ["UNDECLARED", "Value", "array_texts", "bound_values", "text_of", "type_name_of"]
 
 _INT32: Final = Struct("!i")
 _INT64: Final = Struct("!q")
@@ -38,10 +38,14 @@ _PLAIN: Final = 18
 
 # oids from PostgreSQL's pg_type.dat, which never change
 _INT2, _INT4, _INT8, _OID, _NUMERIC_OID, _UUID = 21, 23, 20, 26, 1700, 2950
+_NAME, _UNKNOWN = 19, 705
+UNDECLARED: Final = frozenset({0, _UNKNOWN})
+"""What Parse says of a parameter whose type it leaves to the server."""
 _DATE, _TIMESTAMP, _TIMESTAMPTZ = 1082, 1114, 1184
 _MOMENTS: Final = {_DATE: "date", _TIMESTAMP: "timestamp", _TIMESTAMPTZ: "timestamptz"}
-_STRINGS: Final = frozenset({25, 1043, 1042, 19, 705})  # text, varchar, bpchar, name, unknown
+_STRINGS: Final = frozenset({25, 1043, 1042, _NAME, _UNKNOWN})  # text, varchar, bpchar
 _NUMBERS: Final = frozenset({_INT2, _INT4, _INT8, _OID, _NUMERIC_OID})
+_LONGEST_NAME: Final = 63  # bytes; the server cuts what is longer (NAMEDATALEN - 1)
 _ELEMENTS: Final = {
     1005: _INT2, 1007: _INT4, 1016: _INT8, 1028: _OID, 1231: _NUMERIC_OID, 2951: _UUID,
     1009: 25, 1015: 1043, 1014: 1042, 1003: 19,
@@ -120,10 +124,14 @@ def text_of(value: Value, oid: int, codec: str) -> str | None:
         if value.is_binary:
             return _DECODERS[oid](value.data, codec)
         written = value.data.decode(codec)
+        if oid == _NAME and len(value.data) > _LONGEST_NAME:
+            return None
         if oid in _NUMBERS:
             if len(written) <= _PLAIN and written.isascii() and written.isdigit() and written[0] != "0":
                 return written
-            return _shortest(Decimal(written.strip()))
+            return None if oid == _OID else _shortest(Decimal(written.strip()))  # -1 is the largest oid
+        if oid and oid not in _DECODERS:
+            return None  # to a real, 30000001 is 30000000; to a regclass, or a bit string, it is something else again
         return str(UUID(written)) if oid == _UUID else written
     except (KeyError, ValueError, OverflowError, struct.error, InvalidOperation):
         return None

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from readonly_guard.domain.patients import (
     ANY_PATIENT,
     MOST_PATIENTS,
+    UNKNOWN_TYPE,
     UNKNOWN_VALUE,
     Parameters,
     PatientPlace,
@@ -34,15 +35,18 @@ def patient_names(column: str, value: str | int) -> tuple[str, ...]:
     """A patient as the log and the policies name it; a value that can be no identifier is not repeated.
 
     A string is named as it stands and, where a column that is no string would read it as another spelling of a value,
-    as that too: `` 007`` is also ``7``. Which it is only the column's type tells, and a rule about ``7`` must not be
-    passed by for a space.
+    as that too: `` 007`` is also ``7``, and ``7.4`` may be any. Which it is only the column's type tells, and a rule
+    about ``7`` must not be passed by for a space.
     """
     written = str(value)
     if _is_shortest(written):
         return (f"{column}:{written}",)  # nearly every identifier
     if len(written) > _LONGEST_VALUE:
         return (f"{column}:{UNKNOWN_VALUE}",)
-    spellings = {written if written.isprintable() else UNKNOWN_VALUE: None, _other_spelling(written): None}
+    other = _other_spelling(written)
+    spellings = {written if written.isprintable() else UNKNOWN_VALUE: None, other: None}
+    if other is not None and "." in other and _DECIMAL.match(other):
+        spellings[UNKNOWN_VALUE] = None  # to a parameter, and by a cast, 7.4 is 7 where that is a whole number
     return tuple(f"{column}:{spelling}" for spelling in spellings if spelling is not None)
 
 
@@ -115,12 +119,13 @@ class OnePlace:
         place: where it stands.
     """
 
-    __slots__ = ("_column", "_is_array", "_number")
+    __slots__ = ("_column", "_is_array", "_is_typed", "_number")
 
     def __init__(self, place: PatientPlace) -> None:
         self._column: Final[str] = place.column
         self._number: Final[int] = place.parameter
         self._is_array: Final[bool] = place.form == "array"
+        self._is_typed: Final[bool] = place.is_typed
 
     @classmethod
     def of(cls, scope: PatientScope) -> OnePlace | None:
@@ -133,7 +138,8 @@ class OnePlace:
         """The names of all its values; the same can stand there twice."""
         if parameters is None:
             return (f"{self._column}:${self._number}",)
-        values = parameters.texts(self._number, is_array=self._is_array)
+        is_told = self._is_typed or parameters.type_name(self._number) != UNKNOWN_TYPE
+        values = parameters.texts(self._number, is_array=self._is_array) if is_told else None
         if values is None:
             return (f"{self._column}:{UNKNOWN_VALUE}",)
         if len(values) == 1:

@@ -34,13 +34,16 @@ ANY_PATIENT: Final = f"*:{UNKNOWN_VALUE}"
 class PatientPlace(msgspec.Struct, frozen=True, kw_only=True):
     """Where the value of a patient key comes from: a literal (``token``, its place among the tokens) or ``parameter``.
 
-    ``form``: ``whole`` where a cast makes it a whole number, ``array`` where it holds several.
+    ``form``: ``whole`` where a cast makes it a whole number, ``array`` where it holds several. ``is_typed``: the text
+    leaves a parameter no type but the column's, or one that tells the same values apart. One that it has elsewhere,
+    too, may be a ``real``, to which 30000001 is 30000000: what it is then, only a type that is known tells.
     """
 
     column: str
     token: int = -1
     parameter: int = 0
     form: Literal["plain", "whole", "array"] = "plain"
+    is_typed: bool = True
 
 
 class PatientScope(msgspec.Struct, frozen=True, kw_only=True):

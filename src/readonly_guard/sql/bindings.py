@@ -11,8 +11,10 @@ that cannot be told, the column is nobody's. So a binding that is found is one; 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from readonly_guard.domain import SYSTEM_SCHEMAS, Name
@@ -32,7 +34,7 @@ from readonly_guard.sql.comparisons import (
     strings,
 )
 from readonly_guard.sql.creation import CreationConditions
-from readonly_guard.sql.equalities import UNKNOWN, Column, Frame, Item, Outputs, Star, solve
+from readonly_guard.sql.equalities import UNKNOWN, Column, Frame, Item, Outputs, Star, Value, comes_from, solve
 from readonly_guard.sql.names import Level, names_in, resolve
 
 __all__ = ["Catalog", "Uses", "find_uses", "is_bound", "is_reference", "is_system_relation"]
@@ -59,11 +61,13 @@ class Uses(NamedTuple):
 
     ``rests_on_form``: what they are pinned to could be otherwise where a literal were written in another way.
     ``created_literals``: where the literals stand that columns of creation are compared with, in bytes of the text.
+    ``compared``: how often each parameter is compared with a patient key.
     """
 
     items: list[Item]
     rests_on_form: bool
     created_literals: Sequence[int] = ()
+    compared: Mapping[int, int] = MappingProxyType({})
 
 
 def find_uses(
@@ -93,7 +97,7 @@ def find_uses(
     except RecursionError:
         return None
     solve(walker.uses, rules.patient_keys)
-    return Uses(walker.uses, walker.rests_on_form, () if creation is None else creation.literals)
+    return Uses(walker.uses, walker.rests_on_form, () if creation is None else creation.literals, walker.compared)
 
 
 def is_bound(uses: Iterable[Item] | None, count: int) -> bool:
@@ -138,6 +142,8 @@ class _Walker:
         self.catalog = catalog
         self.uses: list[Item] = []
         self.rests_on_form = False
+        self.keys = frozenset(rules.patient_keys)
+        self.compared: Counter[int] = Counter()
 
     # --- queries ---------------------------------------------------------------------------------------------------
 
@@ -342,7 +348,7 @@ class _Walker:
             self.rests_on_form = True
         if values:
             if column is not None:
-                at.frame.pin(column, values)
+                self._pin(column, values, at)
             return
         second = self._side(other, at)
         if operator != "=" or second is None:
@@ -350,7 +356,12 @@ class _Walker:
         if column is not None:
             at.frame.link(column, second)
         elif values := single(one):
-            at.frame.pin(second, values)
+            self._pin(second, values, at)
+
+    def _pin(self, column: Column, values: list[Value], at: _Place) -> None:
+        at.frame.pin(column, values)
+        if any(value.parameter for value in values) and comes_from(column, self.keys):
+            self.compared.update(value.parameter for value in values)
 
     def _side(self, side: Any, at: _Place) -> Column | None:
         """A side of an equality: the column it is or is cast from; a subquery, walked, is the column it gives."""

@@ -24,6 +24,7 @@ __all__ = [
     "rests_on_form",
     "single",
     "strings",
+    "tells_apart",
     "word",
 ]
 
@@ -34,6 +35,7 @@ EQUALITIES: Final = frozenset({"AEXPR_OP", "AEXPR_IN", "AEXPR_OP_ANY"})
 _KEEPING: Final = frozenset({"text", "varchar"})
 # casts of a constant that leave the value a column of the type would have
 _PLAIN: Final = frozenset({"int2", "int4", "int8", "numeric", "text", "varchar", "uuid"})
+_APART: Final = _PLAIN | {"bpchar"}
 _WHOLE: Final = frozenset({"int2", "int4", "int8"})
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,20}\Z")
 _MOST_DIGITS: Final = 20  # int8 has 19
@@ -79,8 +81,17 @@ def column_fields(node: Tree) -> list[Tree] | None:
 def cast_type(cast: Tree, *, array: bool = False) -> str:
     """The name of a cast's built-in type without length or precision; empty for any other."""
     kind = cast.get("typeName", {})
+    return "" if "typmods" in kind else _built_in(kind, array=array)
+
+
+def tells_apart(kind: Tree, *, array: bool) -> bool:
+    """Whether a type that PREPARE names keeps two values apart that a patient key does; a length says nothing there."""
+    return _built_in(kind, array=array) in _APART
+
+
+def _built_in(kind: Tree, *, array: bool) -> str:
     names = strings(kind.get("names"))
-    if "typmods" in kind or bool(kind.get("arrayBounds")) is not array or names[:-1] not in ([], ["pg_catalog"]):
+    if bool(kind.get("arrayBounds")) is not array or names[:-1] not in ([], ["pg_catalog"]):
         return ""
     return names[-1] if names else ""
 

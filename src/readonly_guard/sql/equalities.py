@@ -20,7 +20,19 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 from readonly_guard.domain import CreationSpan, Name
 
-__all__ = ["UNKNOWN", "Column", "Frame", "Item", "Outputs", "Star", "Value", "created_within", "equals", "solve"]
+__all__ = [
+    "UNKNOWN",
+    "Column",
+    "Frame",
+    "Item",
+    "Outputs",
+    "Star",
+    "Value",
+    "comes_from",
+    "created_within",
+    "equals",
+    "solve",
+]
 
 Column = tuple["Item", str]
 
@@ -204,13 +216,14 @@ def equals(column: Column, names: frozenset[str]) -> Equals:
         for around in frames:
             found.values.extend(around.values.get(current, ()))
             for other in around.links.get(current, ()):
-                if other not in found.columns and _comes_from(other, names):
+                if other not in found.columns and comes_from(other, names):
                     found.columns[other] = None
                     queue.append(other)
     return found
 
 
-def _comes_from(column: Column, names: frozenset[str]) -> bool:
+def comes_from(column: Column, names: frozenset[str]) -> bool:
+    """Whether all that a column holds comes from columns of relations with one of these names."""
     origins = column[0].origins(column[1])
     return bool(origins) and all(name in names for _, name in origins)
 

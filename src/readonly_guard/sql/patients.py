@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -24,7 +25,7 @@ from readonly_guard.domain import (
 )
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import Uses, find_uses, is_bound, is_reference
-from readonly_guard.sql.comparisons import Tree, number, plain_array, single, word
+from readonly_guard.sql.comparisons import Tree, number, plain_array, single, tells_apart, word
 from readonly_guard.sql.creation import creation_scope
 from readonly_guard.sql.equalities import Frame, Item, Value
 from readonly_guard.sql.information import information_sets, telling_values
@@ -55,6 +56,7 @@ def trace_patients(statements: Sequence[PostgresReading], scanned: Scanned, rule
     items: list[Item] = []
     bound: list[bool] = []
     created_literals: list[int] = []
+    compared: Counter[int] = Counter()
     is_unbound, rests_on_form = False, False
     for one in statements:
         uses = _uses(one, rules)
@@ -63,8 +65,9 @@ def trace_patients(statements: Sequence[PostgresReading], scanned: Scanned, rule
         is_unbound = is_unbound or one.kind in EARLIER or bool(patients and not bound[-1])
         rests_on_form = rests_on_form or uses.rests_on_form
         created_literals += uses.created_literals
+        compared.update(uses.compared)
         items += patients
-    found = _Found(scanned)
+    found = _Found(scanned, _Types(statements, scanned, compared))
     is_elsewhere = any(one.kind in EARLIER for one in statements)
     is_dated = any(_is_dated(one, rules) for one in statements)
     # PREPARE may name types of parameters
@@ -125,7 +128,7 @@ def _unpinned(relations: Iterable[Name], rules: ReadingSettings) -> list[Item]:
 
 def _refused(one: PostgresReading, rules: ReadingSettings) -> Uses:
     """What can be told of a statement that is denied; its tree may hold anything."""
-    items = _unpinned(one.relations, rules)
+    items, compared = _unpinned(one.relations, rules), Counter[int]()
     try:
         queries = [rows_written(kind, body, rules.patient_keys) for kind, body in one.refused]
     except (LookupError, AttributeError, TypeError):
@@ -134,14 +137,41 @@ def _refused(one: PostgresReading, rules: ReadingSettings) -> Uses:
         uses = None
         with contextlib.suppress(Exception):  # a part that no read has: the denial stands, the patient is not known
             uses = None if query is None else find_uses(query, rules)
-        items += () if uses is None else uses.items
-    return Uses(items, rests_on_form=True)
+        if uses is not None:
+            items += uses.items
+            compared.update(uses.compared)
+    return Uses(items, rests_on_form=True, compared=compared)
+
+
+class _Types:
+    """What the text says of its parameters' types.
+
+    Args:
+        statements: of the text.
+        scanned: the text.
+        compared: how often each parameter is compared with a patient key.
+    """
+
+    def __init__(self, statements: Sequence[PostgresReading], scanned: Scanned, compared: Counter[int]) -> None:
+        self._named = [kind.get("TypeName", {}) for one in statements for kind in one.types]
+        self._scanned = scanned
+        self._compared = compared
+        self._counts: Counter[int] | None = None
+
+    def settle(self, parameter: int, *, is_array: bool) -> bool:
+        """Whether a parameter has the type of the patient keys that it is compared with, or one as good."""
+        if 0 < parameter <= len(self._named):
+            return tells_apart(self._named[parameter - 1], array=is_array)
+        if self._counts is None:
+            self._counts = Counter(self._scanned.parameters())
+        return self._counts[parameter] <= self._compared[parameter]
 
 
 class _Found:
     """Values of patient keys, each place once."""
 
-    def __init__(self, scanned: Scanned) -> None:
+    def __init__(self, scanned: Scanned, types: _Types) -> None:
+        self._types = types
         self._starts = scanned.tokens.starts
         self._places: dict[tuple[str, int, int, str], list[str | int]] = {}
         self.is_lost = False
@@ -167,7 +197,10 @@ class _Found:
         places: list[PatientPlace] = []
         for (column, location, parameter, form), literals in list(self._places.items())[:MOST_PATIENTS]:
             token = -1 if parameter else self.token(location)
-            places.append(PatientPlace(column=column, token=token, parameter=parameter, form=form))  # type: ignore[arg-type]
+            is_typed = not parameter or self._types.settle(parameter, is_array=form == "array")
+            places.append(
+                PatientPlace(column=column, token=token, parameter=parameter, form=form, is_typed=is_typed)  # type: ignore[arg-type]
+            )
             named |= dict.fromkeys(name for literal in literals for name in patient_names(column, literal))
         return PatientScope(
             named=tuple(named),

@@ -157,7 +157,8 @@ def _declare(found: PostgresReading, node: Tree) -> None:
 
 
 def _prepare(found: PostgresReading, node: Tree) -> None:
-    walk(found, node.get("argtypes", []))
+    found.types = node.get("argtypes", [])
+    walk(found, found.types)
     _inner(found, node.get("query"), "PREPARE")
     found.kind = "prepare"
     found.effects.add(Effect.SESSION)

@@ -45,6 +45,8 @@ class PostgresReading:
         self.holds = False
         self.refers: str | None = None
         self.arguments: list[Tree] = []
+        self.types: list[Tree] = []
+        """Those that PREPARE names of its parameters."""
         self.query: Tree | None = None
         """The query that the statement is, or holds."""
         self.uses = 0
