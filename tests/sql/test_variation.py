@@ -104,6 +104,8 @@ PATIENTS = [
         ("EXECUTE p({})", False),
         ("DELETE FROM person WHERE person_id = {}", False),
         ("SET statement_timeout = {}", False),
+        ("SELECT count(*) FROM clinical_event WHERE create_dt_tm < '{}'", False),
+        ("SELECT count(*) FROM clinical_event WHERE event_cd = {}", False),
     ],
 )
 def test_a_variation_is_about_whom_its_reading_names(text, varies):
