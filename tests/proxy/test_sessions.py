@@ -71,6 +71,17 @@ async def test_a_portal_whose_name_sql_takes_over_is_not_executed_under_the_old_
     assert guard.refused[-1][2] == "portal not bound by protocol"
 
 
+async def test_what_a_failed_query_leaves_is_not_executed(client, guard, pg) -> None:
+    # PostgreSQL 18 does not survive it, and all sessions end with it
+    await client.ask(pg.query("begin"))
+    assert await client.ask(pg.parse("select 1"), pg.bind(), pg.execute(), pg.SYNC) == "1 2 D C(SELECT 1) Z(T)"
+    assert await client.ask(pg.query("deallocate nothing")) == "E(26000) Z(E)"
+    assert await client.ask(pg.query("select 1")) == "E(25P02) Z(E)"
+    assert await client.ask(pg.execute(), pg.SYNC) == "E(0A000) Z(E)"
+    assert guard.refused[-1][2] == "portal not bound by protocol"
+    assert await client.ask(pg.query("rollback")) == "C(ROLLBACK) Z(I)"
+
+
 async def test_a_statement_prepared_in_sql_is_known_by_name(client, guard, pg) -> None:
     await client.ask(pg.query("prepare s as select i from t"))
     assert await client.ask(pg.bind("s"), pg.execute(limit=2), pg.SYNC) == "2 D D s Z(I)"

@@ -162,6 +162,19 @@ class NameTable:
         else:
             waiting.append(change)
 
+    def send_query(self, number: int) -> Change | None:
+        """A Query is on its way, which makes an unnamed portal of its own; None where no other is known.
+
+        Also one that fails: whether it had destroyed the one before is then not known, and to execute what it has left
+        in a transaction that has failed is what PostgreSQL 18 does not survive.
+        """
+        shelf = self._shelves.get("portal")
+        if shelf is None or not (b"" in shelf.in_flight or shelf.get(b"")):
+            return None
+        change = Change("portal", b"", None, number)
+        self.send(change)
+        return change
+
     def commit(self, change: Change) -> None:
         """The server made the change."""
         self._of(change.kind).settle(change)
@@ -216,6 +229,10 @@ class NameTable:
     def forget_cursors(self) -> None:
         """No committed portal is known any longer, but the unnamed one: SQL cannot reach it."""
         self._clear("portal", but=b"")
+
+    def forget_unnamed_portal(self) -> None:
+        """A Query was answered, and the unnamed portal is not the one that was bound."""
+        self._forget("portal", b"")
 
     def forget_portals(self) -> None:
         """The transaction is over: no portal is known any longer, nor a cursor that does not hold."""

@@ -155,13 +155,16 @@ class ReplyLane:
             portal=portal,
             warnings=warnings,
             language=language,
+            change=self._names.send_query(number) if message.kind == Frontend.QUERY else None,
         )
         self._append(entry, message.data)
 
     def send_substitute(self, message: Frame, name: bytes, decision: Decision, language: Language) -> None:
         """Send what stands in for a denied request; ``name`` is a denied Parse's statement name."""
         kind, data = substitute(message.kind, name, decision.decision_id)
-        self._append(Entry(kind=kind, number=self._next(), denial=decision, language=language), data)
+        number = self._next()
+        change = self._names.send_query(number) if kind == Frontend.QUERY else None
+        self._append(Entry(kind=kind, number=number, denial=decision, language=language, change=change), data)
         if kind in SKIPS_UNTIL_SYNC:
             # it will fail, so what comes before Sync will be passed over: it need not be decided, nor recorded
             self.skipping = True
@@ -197,6 +200,8 @@ class ReplyLane:
                 self._names.give("statement", b"", portal.statement)
             if status != b"I":
                 self._names.give("portal", b"", portal)
+        else:
+            self._names.forget_unnamed_portal()
         if status == b"I":
             self._names.forget_portals()
         self._status = status
