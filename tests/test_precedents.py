@@ -12,7 +12,7 @@ import pytest
 from readonly_guard import Declared, Guard, Session, StatementRequest, Subject, hookimpl
 from readonly_guard.asker import Asker
 from readonly_guard.audit import read, verify
-from readonly_guard.domain import Answer, Reason
+from readonly_guard.domain import Answer, Name, Reason
 from readonly_guard.errors import LogUnavailable, PolicyUnavailable
 from readonly_guard.hooks import Hooks
 from readonly_guard.policy import EmbeddedEngine, load_policies
@@ -649,3 +649,22 @@ async def test_a_prepared_text_is_found_by_itself_only_as_long_as_its_precedent_
     assert is_found()
     guard.replace_policies(EmbeddedEngine(load_policies(None, [])))  # nobody is on the roster
     assert not is_found()
+
+
+async def test_whether_a_read_is_bound_is_repeated_as_the_catalog_has_it(guard):
+    class Opens:  # a function in it that reads a table, of which the statement says nothing
+        def judge(self, reading, path):
+            return []
+
+        def opens(self, reading, path):
+            return (Name(name="encounter"),)
+
+    guard.resolve_with(Opens())
+    search = asked(READ.replace("7", "9"), declared=Declared(purpose="TREAT", justification="söker efter provsvar"))
+    for number in ("7", "8", "9"):
+        request = msgspec.structs.replace(search, text=READ.replace("7", number))
+        expected = await guard.decide(request)
+        assert not expected.analysis.patients.is_bound
+        for _ in range(2):
+            decision = await soon(guard, request)
+            assert without_ids(decision) == without_ids(expected)

@@ -100,8 +100,9 @@ class Precedent:
         """The same decision under another id, about a text that is read alike."""
         if known is self.known:
             return replace(self.decision, decision_id=decision_id)
-        analysis = replace(self.decision.analysis, patients=known.patients)
-        return replace(self.decision, decision_id=decision_id, analysis=analysis)
+        analysis = self.decision.analysis
+        patients = replace(known.patients, is_bound=analysis.patients.is_bound)  # the catalog may have said otherwise
+        return replace(self.decision, decision_id=decision_id, analysis=replace(analysis, patients=patients))
 
     def patients(self, known: Analysis, parameters: Parameters | None) -> tuple[str, ...]:
         """Whom a text that is read alike is about, with these parameters."""

@@ -812,10 +812,15 @@ def test_named_portals_are_forgotten_when_sql_declares_a_cursor(stage) -> None:
     )
 
 
-@pytest.mark.parametrize("reply", ["C:SELECT_1 Z:T", "E:26000 Z:E"])
-def test_a_query_makes_an_unnamed_portal_of_its_own(stage, reply) -> None:
-    told = "C" if reply.startswith("C") else "E(ERROR 26000)"
-    completed = "completed 2 1" if reply.startswith("C") else "completed 2 None 26000"
+@pytest.mark.parametrize(
+    "query",
+    [
+        "= allow\n server Q\n < C:SELECT_1 Z:T\n client C Z\n completed 2 1",
+        "= allow\n server Q\n < E:26000 Z:E\n client E(ERROR 26000) Z\n completed 2 None 26000",
+        "= deny RG-W05\n server Q/poison",  # and is under way
+    ],
+)
+def test_a_query_makes_an_unnamed_portal_of_its_own(stage, query) -> None:
     stage.play(
         f"""
         > P:=a + B:= + S
@@ -827,32 +832,8 @@ def test_a_query_makes_an_unnamed_portal_of_its_own(stage, reply) -> None:
           completed 1 None
         > Q:b
           decide query b
-        = allow
-          server Q
-        < {reply}
-          client {told} Z
-          {completed}
+        {query}
         > E:
-          refuse execute RG-T05
-        """
-    )
-
-
-def test_the_unnamed_portal_is_not_the_one_before_a_query_that_is_under_way(stage) -> None:
-    stage.play(
-        """
-        > P:=a + B:= + S
-          decide parse a
-        = allow
-          server P B S
-        < 1 2 Z:T
-          client 1 2 Z
-          completed 1 None
-        > Q:b
-          decide query b
-        = deny RG-W05
-          server Q/poison
-        > E: + S
           refuse execute RG-T05
         """
     )

@@ -104,7 +104,7 @@ def _drop(trees: list[Tree], first: list[PostgresReading]) -> None:
     """Let go of PostgreSQL's trees: some 500 bytes a token, which the processor's caches would have to hold, too."""
     trees.clear()
     for one in first:
-        one.query, one.refused, one.arguments = None, [], []
+        one.query, one.refused, one.arguments, one.types = None, [], [], []
 
 
 def _in_characters(reason: Reason, text: bytes) -> Reason:
