@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from driver_matrix import CLIENTS, COLUMNS, DOCUMENT, Findings, contradictions
@@ -54,3 +57,29 @@ def test_the_versions_are_those_that_are_pinned(client) -> None:
 @pytest.mark.parametrize("client", DRIVERS)
 def test_every_driver_was_tried_with_everything(client) -> None:
     assert tuple(WRITTEN[client]["cells"]) == EVERYWHERE
+
+
+WITHOUT_DRIVERS = """
+import importlib.metadata, sys, pytest
+
+version = importlib.metadata.version
+absent = {"psycopg2-binary", "Django", "pyodbc"}
+
+def installed(name):
+    if name in absent:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+
+importlib.metadata.version = installed
+for module in ("psycopg2", "django", "pyodbc"):
+    sys.modules[module] = None  # importing it raises ImportError
+sys.exit(pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "tests/drivers"]))
+"""
+
+
+def test_tests_are_collected_where_the_drivers_are_not_installed() -> None:
+    """As `make test` does in a clean clone; `.ci/run` has them installed."""
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", WITHOUT_DRIVERS], cwd=root, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    assert "test_django.py::test_" in run.stdout
