@@ -136,10 +136,12 @@ class Board:
         return found
 
     def _find(self, part: mmap.mmap, key: bytes, bucket: int) -> int | None:
-        at = part.find(key, bucket, bucket + self._bucket_bytes)
-        while at >= 0 and (at - bucket) % self._slot_bytes:
-            at = part.find(key, at + 1, bucket + self._bucket_bytes)
-        return at if at >= 0 else None
+        # in a copy: mmap's own find reads behind the end of its memory in CPython 3.11.2, and dies of it
+        held = part[bucket : bucket + self._bucket_bytes]
+        at = held.find(key)
+        while at >= 0 and at % self._slot_bytes:
+            at = held.find(key, at + 1)
+        return bucket + at if at >= 0 else None
 
 
 def wipe(path: Path) -> None:
