@@ -27,6 +27,8 @@ def configure(settings: LoggingSettings) -> None:
     structlog.configure(
         processors=[*shared, rendered],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # a line is one write: workers share the file, and print writes the end of a line by itself where Python runs
+        # unbuffered (PYTHONUNBUFFERED, as images of containers set it), so that another's line comes in between
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,  # a line that the level leaves out then costs a tenth
     )
