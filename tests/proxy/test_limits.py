@@ -11,7 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from readonly_guard.settings import JournalSettings, ListenerSettings, Settings, TcpSettings, UpstreamSettings
+from readonly_guard.settings import (
+    JournalSettings,
+    ListenerSettings,
+    Settings,
+    TcpSettings,
+    UpstreamSettings,
+    UpstreamTlsSettings,
+)
 from readonly_guard.sql import judge_startup as judge
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.credentials import Credentials
@@ -140,6 +147,44 @@ class TestStartup:
             assert client.errors[0]["M"] == "readonly-guard: canceling authentication due to timeout"
             assert proxy.meters.deadlines.counts == {"startup": 1}
             assert guard.sessions[-1][0] == "refused"
+
+
+class TestOnTheWayIn:
+    """Clients for whom the guard is connecting to the server, which keeps it waiting."""
+
+    async def test_they_do_not_hinder_the_end_of_all_others(self, run_proxy, client_class, pg, guard):
+        waits = UpstreamTlsSettings(mode="require")
+        async with _dead_server() as (port, seen):
+            async with run_proxy("127.0.0.1", port, upstream_tls=waits, connect_timeout_s=60.0, drain_s=60.0) as proxy:
+                clients = [await client_class.connect(proxy.port) for _ in range(2)]
+                for client in clients:
+                    client.send(pg.startup(user="u"))
+                while len(seen) < 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                proxy.stop.set()
+                for client in clients:
+                    assert await client.rest() == "E(57P01) EOF"
+                async with asyncio.timeout(20):
+                    await proxy.task
+            assert not proxy.meters.sessions_open
+        assert guard.sessions == [("refused", "u", (), "the guard is shutting down")] * 2
+
+    async def test_one_that_is_turned_away_is_not_connected_for_any_more(self, run_proxy, client_class, pg, logged):
+        waits = UpstreamTlsSettings(mode="require")
+        async with (
+            _dead_server() as (port, seen),
+            run_proxy("127.0.0.1", port, upstream_tls=waits, connect_timeout_s=60.0, connections=1) as proxy,
+        ):
+            client = await client_class.connect(proxy.port)
+            client.send(pg.startup(user="u"))
+            while not seen:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            client.send(pg.query("select 1"))
+            assert await client.rest() == "E(08P01) EOF"
+            async with asyncio.timeout(20):
+                while proxy.meters.sessions_open or not seen[0].is_closing():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        assert not [entry for entry in logged if entry["event"] == "server not reached"]  # nothing is wrong with it
 
 
 class TestDeadlines:

@@ -617,6 +617,22 @@ def test_the_server_speaks_out_of_turn_before_it_lets_in(new, message) -> None:
     )
 
 
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_of_a_client_that_is_not_let_in_no_long_message_is_kept(new, is_asked) -> None:
+    stage = new(message_bytes=1_000_000)
+    if is_asked:
+        stage.step("< R3")
+    told = stage.machine.handle(events.ClientData(data=b"p" + struct.pack("!I", 65_536) + b"x"))
+    assert stage.machine.phase is Phase.CLOSED
+    assert b"a message of 65536 bytes; the limit is 65535" in told[0].data
+
+
+def test_a_client_that_is_let_in_may_send_long_ones(new, pg) -> None:
+    stage = new(message_bytes=1_000_000).ready()
+    (asked,) = stage.machine.handle(events.ClientData(data=pg.query("select 1 /*" + "x" * 900_000 + "*/")))
+    assert isinstance(asked, commands.Decide)
+
+
 def test_a_client_says_goodbye_before_it_is_let_in(new) -> None:
     new().play(
         """

@@ -139,7 +139,7 @@ class Admission:
                 return
 
     def cancel(self) -> None:
-        """The client is gone."""
+        """The client is gone, or turned away."""
         if self._connecting is not None:
             self._connecting.cancel()
 
@@ -243,6 +243,7 @@ class Admission:
         self._desk.turn_away(error, why or reasons[0].what, codes=codes)
 
     def _unreached(self, kind: str, why: str) -> None:
+        self._connecting = None  # it has come to its end, and turning the client away is not to cancel it
         self._house.meters.upstream_errors.add(kind)
         _log.error("server not reached", session_id=self._desk.session.session_id, reason=why)
         what = "the database server cannot be reached"

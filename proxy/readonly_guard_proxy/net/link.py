@@ -272,8 +272,9 @@ class Link:
         return True
 
     def drain(self, *, now: bool) -> None:
-        """The proxy stops: end when nothing is under way, or at once."""
-        self.happened(DrainRequested(now=now))
+        """The proxy stops: end when nothing is under way, or at once. Before the link stands, others see to its end."""
+        if self._is_joined:
+            self.happened(DrainRequested(now=now))
 
     def expect(self, deadlines_s: Mapping[Waiting, float]) -> None:
         """Have other deadlines from now on."""

@@ -211,7 +211,10 @@ class Reception(asyncio.Protocol):
         """Tell the client why, and the log."""
         if self.is_over:
             return
+        admission = self._admission
         self._end(why, codes=codes)
+        if admission is not None:
+            admission.cancel()
         if self._handshake is None:
             close_gently(self._transport, error)
         else:  # there is nothing yet that could be said in a way that the client understands

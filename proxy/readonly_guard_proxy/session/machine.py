@@ -60,6 +60,8 @@ __all__ = ["Phase", "SessionMachine"]
 
 _NOT_AUTHENTICATED: Final = "28"  # the class of SQLSTATEs: invalid authorization specification
 _TERMINATE: Final = frame(Frontend.TERMINATE, b"")
+_MOST_EARLY_BYTES: Final = 65_535
+"""PG_MAX_AUTH_TOKEN_LENGTH: who is not known yet may not have more kept for him (PostgreSQL sources, libpq/auth.h)."""
 
 _STARTUP_TIMEOUT: Final = "canceling authentication due to timeout"
 _IDLE_TIMEOUT: Final = "terminating connection due to idle-session timeout"
@@ -86,7 +88,8 @@ class SessionMachine:
         user: the database user of the startup message.
         handshake: the time until the server lets the session in.
         cancel_key: what the client is given in place of the server's.
-        message_bytes: the largest message from either side that is taken, streamed rows excepted.
+        message_bytes: the largest message from either side that is taken, streamed rows excepted; from a client that is
+            not let in yet it is 64 KB.
         language: of what is said when no decision is at hand.
     """
 
@@ -101,7 +104,7 @@ class SessionMachine:
     ) -> None:
         self._phase = Phase.AUTHENTICATION
         self._language: Language = language
-        self._client = FrameReader(kinds=FRONTEND_KINDS, limit=message_bytes)
+        self._client = FrameReader(kinds=FRONTEND_KINDS, limit=min(message_bytes, _MOST_EARLY_BYTES))
         self._server = FrameReader(kinds=BACKEND_KINDS, limit=message_bytes, streamed=STREAMED_KINDS)
         self._handshake = handshake
         self._cancel_key = cancel_key
@@ -350,6 +353,7 @@ class SessionMachine:
             self._distrust(distrust)
             return
         self._phase = Phase.READY
+        self._client.allow(self._message_bytes)
         self._outbox.commands.append(Opened(key=self._key, authentication=self._handshake.method))
         self._outbox.to_client.append(message.data)
 

@@ -73,6 +73,10 @@ class FrameReader:
         self._run_left = 0  # bytes of the current streamed message that have not come yet
         self._fault = ""
 
+    def allow(self, limit: int) -> None:
+        """Take messages of up to this length from now on."""
+        self._limit = limit
+
     @property
     def inside_run(self) -> bool:
         """Whether a streamed message has been passed on only in part: nothing may be put in between."""
