@@ -119,8 +119,11 @@ class ProxyProcess:
         return self._log.read_text(encoding="utf-8")
 
     def events(self) -> list[dict[str, Any]]:
-        """The log; a line that is not JSON is an error here."""
-        return [json.loads(line) for line in self.said().splitlines()]
+        """The log; a line that is not JSON is an error here, unless it is being written."""
+        has_ended = self.process.poll() is not None
+        whole, _, rest = self.said().rpartition("\n")
+        assert not (rest and has_ended), f"the log ends within a line: {rest}"
+        return [json.loads(line) for line in whole.splitlines()]
 
     def wait_for(self, event: str, times: int = 1) -> dict[str, Any]:
         deadline = time.monotonic() + 10

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from http.client import HTTPConnection
@@ -13,6 +12,7 @@ from http.client import HTTPConnection
 import psycopg
 import pytest
 from accounts import marked, settle
+from loopback import free_port
 from restartable_server import RestartableServer
 
 from readonly_guard_cli.demo import install
@@ -30,9 +30,7 @@ class PolicyServer:
     """A real OPA on a port that it keeps."""
 
     def __init__(self, binary: str, policies) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._command = [
             binary,
             "run",

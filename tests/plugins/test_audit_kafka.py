@@ -16,17 +16,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import KafkaConnectionError, KafkaError
+from loopback import free_port
 
 from readonly_guard.errors import ConfigurationError
 from readonly_guard_plugins.continuity import Diverged
 
 JARS = Path(__file__).parents[2] / ".tools" / "kafka"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Broker:

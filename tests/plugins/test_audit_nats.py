@@ -9,6 +9,7 @@ import time
 
 import nats
 import pytest
+from loopback import free_port
 
 from readonly_guard.errors import ConfigurationError
 from readonly_guard_plugins.continuity import Diverged
@@ -23,9 +24,7 @@ def server(tmp_path, missing):
 
     class Server:
         def __init__(self):
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.port = probe.getsockname()[1]
+            self.port = free_port()
             self.url = f"nats://127.0.0.1:{self.port}"
             self.process = None
 

@@ -12,6 +12,7 @@ import threading
 import time
 
 import pytest
+from loopback import free_port
 
 from readonly_guard.domain import Entry, SealRecord
 from readonly_guard.errors import ConfigurationError
@@ -211,9 +212,7 @@ def syslog_ng(certificate, tmp_path, missing):
     binary = shutil.which("syslog-ng", path="/usr/sbin:/usr/bin:/usr/local/sbin")
     if binary is None:
         missing("no syslog-ng: apt-get install syslog-ng-core")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     out = tmp_path / "received"
     (tmp_path / "syslog-ng.conf").write_text(
         f"""@version: 3.38

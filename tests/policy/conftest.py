@@ -1,7 +1,6 @@
 """What the policy tests share: where the policies are, the table of cases, and a real OPA where there is one."""
 
 import json
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from loopback import free_port
 
 from readonly_guard.domain import AccessRequest
 from readonly_guard.policy import EmbeddedEngine, embedded
@@ -116,9 +116,7 @@ def start_opa(opa_binary: str) -> Iterator[Callable[..., Opa]]:
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(*arguments: str) -> Opa:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            opa = Opa(probe.getsockname()[1])
+        opa = Opa(free_port())
         process = subprocess.Popen(
             [opa_binary, "run", "--server", "--addr", f"127.0.0.1:{opa.port}", "--log-level", "error", *arguments],
             stdin=subprocess.DEVNULL,

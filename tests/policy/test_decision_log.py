@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 from http.client import HTTPConnection
 
 import pytest
+from loopback import free_port
 
 from readonly_guard.audit import Journal, read
 from readonly_guard.audit.export import FORMATS, Origin
@@ -18,9 +18,7 @@ pytestmark = pytest.mark.opa
 
 
 def _an_event_of_opa(binary: str, question: dict) -> dict:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [binary, "run", "--server", "--addr", f"127.0.0.1:{port}", "--log-level", "error"]
     process = subprocess.Popen(
         [*command, "--set", "decision_logs.console=true"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

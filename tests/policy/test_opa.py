@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 import trustme
+from loopback import free_port
 
 from readonly_guard.domain import AccessRequest, Answer
 from readonly_guard.errors import ConfigurationError, PolicyUnavailable
@@ -256,9 +256,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_a_real_server_that_wants_a_certificate(
     opa_binary: str, policies_dir: Path, authority: Path, request_of: Callable[..., AccessRequest]
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"https://127.0.0.1:{probe.getsockname()[1]}"
+    url = f"https://127.0.0.1:{free_port()}"
     arguments = [
         f"--tls-cert-file={authority}/127.0.0.1.pem",
         f"--tls-private-key-file={authority}/127.0.0.1.key",

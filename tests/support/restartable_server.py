@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from loopback import free_port
+
 from readonly_guard_cli.demo import EmbeddedServer, server
 
 __all__ = ["RestartableServer"]
@@ -43,7 +45,7 @@ class RestartableServer(EmbeddedServer):
 
     def start(self) -> None:
         self._user = server._server_user()
-        self._home, self._port = server._make_home(self._user), server._free_port()
+        self._home, self._port = server._make_home(self._user), free_port()
         self._binaries = server._find_binaries()
         if self._user != server._OURSELVES:
             self._binaries = server._reachable_binaries(self._binaries, self._home, self._user)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import trustme
+from loopback import free_port
 
 _HOW = "no PostgreSQL server with TLS: apt-get install postgresql (or set PG_BINDIR to the directory of initdb)"
 _RULES = """\
@@ -67,9 +67,7 @@ def tls_server(request: pytest.FixtureRequest) -> Iterator[TlsServer]:
         folder = Path(name)
         data = folder / "data"
         _write(folder)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         if user:
             for path in (folder, *folder.iterdir()):
                 shutil.chown(path, "postgres")
