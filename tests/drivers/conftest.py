@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from readonly_guard_cli.demo import DemoDatabase
 
 _POLICIES = Path(__file__).parents[2] / "policies"
-_READY_S = 20.0
+_READY_S = 60.0
 _CLIENT_S = 60.0
 _TREAT = "-c readonly_guard.purpose=TREAT"
 _LISTENING = re.compile(r"listening on [^ ]+:([0-9]+)")
@@ -222,9 +222,8 @@ def _guarding(millennium: DemoDatabase, home: Path, more: str = "", *, listener:
 
 def _unnamed(journal: Path) -> set[str]:
     """Statements that ran with a patient whose value could not be told from what the driver sent."""
-    decisions = [entry.record for entry in read(journal) if isinstance(entry.record, DecisionRecord)]
-    ran = [one for one in decisions if one.phase == "execute"]
-    assert any("person_id:900001" in one.patients for one in ran)
+    decisions = (entry.record for entry in read(journal) if isinstance(entry.record, DecisionRecord))
+    ran = (one for one in decisions if one.phase == "execute")
     return {one.statement for one in ran if any(name.endswith(":?") for name in one.patients)}
 
 

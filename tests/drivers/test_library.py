@@ -20,7 +20,7 @@ def journal(tmp_path):
 @pytest.fixture
 async def engine(driver, millennium, journal, tmp_path):
     """An engine whose every connection is guarded."""
-    driver("sqlalchemy")
+    driver("greenlet")  # which SQLAlchemy's part for asyncio stands on, and SQLAlchemy alone does not bring along
     asyncio_part = driver("sqlalchemy.ext.asyncio")
     guard = Guard.open(journal=journal, data=[write_policy_data(tmp_path / "roster.json")], durability="buffered")
 
