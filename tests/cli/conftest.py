@@ -126,7 +126,7 @@ class ProxyProcess:
         return [json.loads(line) for line in whole.splitlines()]
 
     def wait_for(self, event: str, times: int = 1) -> dict[str, Any]:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             found = [item for item in self.events() if item["event"] == event]
             if len(found) >= times:

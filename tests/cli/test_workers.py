@@ -189,6 +189,23 @@ class TestAtWork:
         with _connect(proxy, millennium) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(_READ)
 
+    def test_a_reload_that_is_asked_for_during_another_is_not_lost(self, proxy, millennium, roster, status):
+        overlay = json.loads(roster.read_text(encoding="utf-8"))
+        for turn in range(3):
+            overlay["roster"]["users"]["alind"]["revoked_at"] = None if turn % 2 else "2025-01-01"
+            roster.write_text(json.dumps(overlay), encoding="utf-8")
+            proxy.reload()
+            proxy.wait_for("policies loaded", times=2 + 2 * turn + 1)  # one worker has them, the other may not yet
+
+        def is_revoked() -> bool:
+            with _connect(proxy, millennium) as connection, contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+                connection.execute(_READ)
+                return False
+            return True
+
+        _wait_for(lambda: all(is_revoked() for _ in range(8)), "revocation")
+        assert list(status()["figures"]["policy_revisions"].values()) == [2]
+
 
 class TestTheEnd:
     def test_whatever_ends_the_supervisor_ends_the_workers(self, proxy, millennium):

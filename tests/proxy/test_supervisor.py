@@ -20,6 +20,17 @@ _SERVES = "import sys, signal; print('listening', flush=True); signal.pause()"
 _STUBBORN = (
     "import sys, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('x', flush=True)\nwhile 1: signal.pause()"
 )
+_TELLS_OF_RELOADS = """
+import pathlib, signal, sys, time
+place = pathlib.Path(sys.argv[4])
+signal.signal(signal.SIGHUP, lambda *_: (place / "reloaded").touch())
+(place / "starting").touch()
+while not (place / "go").exists():
+    time.sleep(0.01)
+print("x", flush=True)
+while True:
+    signal.pause()
+"""
 _REFUSES = "import sys; sys.exit(2)"
 _ENDS_SOON = "import time; print('x', flush=True); time.sleep(0.02); raise SystemExit(7)"
 
@@ -102,6 +113,26 @@ class TestWorkers:
         restarts = seat.restarts
         await asyncio.sleep(0.1)
         assert seat.restarts == restarts
+
+    async def test_one_that_is_being_started_reloads_as_soon_as_it_serves(self, tmp_path):
+        starting, go, reloaded = (tmp_path / name for name in ("starting", "go", "reloaded"))
+        place = Place(number=1, count=1, port=1, directory=str(tmp_path), room=10)
+        supervisor = Supervisor([sys.executable, "-c", _TELLS_OF_RELOADS], [place])
+        go.touch()
+        await supervisor.start()
+        (seat,) = supervisor.seats
+        (before,) = supervisor.reload()
+        await _until(reloaded.exists)
+        for path in (starting, go, reloaded):
+            path.unlink()
+        os.kill(before.pid, signal.SIGKILL)
+        await _until(starting.exists)  # it may have read its settings by now
+        assert not supervisor.keeps(before)
+        assert supervisor.reload() == ()
+        go.touch()
+        await _until(reloaded.exists)
+        assert seat.worker is not None
+        await supervisor.stop(5.0)
 
     async def test_when_one_does_not_start_none_is_left(self):
         supervisor = _supervisor(_REFUSES)

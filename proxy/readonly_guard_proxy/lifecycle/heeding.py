@@ -1,19 +1,18 @@
-"""SIGHUP heeded: one reload at a time, told to the service manager, and what is taken over.
+"""Reloads of a guard of one process, or of a worker: told to the service manager, and what is taken over.
 
 What has to be read and compiled is awaited, so that no session waits for it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import Settings
+from readonly_guard_proxy.lifecycle.hangups import hangups_heeded
 from readonly_guard_proxy.lifecycle.notify import Notifier
 from readonly_guard_proxy.lifecycle.reload import adopt, changed, is_adopted
 from readonly_guard_proxy.net.listener import Listener
@@ -39,25 +38,13 @@ async def reloads_heeded(
         yield
         return
 
-    asked = asyncio.Event()
-
     async def heed() -> None:
-        while True:
-            await asked.wait()
-            asked.clear()  # who asks from now on wants what is written by then, and so another reload
-            notifier.reloading()
-            await _reload(listener, reload)
-            notifier.ready(serving)
+        notifier.reloading()
+        await _reload(listener, reload)
+        notifier.ready(serving)
 
-    loop = asyncio.get_running_loop()
-    heeding = loop.create_task(heed())
-    loop.add_signal_handler(signal.SIGHUP, asked.set)
-    try:
+    async with hangups_heeded(heed):
         yield
-    finally:
-        loop.add_signal_handler(signal.SIGHUP, _log.info, "no reload: the guard is shutting down")
-        heeding.cancel()
-        await asyncio.gather(heeding, return_exceptions=True)
 
 
 async def _reload(listener: Listener, reload: Reload) -> None:

@@ -9,6 +9,7 @@ import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ import structlog
 
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import Settings
+from readonly_guard_proxy.lifecycle.hangups import hangups_heeded
 from readonly_guard_proxy.lifecycle.notify import Notifier
 from readonly_guard_proxy.net.boards import forget_places
 from readonly_guard_proxy.supervision.gathered import GatheredStatus
@@ -65,7 +67,6 @@ class _Service:
         self._port = port
         self._notifier = Notifier.from_environment()
         self._serving = f"serving on {settings.listener.host}:{port} with {settings.workers.count} workers"
-        self._reloading: asyncio.Task[None] | None = None
 
     async def serve(
         self,
@@ -95,13 +96,13 @@ class _Service:
                 await supervisor.stop(0.0)
                 return
             await starting
-            loop.add_signal_handler(signal.SIGHUP, self._reload, supervisor, status, reload)
-            ready(self._port)
-            self._notifier.ready(self._serving)
-            await stopped
-            status.stopping("the guard is shutting down")
-            self._notifier.stopping()
-            await supervisor.stop(self._settings.limits.drain_s)
+            async with hangups_heeded(partial(self._reload, supervisor, status, reload)):
+                ready(self._port)
+                self._notifier.ready(self._serving)
+                await stopped
+                status.stopping("the guard is shutting down")
+                self._notifier.stopping()
+                await supervisor.stop(self._settings.limits.drain_s)
 
     @contextlib.asynccontextmanager
     async def _admin(self, status: GatheredStatus) -> AsyncIterator[None]:
@@ -112,27 +113,29 @@ class _Service:
         async with server.serving(self._settings.admin, status):
             yield
 
-    def _reload(self, supervisor: Supervisor, status: GatheredStatus, reload: Callable[[], Settings]) -> None:
+    async def _reload(self, supervisor: Supervisor, status: GatheredStatus, reload: Callable[[], Settings]) -> None:
         self._notifier.reloading()
         try:
             self._settings = reload()  # its drain_s and count; the workers go by what they read themselves
         except ConfigurationError as error:
             _log.error("reload refused", reason=str(error))
-            self._notifier.ready(self._serving)
-            return
-        if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.create_task(self._reload_workers(supervisor, status))
-
-    async def _reload_workers(self, supervisor: Supervisor, status: GatheredStatus) -> None:
-        """Have all workers reload, and wait until each has said that it did or refused."""
-        before = sum((await status.status()).figures.reloads.values())
-        wanted = before + sum(seat.worker is not None for seat in supervisor.seats)
-        supervisor.signal(signal.SIGHUP)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_RELOADED_S):
-                while sum((await status.status()).figures.reloads.values()) < wanted:  # noqa: ASYNC110  other processes'
-                    await asyncio.sleep(_LOOK_AGAIN_S)
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RELOADED_S):
+                    await _reload_workers(supervisor, status)
         self._notifier.ready(self._serving)
+
+
+async def _reload_workers(supervisor: Supervisor, status: GatheredStatus) -> None:
+    """Have all workers reload, and wait until each has said that it did or refused, or has ended."""
+    before = await _reloads(status)
+    told = supervisor.reload()
+    while await _reloads(status) < before + sum(map(supervisor.keeps, told)):  # noqa: ASYNC110  other processes'
+        await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def _reloads(status: GatheredStatus) -> int:
+    return sum((await status.status()).figures.reloads.values())
 
 
 @contextlib.contextmanager

@@ -92,6 +92,7 @@ class Supervisor:
         self.seats = tuple(Seat(place, clock) for place in places)
         self._told = ended
         self._keepers: list[asyncio.Task[None]] = []
+        self._reloads = 0
         self._is_stopping = False
 
     async def start(self) -> None:
@@ -108,8 +109,21 @@ class Supervisor:
             raise faults[0]
         self._keepers = [asyncio.create_task(self._keep(seat)) for seat in self.seats]
 
-    def signal(self, number: Signals) -> None:
-        """Send every worker a signal."""
+    def reload(self) -> tuple[WorkerProcess, ...]:
+        """Have every worker reload; one that is being started does so as soon as it serves: it may have read before.
+
+        Returns:
+            Those that were told now.
+        """
+        self._reloads += 1
+        self._signal(Signals.SIGHUP)
+        return tuple(self._workers())
+
+    def keeps(self, worker: WorkerProcess) -> bool:
+        """Whether a worker has not ended."""
+        return worker in self._workers()
+
+    def _signal(self, number: Signals) -> None:
         for worker in self._workers():
             worker.signal(number)
 
@@ -123,7 +137,7 @@ class Supervisor:
         for keeper, seat in zip(self._keepers, self.seats, strict=False):
             if seat.worker is None:
                 keeper.cancel()
-        self.signal(Signals.SIGTERM)
+        self._signal(Signals.SIGTERM)
         if self._keepers:
             await asyncio.wait(self._keepers, timeout=drain_s + _FAREWELL_S)
         late = [worker.pid for worker in self._workers()]
@@ -135,7 +149,7 @@ class Supervisor:
         return (seat.worker for seat in self.seats if seat.worker is not None)
 
     async def _end_all(self, number: Signals) -> None:
-        self.signal(number)
+        self._signal(number)
         await asyncio.gather(*(worker.ended() for worker in self._workers()))
         for seat in self.seats:
             seat.worker = None
@@ -145,7 +159,10 @@ class Supervisor:
         return [fault for fault in started if isinstance(fault, BaseException)]
 
     async def _fill(self, seat: Seat) -> None:
+        reloads = self._reloads
         seat.worker = await WorkerProcess.start(self._command, seat.place)
+        if self._reloads != reloads:
+            seat.worker.signal(Signals.SIGHUP)
         _log.info("worker started", worker=seat.place.number, pid=seat.worker.pid)
 
     async def _keep(self, seat: Seat) -> None:
