@@ -17,7 +17,7 @@ from readonly_guard.errors import LogUnavailable, PolicyUnavailable
 from readonly_guard.hooks import Hooks
 from readonly_guard.policy import EmbeddedEngine, load_policies
 from readonly_guard.precedents import Precedents
-from readonly_guard.sql import Analyzer
+from readonly_guard.sql import Analyzer, Opened
 
 NOON = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
 ALIND, SESSION = Subject(id="alind"), Session(session_id="s", database="db")
@@ -657,7 +657,7 @@ async def test_whether_a_read_is_bound_is_repeated_as_the_catalog_has_it(guard):
             return []
 
         def opens(self, reading, path):
-            return (Name(name="encounter"),)
+            return Opened(tables=(Name(name="encounter"),))
 
     guard.resolve_with(Opens())
     search = asked(READ.replace("7", "9"), declared=Declared(purpose="TREAT", justification="söker efter provsvar"))

@@ -7,6 +7,7 @@ are asked about and recorded, and its patients named. What is not certain stays 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Literal
 
 import msgspec
@@ -28,7 +29,10 @@ def target_of(reading: Reading, analysis: Analysis) -> tuple[Literal["statement"
     name = reading.refers
     if name is None or any(name in {one.prepares, one.declares} for one in analysis.readings):
         return None
-    return "cursor" if reading.kind == "fetch" else "statement", name
+    if reading.kind != "fetch":
+        return "statement", name
+    before = takewhile(lambda one: one is not reading, analysis.readings)
+    return None if any(one.moves_cursors for one in before) else ("cursor", name)
 
 
 def follow(analysis: Analysis, found: Sequence[Followed | None]) -> Analysis:
@@ -71,4 +75,5 @@ def _with(reading: Reading, earlier: Analysis) -> Reading:
         relations=tuple(dict.fromkeys(name for one in earlier.readings for name in one.relations)),
         functions=tuple(dict.fromkeys(name for one in earlier.readings for name in one.functions)),
         has_patient_predicate=earlier.patients.is_bound,
+        moves_cursors=any(one.moves_cursors for one in earlier.readings),
     )

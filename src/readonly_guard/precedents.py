@@ -224,7 +224,9 @@ class Precedents:
 
 def _changes_session(reading: Reading) -> bool:
     """Whether a name or a setting is another once it has run."""
-    return bool(reading.settings) or reading.prepares is not None or reading.declares is not None
+    if reading.settings or reading.moves_cursors:
+        return True
+    return reading.prepares is not None or reading.declares is not None
 
 
 def who_asks(subject: Subject, declared: Declared, initial: Declared, session: Session) -> Who:

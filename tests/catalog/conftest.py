@@ -142,6 +142,31 @@ def trapped(request: pytest.FixtureRequest) -> Trapped:
     return request.getfixturevalue({"18": "newest", "15": "oldest"}[request.param])
 
 
+OF_SEVEN = "DECLARE c CURSOR FOR SELECT * FROM person WHERE person_id = 7"
+
+
+@pytest.fixture(
+    params=[
+        ("CLOSE c", "SELECT opened('c')"),
+        ("SELECT swapped('c')",),
+        ("SELECT * FROM through",),
+        ("PREPARE p AS SELECT swapped($1)", "EXECUTE p('c')"),
+        ("DECLARE d CURSOR FOR SELECT swapped('c')", "FETCH d"),
+        ("SAVEPOINT s", "SELECT swapped('c')"),
+    ],
+    ids=" ".join,
+)
+def moving(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Behind DECLARE: the cursor c is another now, of everybody (the item ``cursors``), by what a function does."""
+    return ("BEGIN", OF_SEVEN, *request.param)
+
+
+@pytest.fixture(params=["SELECT looped()", "SELECT 1", "SAVEPOINT s"])
+def staying(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Behind DECLARE: the cursor c is what it was."""
+    return ("BEGIN", OF_SEVEN, request.param)
+
+
 @pytest.fixture(scope="session")
 def all_traps() -> list[Item]:
     return TRAPS

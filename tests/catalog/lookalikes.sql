@@ -146,3 +146,16 @@ GRANT USAGE ON SCHEMA l_definer_other TO reader;
 -- run: SELECT 1 IN (1, 2), 3 BETWEEN 1 AND 4, CASE 1 WHEN 1 THEN 'x' END
 -- run: SHOW server_version
 -- run: BEGIN
+
+-- item: cursors
+CREATE TABLE person (person_id int, name_last text);
+INSERT INTO person VALUES (7, 'Sju'), (8, 'Åtta');
+CREATE FUNCTION opened(refcursor) RETURNS refcursor LANGUAGE plpgsql STABLE AS $$ BEGIN
+    OPEN $1 FOR SELECT * FROM l_cursors.person; RETURN $1; END $$;
+CREATE FUNCTION swapped(refcursor) RETURNS refcursor LANGUAGE plpgsql STABLE AS $$ BEGIN
+    CLOSE $1; RETURN l_cursors.opened($1); END $$;
+CREATE FUNCTION looped() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN
+    FOR n IN 1..2 LOOP RETURN (SELECT max(person_id) FROM l_cursors.person); END LOOP; RETURN 0; END $$;
+CREATE VIEW through AS SELECT l_cursors.swapped('c');
+-- run: SELECT opened('d')
+-- run: SELECT looped()

@@ -6,7 +6,9 @@ import psycopg
 import pytest
 
 from readonly_guard import Guard, WriteDenied, connect
+from readonly_guard.audit import read
 from readonly_guard.catalog import encode
+from readonly_guard.domain import DecisionRecord
 from readonly_guard.settings import ReadingSettings
 from readonly_guard_cli.demo import write_policy_data
 
@@ -65,3 +67,22 @@ async def test_what_only_looks_like_a_trap_is_run(opened, newest, all_lookalikes
                 await connection.execute(sql)
         await connection.close()
     assert next_transaction(newest) == before
+
+
+async def fetched(opened, statements, journal):
+    """What is recorded of FETCH, and how many rows it gave."""
+    connection = await opened("l_cursors")
+    for sql in statements:
+        await connection.execute(sql)
+    rows = await connection.fetch("FETCH ALL FROM c")
+    record = [entry.record for entry in read(journal) if isinstance(entry.record, DecisionRecord)][-1]
+    await connection.close()
+    return record.action, record.patients, len(rows)
+
+
+async def test_a_cursor_that_a_function_may_have_opened_is_everybodys(opened, moving, tmp_path):
+    assert await fetched(opened, moving, tmp_path / "journal") == ("search", ("*:?",), 2)
+
+
+async def test_a_cursor_that_no_function_has_touched_is_known(opened, staying, tmp_path):
+    assert await fetched(opened, staying, tmp_path / "journal") == ("read", ("person_id:7",), 1)

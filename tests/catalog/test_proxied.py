@@ -9,6 +9,8 @@ import psycopg
 import pytest
 
 from readonly_guard import Guard
+from readonly_guard.audit import read
+from readonly_guard.domain import DecisionRecord
 from readonly_guard.settings import (
     CatalogSettings,
     JournalSettings,
@@ -110,6 +112,33 @@ async def test_a_prepared_statement_is_held_against_the_catalog_of_now(proxied, 
                 assert "RG-F03" in (await run(connection, "EXECUTE p"))[1]
         finally:
             admin.execute("DROP VIEW l_view.moving")
+
+
+async def fetched(proxied, statements, journal):
+    """What is recorded of FETCH, and how many rows it gave."""
+    async with await connect(proxied, "l_cursors") as connection:
+        for sql in statements:
+            await connection.execute(sql)
+        rows = await (await connection.execute("FETCH ALL FROM c")).fetchall()
+        records = [entry.record for entry in read(journal) if isinstance(entry.record, DecisionRecord)]
+        return records[-1].action, records[-1].patients, len(rows)
+
+
+async def test_a_cursor_that_a_function_may_have_opened_is_everybodys(proxied, moving, tmp_path):
+    assert await fetched(proxied, moving, tmp_path / "journal") == ("search", ("*:?",), 2)
+
+
+async def test_a_cursor_that_no_function_has_touched_is_known(proxied, staying, tmp_path):
+    assert await fetched(proxied, staying, tmp_path / "journal") == ("read", ("person_id:7",), 1)
+
+
+async def test_a_text_that_moves_cursors_and_fetches_is_everybodys(proxied, tmp_path):
+    async with await connect(proxied, "l_cursors") as connection:
+        await connection.execute("BEGIN")
+        await connection.execute("DECLARE c CURSOR FOR SELECT * FROM person WHERE person_id = 7")
+        await connection.execute("SELECT swapped('c'); FETCH ALL FROM c")
+        records = [entry.record for entry in read(tmp_path / "journal") if isinstance(entry.record, DecisionRecord)]
+    assert "*:?" in records[-1].patients
 
 
 async def test_nothing_changes(proxied, newest, all_traps, all_lookalikes):

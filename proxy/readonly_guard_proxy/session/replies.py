@@ -67,13 +67,14 @@ class Entry:
         text: that it runs, so that a name given by SQL can be known.
         prepares: names that SQL-level PREPARE gives, in order.
         declares: cursors that DECLARE opens, in order, each with whether it outlives its transaction.
+        moves_cursors: what it calls may open and close cursors.
         portal: that it runs, when it does by protocol.
         warnings: of the decision, to be told before the first reply, in ``language``.
     """
 
     __slots__ = (
-        "bytes_sent", "change", "declares", "denial", "describes", "kind", "language", "number", "overdue", "portal",
-        "prepares", "replies", "rows", "sqlstate", "text", "token", "warnings",
+        "bytes_sent", "change", "declares", "denial", "describes", "kind", "language", "moves_cursors", "number",
+        "overdue", "portal", "prepares", "replies", "rows", "sqlstate", "text", "token", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +90,7 @@ class Entry:
         text: str = "",
         prepares: tuple[str, ...] = (),
         declares: tuple[tuple[str, bool], ...] = (),
+        moves_cursors: bool = False,
         portal: Portal | None = None,
         warnings: tuple[Reason, ...] = (),
     ) -> None:
@@ -104,6 +106,7 @@ class Entry:
         self.text = text
         self.prepares = prepares
         self.declares = declares
+        self.moves_cursors: Final = moves_cursors
         self.portal = portal
         self.rows: int | None = None
         self.bytes_sent = 0

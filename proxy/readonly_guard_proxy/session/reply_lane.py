@@ -152,6 +152,7 @@ class ReplyLane:
             text=text,
             prepares=after.prepares,
             declares=after.declares,
+            moves_cursors=after.moves_cursors,
             portal=portal,
             warnings=warnings,
             language=language,
@@ -326,6 +327,9 @@ class ReplyLane:
         self._outbox.to_client.append(data)
 
     def _complete(self, entry: Entry) -> None:
+        if entry.moves_cursors:  # also where it failed: what it had done by then may stand
+            self._names.forget_cursors()
+            self._names.forget_declared()
         if entry.token is not None:
             self._outbox.commands.append(Completed(entry.token, entry.rows, entry.bytes_sent, entry.sqlstate))
 

@@ -30,11 +30,13 @@ class Body(NamedTuple):
 
     ``faults``: why it is not a read, in names only, each with its code. ``words``: the names in a PL/pgSQL body, of
     which any may be the type of a variable, whose CHECK an assignment runs: the parser's tree leaves types out.
+    ``moves_cursors``: it opens or closes cursors, which may have any name, and outlive it.
     """
 
     readings: list[Reading]
     faults: list[tuple[str, str]]
     words: frozenset[Name] = frozenset()
+    moves_cursors: bool = False
 
 
 def read_query(text: str, rules: ReadingSettings) -> Body:

@@ -34,6 +34,7 @@ from readonly_guard.catalog.snapshot import (
 from readonly_guard.domain import DECLARED_PREFIX, Name, SettingChange, split_identifiers
 from readonly_guard.settings import CatalogSettings, ReadingSettings
 from readonly_guard.sql.functions import is_support_function, judge_function
+from readonly_guard.sql.resolution import Opened
 from readonly_guard.sql.session_settings import judge_setting
 
 __all__ = ["Chain", "Closure", "Node"]
@@ -88,11 +89,15 @@ class Edge(NamedTuple):
     target: Node
 
 
-class Outcome(NamedTuple):
-    """A node by itself."""
+class Outcome:
+    """A node by itself: its faults, what it runs, and whether it opens or closes cursors for all that is known."""
 
-    faults: list[Fault]
-    edges: list[Edge]
+    __slots__ = ("edges", "faults", "moves_cursors")
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self.edges: list[Edge] = []
+        self.moves_cursors = False
 
 
 class Closure:
@@ -118,7 +123,7 @@ class Closure:
         self._bodies: dict[tuple[object, str], Body] = {}
         self._reads: set[Node] = set()
         self._chains: dict[Node, Chain] = {}
-        self._opened: dict[Node, tuple[Name, ...]] = {}
+        self._opened: dict[Node, Opened] = {}
 
     def context(self, path: Iterable[str], user: str) -> Context:
         """The context of a session: the same one for all for whom names mean the same, whatever they have set."""
@@ -162,14 +167,15 @@ class Closure:
         self._reads.update(came_from)  # nothing that is reached from a read can be anything else
         return None
 
-    def opens(self, start: Node) -> tuple[Name, ...]:
-        """The tables that an object reads when it runs, through views, too, and whether or not an owner allows it."""
+    def opens(self, start: Node) -> Opened:
+        """What an object opens when it runs, through views, too, and whether or not an owner allows it."""
         known = self._opened.get(start)
         if known is not None:
             return known
         if len(self._opened) > self._most_outcomes:
             self._opened.clear()
         tables: dict[Name, None] = {}
+        cursors = False
         seen, waiting = {start}, deque([start])
         while waiting:
             node = waiting.popleft()
@@ -179,12 +185,13 @@ class Closure:
                 continue
             outcome = self.look(node)
             if self._is_allowed(node.ref):
-                self._look(node, outcome := Outcome([], []))
+                self._look(node, outcome := Outcome())
+            cursors = cursors or outcome.moves_cursors
             for _, target in outcome.edges:
                 if target not in seen:
                     seen.add(target)
                     waiting.append(target)
-        found = self._opened[start] = tuple(tables)
+        found = self._opened[start] = Opened(tuple(tables), cursors)
         return found
 
     def _back(self, node: Node, chain: Chain, came_from: dict[Node, tuple[Node, str] | None]) -> Chain:
@@ -220,7 +227,7 @@ class Closure:
         """An object by itself: its faults, and what it runs."""
         known = self._outcomes.get(node)
         if known is None:
-            known = self._outcomes[node] = Outcome([], [])
+            known = self._outcomes[node] = Outcome()
             if not self._is_allowed(node.ref):
                 self._look(node, known)
         return known
@@ -319,6 +326,7 @@ class Closure:
                 # those of types (textin, btint4cmp …) are in no list, because nobody calls them by name
                 self._calls((name for name in names if not is_support_function(name)), found)
             case _ if not is_known:
+                found.moves_cursors = True  # where an owner allows it all the same
                 of = f"extension {one.extension}" if one.extension else "no known extension"
                 found.faults.append(Fault("RG-F01", f"its code cannot be read (language {one.language}, of {of})"))
             case _:
@@ -341,6 +349,7 @@ class Closure:
 
     def _qualified(self, body: Body, via: str, context: Context, found: Outcome) -> None:
         """A text that the server wrote out: names without a schema are pg_catalog's, the others are its ``uses``."""
+        found.moves_cursors |= bool(body.faults)
         prefix = f"{via}: " if via else ""
         found.faults.extend(Fault(code, prefix + why) for code, why in body.faults)
         for reading in body.readings:
@@ -349,6 +358,7 @@ class Closure:
 
     def _resolved(self, body: Body, context: Context, found: Outcome) -> None:
         """A text whose names are resolved when it runs."""
+        found.moves_cursors |= body.moves_cursors or bool(body.faults)  # what is allowed though it is no read
         found.faults.extend(Fault(code, why) for code, why in body.faults)
         for reading in body.readings:
             for meant in meanings(reading, self.names(context)):

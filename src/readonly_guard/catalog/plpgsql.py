@@ -33,6 +33,9 @@ _PLAIN: Final = frozenset(
 )
 _DYNAMIC: Final = frozenset({"PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors", "dynquery"})
 
+_MOVES_CURSORS: Final = frozenset({"PLpgSQL_stmt_open", "PLpgSQL_stmt_close"})
+"""The cursor of a FOR loop is gone with it."""
+
 _QUERY: Final = 0  # RawParseMode of an expression's text: RAW_PARSE_DEFAULT, a whole statement
 _EXPRESSION: Final = 2  # RAW_PARSE_PLPGSQL_EXPR
 _ASSIGNMENTS: Final = frozenset({3, 4, 5})  # RAW_PARSE_PLPGSQL_ASSIGN1 to 3: target := expression
@@ -70,7 +73,9 @@ def read_plpgsql(function: Function, types: Collection[tuple[str, str]], rules: 
     faults: list[tuple[str, str]] = []
     if not trees:
         return unreadable("nothing in it")
+    moves_cursors = False
     for kind, node in _nodes(trees):
+        moves_cursors = moves_cursors or kind in _MOVES_CURSORS
         if kind in _DYNAMIC:
             faults.append(("RG-F01", "it runs SQL that it makes (EXECUTE)"))
         elif kind not in _PLAIN:
@@ -83,7 +88,7 @@ def read_plpgsql(function: Function, types: Collection[tuple[str, str]], rules: 
         found = read_expressions(default, rules)
         readings += found.readings
         faults += found.faults
-    return Body(readings, faults, frozenset(_names(scanned)))
+    return Body(readings, faults, frozenset(_names(scanned)), moves_cursors)
 
 
 def _header(function: Function) -> str:

@@ -13,7 +13,7 @@ from readonly_guard.catalog.snapshot import Ref, RoleSetting, Snapshot
 from readonly_guard.domain import Name, Reading, Reason, Reference, SearchPath, core_reason, split_identifiers
 from readonly_guard.errors import ConfigurationError
 from readonly_guard.settings import CatalogSettings, ReadingSettings
-from readonly_guard.sql.resolution import BuiltinResolver
+from readonly_guard.sql.resolution import BuiltinResolver, Opened
 
 __all__ = ["CatalogResolver"]
 
@@ -75,16 +75,23 @@ class CatalogResolver:
                     reasons[reason] = None
         return list(reasons)
 
-    def opens(self, reading: Reading, path: SearchPath) -> tuple[Name, ...]:
-        """As :class:`readonly_guard.sql.Resolver`; on every search path that may be in force."""
-        if not reading.references or path.database not in {"", self.snapshot.database}:
-            return ()
-        found: dict[Name, None] = {}
+    def opens(self, reading: Reading, path: SearchPath) -> Opened:
+        """As :class:`readonly_guard.sql.Resolver`; on every search path that may be in force.
+
+        Of a relation's own only the cursors count: which tables a view reads, its owner has settled.
+        """
+        if path.database not in {"", self.snapshot.database}:
+            return Opened()
+        tables: dict[Name, None] = {}
+        cursors = False
         for context in self.contexts(path):
             for what, _ in meanings(reading, self.closure.names(context)):
-                if isinstance(what, Ref) and what.kind != "relation":
-                    found.update(dict.fromkeys(self.closure.opens(Node(what, context))))
-        return tuple(found)
+                if isinstance(what, Ref):
+                    found = self.closure.opens(Node(what, context))
+                    cursors = cursors or found.cursors
+                    if what.kind != "relation":
+                        tables.update(dict.fromkeys(found.tables))
+        return Opened(tuple(tables), cursors)
 
     def contexts(self, path: SearchPath) -> Iterator[Context]:
         """Every context that a session may be in."""

@@ -297,7 +297,7 @@ class Gate:
                 # SQL may put another text behind a name that asyncpg gave: what is asked for must be what runs
                 cut = reading.prepares.encode()[:_NAME_BYTES]
                 self._statements.pop(cut.decode(errors="replace"), None)
-            elif reading.kind == "declare_cursor":
+            elif reading.kind == "declare_cursor" or reading.moves_cursors:
                 self._portals.clear()
         self._by_sql.forget(self._running)
 

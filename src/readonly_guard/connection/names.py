@@ -36,7 +36,7 @@ class NamesOfSql:
                 self._held.discard(reading.declares)
             if reading.kind in {"deallocate", "discard"}:
                 self._statements.clear()
-            if reading.kind in {"close", "discard"}:
+            if reading.moves_cursors or reading.kind in {"close", "discard"}:
                 self._cursors.clear()
                 self._held.clear()
 
@@ -49,6 +49,9 @@ class NamesOfSql:
                 self._cursors[reading.declares] = EarlierStatement(text)
                 if reading.holds:
                     self._held.add(reading.declares)
+            if reading.moves_cursors:
+                self._cursors.clear()
+                self._held.clear()
 
     def end_transaction(self) -> None:
         """Only cursors WITH HOLD are left."""

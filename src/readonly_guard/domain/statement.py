@@ -121,6 +121,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Whether that cursor outlives its transaction."""
     refers: str | None = None
     """What EXECUTE runs, or FETCH and MOVE read: the name of an earlier statement, or of a cursor."""
+    moves_cursors: bool = False
+    """Whether what it calls may open and close cursors, under any name: what was known of one is then known no more. So
+    of what refers to an earlier statement, until that is known."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ all of it to people; it is imported by itself, for it brings sqlglot.
 from readonly_guard.sql.analysis import Analyzer, prepare_reading
 from readonly_guard.sql.bindings import is_system_relation
 from readonly_guard.sql.patients import Arguments
-from readonly_guard.sql.resolution import BuiltinResolver, Resolver
+from readonly_guard.sql.resolution import BuiltinResolver, Opened, Resolver
 from readonly_guard.sql.scan import Bounds, Scanned
 from readonly_guard.sql.session_settings import SAFE_ENCODINGS, StartupJudgement, judge_setting, judge_startup
 from readonly_guard.sql.variation import Variation
@@ -25,6 +25,7 @@ __all__ = [
     "Arguments",
     "Bounds",
     "BuiltinResolver",
+    "Opened",
     "Resolver",
     "Scanned",
     "StartupJudgement",

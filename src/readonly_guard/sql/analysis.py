@@ -24,7 +24,7 @@ from readonly_guard.sql.exemplar import Exemplar, exemplar_of
 from readonly_guard.sql.memory import Memory
 from readonly_guard.sql.outline import Cut, cut
 from readonly_guard.sql.patients import telling_shape, with_own_values
-from readonly_guard.sql.resolution import BuiltinResolver, Resolver, unplaced
+from readonly_guard.sql.resolution import BuiltinResolver, Opened, Resolver, unplaced
 from readonly_guard.sql.scan import Bounds, Scanned, scan_text
 from readonly_guard.sql.variation import LONGEST_LITERAL, Variation
 
@@ -125,17 +125,17 @@ class Analyzer:
         readings: list[Reading] = []
         opened: list[Name] = []
         for reading in analysis.readings:
-            tables: list[Name] = []
+            opens = Opened()
             try:
                 found = self._resolver.judge(reading, path)
                 if not found:
                     opens = self._resolver.opens(reading, path)
-                    tables = [name for name in opens if not is_reference(name, self._rules)]
             except Exception as error:  # noqa: BLE001  as in `read`
                 found = [core_reason("RG-F03", f"{FAILED}: {type(error).__name__}")]
             reasons += found
+            tables = [name for name in opens.tables if not is_reference(name, self._rules)]
             opened += tables
-            reading = _opening(reading, tables)  # noqa: PLW2901  the same with what it calls
+            reading = _opening(reading, tables, cursors=opens.cursors)  # noqa: PLW2901  the same with what it calls
             readings.append(_with_effect(reading, Effect.UNKNOWN) if found else reading)
         # what the second key could not read comes last: a name that is not known says more
         first = [reason for reason in analysis.reasons if reason.code not in _OF_SECOND_KEY]
@@ -294,8 +294,10 @@ def _unplaced(analysis: Analysis) -> Analysis:
     return msgspec.structs.replace(analysis, readings=tuple(map(unplaced, analysis.readings)))
 
 
-def _opening(reading: Reading, tables: list[Name]) -> Reading:
-    """The reading with the tables that what it calls reads, of which nothing in it says whose rows."""
+def _opening(reading: Reading, tables: list[Name], *, cursors: bool) -> Reading:
+    """The reading with what its calls open: tables, of which nothing in it says whose rows, and cursors."""
+    if cursors:
+        reading = msgspec.structs.replace(reading, moves_cursors=True)
     if not tables:
         return reading
     relations = tuple(dict.fromkeys((*reading.relations, *tables)))

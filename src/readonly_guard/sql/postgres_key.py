@@ -169,6 +169,7 @@ def _execute(found: PostgresReading, node: Tree) -> None:
     walk(found, node.get("params", []))
     found.kind = "execute"
     found.refers = node.get("name", "")
+    found.moves_cursors = True
     found.arguments = node.get("params", [])
     found.effects.add(Effect.READ)
 
@@ -176,6 +177,7 @@ def _execute(found: PostgresReading, node: Tree) -> None:
 def _fetch(found: PostgresReading, node: Tree) -> None:
     found.kind = "fetch"
     found.refers = node.get("portalname", "")
+    found.moves_cursors = True  # what its query calls is called only now
     found.effects.add(Effect.READ)
 
 

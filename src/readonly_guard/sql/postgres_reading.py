@@ -44,6 +44,7 @@ class PostgresReading:
         self.declares: str | None = None
         self.holds = False
         self.refers: str | None = None
+        self.moves_cursors = False
         self.arguments: list[Tree] = []
         self.types: list[Tree] = []
         """Those that PREPARE names of its parameters."""
@@ -95,6 +96,7 @@ class PostgresReading:
             declares=self.declares,
             holds=self.holds,
             refers=self.refers,
+            moves_cursors=self.moves_cursors,
         )
 
     @property

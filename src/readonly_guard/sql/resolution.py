@@ -7,7 +7,7 @@ database is `readonly_guard.catalog`'s.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -16,7 +16,17 @@ from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import is_system_relation
 from readonly_guard.sql.functions import is_builtin_operator, is_builtin_type, judge_function
 
-__all__ = ["BuiltinResolver", "Resolver", "unplaced"]
+__all__ = ["BuiltinResolver", "Opened", "Resolver", "unplaced"]
+
+
+class Opened(NamedTuple):
+    """What is opened by what a reading calls: it stands in a function's body, not in the statement.
+
+    ``tables`` are read. ``cursors``: whether cursors may be opened or closed, under names that nobody knows.
+    """
+
+    tables: tuple[Name, ...] = ()
+    cursors: bool = False
 
 
 class Resolver(Protocol):
@@ -31,8 +41,8 @@ class Resolver(Protocol):
         """
         ...
 
-    def opens(self, reading: Reading, path: SearchPath) -> tuple[Name, ...]:
-        """The tables that are read by what the reading calls: they stand in a function's body, not in the statement.
+    def opens(self, reading: Reading, path: SearchPath) -> Opened:
+        """What is opened by what the reading calls.
 
         Args:
             reading: as for :meth:`judge`, which had nothing to say against it.
@@ -65,10 +75,10 @@ class BuiltinResolver:
             ]
         return reasons
 
-    def opens(self, reading: Reading, path: SearchPath) -> tuple[Name, ...]:
-        """As :class:`Resolver`: what ships with PostgreSQL opens no table that people made."""
+    def opens(self, reading: Reading, path: SearchPath) -> Opened:
+        """As :class:`Resolver`: what ships with PostgreSQL opens no table that people made, and no cursor."""
         del reading, path
-        return ()
+        return Opened()
 
     def _judge(self, reference: Reference) -> Reason | None:
         code, what = "RG-F03", ""
