@@ -19,7 +19,6 @@ from readonly_guard.settings import AdminSettings, Settings
 from readonly_guard_proxy.admin.knocking import knock
 from readonly_guard_proxy.admin.readiness import Check, Readiness
 from readonly_guard_proxy.admin.status import OwnStatus, StatusSource
-from readonly_guard_proxy.lifecycle.descriptors import provide
 from readonly_guard_proxy.lifecycle.heeding import Reload, reloads_heeded
 from readonly_guard_proxy.lifecycle.knowing import ReadingGuard, catalog_kept, reading_apart
 from readonly_guard_proxy.lifecycle.notify import Notifier
@@ -212,7 +211,6 @@ async def _main(
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    provide(settings.limits.connections)
     if tether is not None:
         loop.add_reader(tether, _let_go, loop, tether, stop)
     meters, notifier = Meters(), Notifier.from_environment()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import resource
+import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -127,6 +128,38 @@ def test_while_the_log_cannot_be_written_nothing_reaches_the_server(
     assert verify(small_disk / "journal").ok
     verdicts = [entry.record for entry in read(small_disk / "journal") if isinstance(entry.record, DecisionRecord)]
     assert {record.verdict for record in verdicts} == {"allow"}
+
+
+def test_a_crowd_that_has_not_said_who_it_is_leaves_the_log_its_next_segment(
+    start_proxy, guard_toml, millennium, program, tmp_path
+):
+    config = guard_toml(
+        journal='path = "journal"\nsegment_mb = 1', admin='socket = "admin.sock"', logging='level = "warning"'
+    )
+    proxy = start_proxy(config)
+    resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (160, 160))
+    proxy.reload()
+    assert proxy.wait_for("too few file descriptors for limits.connections; raise LimitNOFILE (systemd) or ulimit -n")
+
+    def session():
+        return psycopg.connect(
+            millennium.dsn("alind", port=proxy.port), options="-c readonly_guard.purpose=TREAT", autocommit=True
+        )
+
+    with session() as connection, ExitStack() as crowd:
+        for _ in range(400):
+            crowd.enter_context(socket.create_connection(("127.0.0.1", proxy.port)))
+        shown = json.loads(program("status", "--config", config, "--json").out)["figures"]
+        assert shown["limits"]["descriptors"] > 200
+        with pytest.raises(psycopg.OperationalError):
+            session()
+        while len(list((tmp_path / "journal").glob("journal-*.jsonl"))) < 2:
+            connection.execute(_READ)
+        crowd.close()
+        with session() as another:
+            another.execute(_READ)
+    assert proxy.stop() == 0
+    assert verify(tmp_path / "journal").ok
 
 
 def test_a_clock_that_jumps_breaks_no_chain_and_loosens_no_decision(tmp_path):

@@ -44,7 +44,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         upstream_errors: failed connections to the server, by kind of failure.
         cancels: cancel requests: ``forwarded``, ``handed over`` (to the worker that holds the session), ``unknown`` (no
             session has that key), ``failed``.
-        limits: connections refused, by the limit that stood against them.
+        limits: connections refused, by the limit that stood against them, ``descriptors`` among these.
         deadlines: sessions and statements whose time ran out, by what they waited for.
         reloads: of configuration, policies and certificates: ``done`` or ``refused``.
         log_commit_s: how long the log's commits took; all records of a commit waited for it.

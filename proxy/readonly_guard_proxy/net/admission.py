@@ -231,6 +231,11 @@ class Admission:
             server.abort()
             self._unreached("ClosedAtOnce", "it closed the connection at once")
             return
+        if not house.has_room_for(server):
+            place.left(link)
+            server.abort()
+            desk.turn_down("descriptors")
+            return
         desk.over(stays=True)
         link.join(self._transport, server)
         server.write(startup_message(applicant.version, forward))

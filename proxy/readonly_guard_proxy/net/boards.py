@@ -12,12 +12,11 @@ from typing import Final, NamedTuple, Self
 from readonly_guard_proxy.net.attempts import FAILURES, REMEMBERED
 from readonly_guard_proxy.net.board import Board, wipe
 from readonly_guard_proxy.net.crowd import PLACES
+from readonly_guard_proxy.net.descriptors import ON_THE_WAY_IN
 
 __all__ = ["Boards", "forget_places"]
 
 _PLACES: Final = ("users", "addresses")
-_ON_THE_WAY_IN: Final = 1_024
-"""Clients that have not said who they are have an address as well."""
 
 
 class Boards(NamedTuple):
@@ -30,7 +29,7 @@ class Boards(NamedTuple):
     @classmethod
     def alone(cls, room: int) -> Self:
         """Of a guard that is one process, with room for so many users and addresses."""
-        names = room + _ON_THE_WAY_IN
+        names = room + ON_THE_WAY_IN  # who has not said who he is has an address as well
         return cls(Board.alone(names, PLACES), Board.alone(names, PLACES), Board.alone(REMEMBERED, FAILURES))
 
     @classmethod
@@ -49,7 +48,7 @@ class Boards(NamedTuple):
             files = [_file(directory, one, what) for one in range(1, count + 1)]
             return Board.shared(files, number - 1, names, layout, secret)
 
-        names = room + _ON_THE_WAY_IN
+        names = room + ON_THE_WAY_IN
         return cls(
             board("users", names, PLACES), board("addresses", names, PLACES), board("failures", REMEMBERED, FAILURES)
         )

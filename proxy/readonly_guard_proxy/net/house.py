@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -50,7 +51,7 @@ class Desk(Protocol):
         ...
 
     def turn_down(self, limit: str) -> None:
-        """Turn the client away because one of the limits on connections, by its name in the settings, is reached."""
+        """Turn the client away because a limit is reached: by its name in the settings, or ``descriptors``."""
         ...
 
     def turn_away(self, error: bytes, why: str, *, codes: tuple[str, ...] = ()) -> None:
@@ -88,8 +89,12 @@ class House(Protocol):
         """A session is over."""
         ...
 
-    def arrive(self, desk: Desk) -> None:
-        """A client is received."""
+    def arrive(self, desk: Desk, transport: asyncio.BaseTransport) -> None:
+        """A client is received, over this connection."""
+        ...
+
+    def has_room_for(self, connection: asyncio.BaseTransport) -> bool:
+        """Whether a connection, of a client or to the server, leaves the guard what it needs itself."""
         ...
 
     def depart(self, desk: Desk, *, stays: bool) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
+import msgspec
 import structlog
 
 from readonly_guard.errors import ConfigurationError
@@ -23,6 +24,7 @@ from readonly_guard_proxy.net.cancel import CancelKeys, forward_cancel, worker_o
 from readonly_guard_proxy.net.colleagues import Colleagues
 from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.net.crowd import Crowd
+from readonly_guard_proxy.net.descriptors import ON_THE_WAY_IN, provide
 from readonly_guard_proxy.net.house import Desk
 from readonly_guard_proxy.net.judging import remembering
 from readonly_guard_proxy.net.link import Link
@@ -39,7 +41,6 @@ from readonly_guard_proxy.wire.packets import CancelRequest
 __all__ = ["Listener"]
 
 _log = structlog.get_logger(__name__)
-_BACKLOG: Final = 1_024
 _FAREWELL_S: Final = 2.0
 _LOOKED_AT_ONCE: Final = 256
 
@@ -89,7 +90,8 @@ class Listener:
     def adopt(self, settings: Settings) -> None:
         """Go by other settings from the next connection on, and by their deadlines at once; the address stays."""
         self.settings = settings
-        self.crowd.limits = settings.limits
+        self._descriptors = provide(settings.limits.connections)
+        self.crowd.limits = msgspec.structs.replace(settings.limits, connections=self._descriptors.sessions)
         self.deadlines_s = deadlines_of(settings.limits)
         self._look_s = interval_s((*self.deadlines_s.values(), settings.upstream.connect_timeout_s))
         self._tune()
@@ -112,7 +114,7 @@ class Listener:
                 lambda: Reception(self),
                 where.host,
                 where.port,
-                backlog=_BACKLOG,
+                backlog=ON_THE_WAY_IN,
                 reuse_port=self._colleagues is not None or None,
                 start_serving=False,
             )
@@ -213,14 +215,21 @@ class Listener:
         if not self._links:
             self._empty.set()
 
-    def arrive(self, reception: Desk) -> None:
+    def arrive(self, reception: Desk, transport: asyncio.BaseTransport) -> None:
         """A client is received; one too many from his address, or in all, is turned away unheard."""
         self._receptions.add(reception)
         self.meters.sessions_starting = len(self._receptions)
-        if not self.crowd.arrive(reception.address):
+        is_welcome = self.crowd.arrive(reception.address)
+        if not self.has_room_for(transport):
+            reception.turn_down("descriptors")
+        elif not is_welcome:
             reception.turn_down("connections_per_address")
-        elif len(self._receptions) > self.settings.limits.connections + _BACKLOG:
+        elif len(self._receptions) > self.crowd.limits.connections + ON_THE_WAY_IN:
             reception.turn_down("connections")
+
+    def has_room_for(self, connection: asyncio.BaseTransport) -> bool:
+        """Whether a connection, of a client or to the server, leaves the guard what it needs itself."""
+        return not self._descriptors.are_scarce(connection)
 
     def depart(self, reception: Desk, *, stays: bool) -> None:
         """A client is no longer received."""

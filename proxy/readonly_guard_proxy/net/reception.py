@@ -69,7 +69,7 @@ class Reception(asyncio.Protocol):
             client_address=f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "",
             listener=self._house.settings.listener.name,
         )
-        self._house.arrive(self)
+        self._house.arrive(self, transport)
 
     def data_received(self, data: bytes) -> None:
         """The client sent something of the startup dialogue."""
@@ -122,8 +122,16 @@ class Reception(asyncio.Protocol):
             admission.cancel()
 
     def turn_down(self, limit: str) -> None:
-        """Turn the client away because one of the limits on connections, by its name in the settings, is reached."""
+        """Turn the client away because a limit on connections is reached.
+
+        Args:
+            limit: its name in the settings, or ``descriptors``, the system's.
+        """
         self._house.meters.limits.add(limit)
+        if limit == _DESCRIPTORS:  # what it holds is needed elsewhere, and telling it something takes time
+            self._end(_FULL[limit])
+            self._transport.abort()
+            return
         error = fatal(
             "53300", _FULL[limit], hint=f"Try again later; the limit is limits.{limit} in the guard's settings."
         )
@@ -238,8 +246,10 @@ class Reception(asyncio.Protocol):
         self._house.depart(self, stays=stays)
 
 
+_DESCRIPTORS: Final = "descriptors"
 _FULL: Final = {
     "connections": "too many connections",
     "connections_per_user": "too many connections for this user",
     "connections_per_address": "too many connections from this address",
+    _DESCRIPTORS: "too few file descriptors",
 }
