@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from readonly_guard.domain import creation_window, listed_patients
+from readonly_guard.domain import Name, creation_window, listed_patients
 from readonly_guard.earlier import follow, target_of
-from readonly_guard.sql import Analyzer
+from readonly_guard.sql import Analyzer, Opened
 
 BOUND = "SELECT * FROM encounter WHERE person_id = $1"
 BROAD = "SELECT * FROM person"
@@ -78,6 +78,10 @@ def test_a_name_that_the_text_may_give_another_meaning_is_not_followed(analyse, 
         ("EXECUTE p (7)", [None], "*:?", False),
         ("EXECUTE p (7); FETCH c", [BOUND, None], "person_id:7 *:?", False),
         ("EXECUTE p (7); SELECT 1", [BOUND, None], "person_id:7", False),
+        ("EXECUTE p (7); EXECUTE p (8)", [BOUND, BOUND], "person_id:7 person_id:8", False),
+        ("EXPLAIN EXECUTE p (7); EXECUTE q (8)", [BOUND, BOUND], "person_id:7 person_id:8", False),
+        ("SELECT 9; EXECUTE p (7)", [None, BOUND], "person_id:7", False),
+        ("EXECUTE p (7); EXECUTE p", [BOUND, BOUND], "person_id:7 person_id:?", False),
     ],
 )
 def test_what_is_followed_is_as_if_it_stood_in_the_text(analyse, text, found, expected, is_bound):
@@ -90,6 +94,31 @@ def test_what_is_followed_is_as_if_it_stood_in_the_text(analyse, text, found, ex
     if found[0] is not None:
         assert followed.readings[0].relations == analyse(found[0]).readings[0].relations
         assert set(followed.information_sets) == set(analyse(found[0]).information_sets)
+
+
+def test_what_the_arguments_read_is_read_with_it():
+    class ReadsNotes:
+        """What EXECUTE calls, as a function of one's own may, reads a table."""
+
+        def judge(self, reading, path):
+            return []
+
+        def opens(self, reading, path):
+            return Opened(tables=(Name(name="note"),) if reading.functions else ())
+
+    analyse = Analyzer(resolver=ReadsNotes()).analyse
+    bounded = "SELECT * FROM encounter WHERE person_id = $1 AND create_dt_tm >= '2024-11-12 00:00+01'"
+    for text, is_bound, relations in (
+        ("EXECUTE p (7, 8)", True, "encounter"),
+        ("EXECUTE p (7, read_note(8))", False, "note encounter"),
+        ("EXPLAIN ANALYZE EXECUTE p (7, read_note(8))", False, "note encounter"),
+    ):
+        followed = follow(analyse(text), [(analyse(bounded), None)])
+        (reading,) = followed.readings
+        assert " ".join(map(str, reading.relations)) == relations
+        assert followed.patients.is_bound is reading.has_patient_predicate is is_bound
+        assert (followed.creation is not None) is is_bound
+        assert Name(name="read_note") in reading.functions or is_bound
 
 
 def test_arrays_are_taken_apart(analyse):

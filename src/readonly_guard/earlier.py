@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from readonly_guard.domain import Analysis, CreationScope, Parameters, Reading, joined_creation, joined_patients
+from readonly_guard.domain import Analysis, Parameters, Reading, joined_creation, joined_patients
 from readonly_guard.sql import Arguments
 
 __all__ = ["Followed", "follow", "target_of"]
@@ -42,11 +42,17 @@ def follow(analysis: Analysis, found: Sequence[Followed | None]) -> Analysis:
         analysis: of a read.
         found: for each of its readings, what it refers to, or None.
     """
-    pairs = [(reading, one) for reading, one in zip(analysis.readings, found, strict=True) if one is not None]
+    given = analysis.patients.arguments
+    pairs = [
+        (reading, one[0], one[1] if reading.kind == "fetch" else Arguments(arguments))
+        for reading, one, arguments in zip(analysis.readings, found, given, strict=True)
+        if one is not None
+    ]
     if not pairs:
         return analysis
-    arguments = Arguments(analysis.patients.arguments)
-    sets = [analysis.information_sets, *(one.information_sets for _, (one, _) in pairs)]
+    reading, earlier, parameters = pairs[0]
+    is_all = len(found) == 1 and not reading.relations  # the arguments of EXECUTE may open tables, too
+    sets = [analysis.information_sets, *(one.information_sets for _, one, _ in pairs)]
     return msgspec.structs.replace(
         analysis,
         readings=tuple(
@@ -55,25 +61,22 @@ def follow(analysis: Analysis, found: Sequence[Followed | None]) -> Analysis:
         ),
         patients=joined_patients(
             analysis.patients,
-            [(one.patients, its if reading.kind == "fetch" else arguments) for reading, (one, its) in pairs],
-            is_bound=len(found) == 1 and pairs[0][1][0].patients.is_bound,
+            [(one.patients, its) for _, one, its in pairs],
+            is_bound=is_all and earlier.patients.is_bound,
             is_elsewhere=len(pairs) < sum(reading.refers is not None for reading in analysis.readings),
         ),
-        creation=_creation(pairs[0], arguments) if len(found) == 1 else None,
+        creation=joined_creation(earlier.creation, parameters) if is_all else None,
         information_sets=tuple(dict.fromkeys(name for some in sets for name in some)),
     )
 
 
-def _creation(pair: tuple[Reading, Followed], arguments: Parameters) -> CreationScope | None:
-    reading, (earlier, its) = pair
-    return joined_creation(earlier.creation, its if reading.kind == "fetch" else arguments)
-
-
 def _with(reading: Reading, earlier: Analysis) -> Reading:
+    """The reading, and what its arguments call, with what it runs."""
+    all_of_it = (reading, *earlier.readings)
     return msgspec.structs.replace(
         reading,
-        relations=tuple(dict.fromkeys(name for one in earlier.readings for name in one.relations)),
-        functions=tuple(dict.fromkeys(name for one in earlier.readings for name in one.functions)),
-        has_patient_predicate=earlier.patients.is_bound,
-        moves_cursors=any(one.moves_cursors for one in earlier.readings),
+        relations=tuple(dict.fromkeys(name for one in all_of_it for name in one.relations)),
+        functions=tuple(dict.fromkeys(name for one in all_of_it for name in one.functions)),
+        has_patient_predicate=earlier.patients.is_bound and not reading.relations,
+        moves_cursors=bool(reading.references) or any(one.moves_cursors for one in earlier.readings),
     )

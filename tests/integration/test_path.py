@@ -322,6 +322,8 @@ async def test_fetch_and_execute_are_about_whom_the_earlier_statement_names(path
         await connection.execute("PREPARE q AS SELECT name_last FROM person WHERE person_id = $1")
         assert await run(connection, f"EXECUTE q ({PATIENT})") == mine
         assert await run(connection, f"EXPLAIN EXECUTE q ({PATIENT})") == mine
+        both = ("read", "person_id:7 person_id:900001", ("person",))
+        assert await run(connection, f"EXECUTE q (7); EXECUTE q ({PATIENT})") == both
         assert await run(connection, "EXECUTE q (3 + 4)") == ("read", "person_id:?", ("person",))
         await connection.execute("DEALLOCATE ALL")
         assert await run(connection, f"EXECUTE q ({PATIENT})", fails=True) == unknown

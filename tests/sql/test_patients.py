@@ -227,6 +227,7 @@ def test_parameters_name_patients_once_they_are_bound():
             "?",
         ),
         ("PREPARE q(real) AS SELECT * FROM person WHERE person_id = $1", "?"),
+        ("PREPARE p(int8) AS SELECT 1; PREPARE q(real) AS SELECT * FROM person WHERE person_id = $1", "?"),
         ("PREPARE q(public.own) AS SELECT * FROM person WHERE person_id = $1", "?"),
         ("PREPARE q(int8[]) AS SELECT * FROM person WHERE person_id = $1", "?"),
     ],

@@ -60,8 +60,8 @@ class PatientScope(msgspec.Struct, frozen=True, kw_only=True):
     unlisted: int = 0
     is_bound: bool = False
     is_elsewhere: bool = False
-    arguments: tuple[str | None, ...] = ()
-    """What EXECUTE gives the earlier statement, as text; None where it is no constant."""
+    arguments: tuple[tuple[str | None, ...], ...] = ()
+    """What each statement of the text gives the earlier one that it runs, as text; None where it is no constant."""
 
     def __repr__(self) -> str:
         return f"PatientScope({len(self.named)} named, {len(self.parameters)} parameters, is_bound={self.is_bound})"

@@ -82,7 +82,7 @@ def trace_patients(statements: Sequence[PostgresReading], scanned: Scanned, rule
         scope=found.scope(
             is_bound=any(bound) and not is_unbound,
             is_elsewhere=is_elsewhere,
-            arguments=tuple(_argument(node) for one in statements for node in one.arguments),
+            arguments=tuple(tuple(map(_argument, one.arguments)) for one in statements) if is_elsewhere else (),
         ),
         information_sets=information_sets(items, rules.information_sets) if items else (),
         creation=creation_scope(items, rules, None if prepares else scanned) if is_dated and not is_elsewhere else None,
@@ -154,12 +154,15 @@ class _Types:
 
     def __init__(self, statements: Sequence[PostgresReading], scanned: Scanned, compared: Counter[int]) -> None:
         self._named = [kind.get("TypeName", {}) for one in statements for kind in one.types]
+        self._is_sole = sum(one.prepares is not None for one in statements) <= 1
         self._scanned = scanned
         self._compared = compared
         self._counts: Counter[int] | None = None
 
     def settle(self, parameter: int, *, is_array: bool) -> bool:
         """Whether a parameter has the type of the patient keys that it is compared with, or one as good."""
+        if not self._is_sole:
+            return False  # each PREPARE has a $1 of its own
         if 0 < parameter <= len(self._named):
             return tells_apart(self._named[parameter - 1], array=is_array)
         if self._counts is None:
@@ -191,7 +194,9 @@ class _Found:
             if value.literal is not None:
                 literals.append(value.literal)
 
-    def scope(self, *, is_bound: bool, is_elsewhere: bool, arguments: tuple[str | None, ...]) -> PatientScope:
+    def scope(
+        self, *, is_bound: bool, is_elsewhere: bool, arguments: tuple[tuple[str | None, ...], ...]
+    ) -> PatientScope:
         """What was found, the first places of many."""
         named: dict[str, None] = {}
         places: list[PatientPlace] = []
