@@ -162,6 +162,72 @@ def test_other_records_are_bounded_without_a_loop(tmp_path, commits, disk, compl
     assert len(names(tmp_path)) == 1_000
 
 
+async def test_what_rode_with_a_commit_that_failed_is_put_in_again_with_the_next(
+    tmp_path, commits, disk, decision, completion
+):
+    await commits.put(decision(1))
+    commits.add(completion(91))
+    disk.failures = [OSError(errno.ENOSPC, "full"), OSError(errno.ENOSPC, "full")]
+    for number in (2, 3):
+        with pytest.raises(LogUnavailable):
+            await commits.put(decision(number))
+        commits.add(completion(90 + number))
+    assert names(tmp_path) == ["01"]
+    await commits.put(decision(4))
+    await commits.put(decision(5))
+    assert sorted(names(tmp_path)) == ["01", "04", "05", "91", "92", "93"]  # once each, and nothing that was denied
+    commits.close()
+    assert len(names(tmp_path)) == 6
+
+
+async def test_what_rode_with_a_commit_that_failed_is_put_in_again_where_nothing_follows(
+    tmp_path, commits, disk, completion, monkeypatch
+):
+    monkeypatch.setattr("readonly_guard.audit.group_commit._AGAIN_S", 0.03)
+    disk.failures = [OSError(errno.EIO, "gone")] * 3
+    commits.add(completion(91))
+    async with asyncio.timeout(10):
+        while names(tmp_path) != ["91"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert not disk.failures
+    await asyncio.sleep(0.1)
+    assert names(tmp_path) == ["91"]
+
+
+def test_at_the_end_as_well_and_without_a_loop(tmp_path, commits, disk, decision, completion):
+    commits.add(completion(91))
+    disk.failures = [OSError(errno.ENOSPC, "full")]
+    with pytest.raises(LogUnavailable):
+        commits.put(decision(1)).wait()
+    commits.close()
+    assert names(tmp_path) == ["91"]
+
+
+async def test_while_the_log_cannot_be_opened_anew_it_is_kept(tmp_path, commits, disk, decision, completion):
+    await commits.put(decision(1))
+    commits.add(completion(91))
+    (segment,) = tmp_path.glob("*.jsonl")
+    segment.rename(tmp_path / "aside")
+    for _ in range(3):
+        with pytest.raises(LogUnavailable, match="gone"):
+            await commits.put(decision(2))
+    (tmp_path / "aside").rename(segment)
+    await commits.put(decision(3))
+    commits.close()
+    assert names(tmp_path) == ["01", "03", "91"]
+
+
+async def test_no_more_is_kept_than_may_linger(tmp_path, commits, disk, decision, completion):
+    for turn in range(3):
+        disk.failures = [OSError(errno.ENOSPC, "full")]
+        for number in range(999):
+            commits.add(completion(1_000 * turn + number))
+        with pytest.raises(LogUnavailable):
+            await commits.put(decision(1))
+    commits.close()
+    assert len(names(tmp_path)) == 1_000
+
+
 def test_a_loop_that_ended_before_its_commit_keeps_nothing_from_the_next(tmp_path, commits, decision, completion):
     def end():
         raise SystemExit

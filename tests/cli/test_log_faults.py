@@ -16,7 +16,7 @@ import pytest
 
 from readonly_guard import Guard
 from readonly_guard.audit import read, verify
-from readonly_guard.domain import DecisionRecord
+from readonly_guard.domain import CompletionRecord, DecisionRecord
 
 _READ = "SELECT name_last FROM person WHERE person_id = 900001"
 
@@ -73,6 +73,8 @@ def test_a_full_disk_denies_everything_until_it_is_freed(small_disk, start_proxy
         if isinstance(entry.record, DecisionRecord) and not entry.record.codes
     ]
     assert len(allowed) == figures["decisions"]["allow"][""]
+    completed = [entry.record for entry in read(small_disk / "journal") if isinstance(entry.record, CompletionRecord)]
+    assert sorted(record.decision_id for record in completed) == sorted(record.decision_id for record in allowed)
 
 
 @contextmanager

@@ -6,7 +6,10 @@ import asyncio
 import struct
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from readonly_guard.domain import Analysis
 
 
 @pytest.fixture(autouse=True)
@@ -277,6 +280,25 @@ async def test_a_guard_that_fails_releases_nothing(client, guard, pg, logged) ->
     assert await client.rest() == "E(57P03) EOF"
     assert guard.completions == []
     assert not [entry for entry in logged if "secret" in str(entry)]
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+async def test_a_defect_of_ours_leaves_no_decision_without_its_end(client, guard, pg, logged, fails) -> None:
+    decide = guard.decide
+
+    async def decide_strangely(request):
+        decision = await decide(request)
+        is_strange = "defect" in request.text
+        return msgspec.structs.replace(decision, analysis=Analysis(readings=(None,))) if is_strange else decision
+
+    guard.decide, guard.has_precedents = decide_strangely, False
+    client.send(pg.query("select pg_sleep(5)"), *[pg.query("select 'defect'")] * fails)
+    assert (await client.rest()).endswith("EOF")
+    assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == ["session machine failed"]
+    logged.clear()  # this once, it is meant
+    assert [each["sqlstate"] for each in guard.completions] == ["08006", "08006"]
+    assert guard.allowed == []
+    assert guard.sessions[-1][0] == "closed"
 
 
 async def test_large_results_and_slow_readers(client, guard, pg) -> None:

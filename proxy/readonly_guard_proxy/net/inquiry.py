@@ -24,6 +24,7 @@ __all__ = ["Inquiry"]
 _log = structlog.get_logger(__name__)
 _ALLOW: Final = Verdict.ALLOW
 _now_s: Final = time.monotonic
+_LOST: Final = "08006"  # connection_failure
 _EXECUTED: Final = frozenset({"query", "execute"})
 
 
@@ -50,6 +51,7 @@ class Inquiry:
         self._tasks = tasks
         self._then = then
         self._released: dict[int, tuple[str, float]] = {}  # by token: a decision's id, and since when it is under way
+        self._is_abandoned = False
 
     @property
     def language(self) -> Language:
@@ -92,6 +94,14 @@ class Inquiry:
         """The session is over. Nobody listens any more, unless there is a question without an answer."""
         if not self.is_open:
             self._then = _unheard
+
+    def abandon(self) -> None:
+        """The session ends, and nobody will tell how what is under way, or is allowed from now on, has ended."""
+        self._is_abandoned = True
+        self._then = _unheard
+        released, self._released = self._released, {}
+        for decision_id, since_s in released.values():
+            self._guard.ended(decision_id, None, 0, _since(since_s), _LOST)
 
     def refuse(self, question: Refuse) -> None:
         """Have a refusal recorded."""
@@ -147,7 +157,10 @@ class Inquiry:
 
     def _decided(self, token: int, phase: str, decision: Decision) -> None:
         self.is_open = False
-        if decision.verdict is _ALLOW:
+        if self._is_abandoned:
+            if decision.verdict is _ALLOW:
+                self._guard.ended(decision.decision_id, None, 0, 0, _LOST)
+        elif decision.verdict is _ALLOW:
             self._released[token] = (decision.decision_id, _now_s())
             asker = self.asker
             if phase in _EXECUTED and decision.declared is not asker.declared:

@@ -116,6 +116,7 @@ class Link:
         self._deferred: list[Event] | None = None  # what has happened while a turn waited for its clearance
         self._is_joined = False
         self._is_over = False
+        self._has_failed = False  # by a defect of ours: what the machine says from then on is not to be believed
         self._was_open = False
         self._early = b""
         self._unsent = b""
@@ -172,6 +173,8 @@ class Link:
 
     def happened(self, event: Event) -> None:
         """Let the machine handle an event and carry out what it says; a defect of ours ends the session."""
+        if self._has_failed:
+            return
         if self._clearance is not None and self._defer(event):
             return
         if self._sent is not None:
@@ -190,6 +193,8 @@ class Link:
 
     def _failed(self, error: Exception) -> list[Command]:
         _log.error("session machine failed", session_id=self._session_id, error=type(error).__name__)
+        self._has_failed = True
+        self._inquiry.abandon()
         return [Abort(reason="internal error")]
 
     # ------------------------------------------------------------------ the short cut: a turn as one

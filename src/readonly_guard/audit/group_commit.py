@@ -25,6 +25,9 @@ from readonly_guard.errors import LogUnavailable
 __all__ = ["Batch", "CommitWatch", "GroupCommit"]
 
 _LINGER_RECORDS: Final = 1_000
+_AGAIN_S: Final = 1.0
+"""How long what nobody waits for is kept after a commit that failed, where nothing else is committed meanwhile."""
+
 _DEAR_S: Final = 100e-6
 """A commit that took longer had to wait for a disk; one into the page cache takes some 10 µs."""
 
@@ -139,7 +142,10 @@ class GroupCommit:
         self._on_thread = 0
         self._signing_on: asyncio.AbstractEventLoop | None = None
         self._lingering_on: asyncio.AbstractEventLoop | None = None
+        self._trying_on: asyncio.AbstractEventLoop | None = None
         self._batch = Batch(self)
+        self._riding: list[bytes] = []  # in the buffer, and nobody waits for them
+        self._owed: list[bytes] = []  # were so when a commit failed; no more than may linger
         self._last_took_s = 0.0
         self._gathered = 0  # how many records the batch had when it was last looked at, since when it is gathered
         self._gathering_until_s = 0.0
@@ -165,13 +171,21 @@ class GroupCommit:
     def add(self, record: LogRecord) -> None:
         """Put a record into the buffer that rides along with the next commit.
 
+        It tells of what has happened: if that commit fails, it is put in again when another has not, or a second later.
+
         Raises:
             LogUnavailable: the journal takes no records.
         """
-        self._journal.append(record)
+        data = spelt(record)
+        self._journal.append_spelt(data)
+        self._riding.append(data)
         if self._journal.pending >= _LINGER_RECORDS:
             self._batch.wait()
-            return
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        """See to it that what nobody waits for is committed soon."""
         lingering = self._lingering_on
         if lingering is None or not lingering.is_running():  # nobody's timer, or one of a loop that has ended
             loop = self.running_loop()
@@ -185,6 +199,7 @@ class GroupCommit:
         Raises:
             LogUnavailable: the last records could not be made durable.
         """
+        self._pay()
         batch = self._batch
         try:
             batch.wait()
@@ -210,6 +225,31 @@ class GroupCommit:
         self._lingering_on = None
         self.commit()
 
+    def _owe(self, records: list[bytes]) -> None:
+        """Keep what nobody waits for of a commit that failed."""
+        self._owed += records[: _LINGER_RECORDS - len(self._owed)]
+        loop = self.running_loop()
+        if loop is not None and self._trying_on is not loop:
+            self._trying_on = loop
+            loop.call_later(_AGAIN_S, self._try_again)
+
+    def _try_again(self) -> None:
+        self._trying_on = None
+        self._pay()
+        self.commit()
+
+    def _pay(self) -> None:
+        """Put into the buffer again what was kept, if the journal takes records."""
+        owed, self._owed = self._owed, []
+        try:
+            for data in owed:
+                self._journal.append_spelt(data)
+        except LogUnavailable:  # at the first of them or at none
+            self._owe(owed)
+        else:
+            self._riding += owed
+            self._linger()
+
     def commit_gathered(self) -> None:
         """Commit, unless it pays to wait and the last turn of the loop has brought more: then look again after one."""
         pending, now_s = self._journal.pending, time.perf_counter()
@@ -232,8 +272,10 @@ class GroupCommit:
         """Commit; everyone who waits learns how it went from the receipt."""
         batch, records, began = self._batch, self._journal.pending, time.perf_counter()
         failure: LogUnavailable | None = None
+        riding: list[bytes] = []
         try:
             self._batch, self._gathered = Batch(self), 0
+            riding, self._riding = self._riding, riding
             self._journal.commit()
         except LogUnavailable as error:
             failure = error
@@ -245,11 +287,16 @@ class GroupCommit:
             took_s = time.perf_counter() - began
             if failure is None:
                 self._last_took_s = took_s
+            elif riding:
+                self._owe(riding)
             batch.settle(failure)
             if self._watch is not None and records:
                 self._watch(records, took_s, failed=failure is not None)
-        if failure is None and not self._journal.is_signed:
-            self._sign_later()
+        if failure is None:
+            if self._owed:
+                self._pay()
+            if not self._journal.is_signed:
+                self._sign_later()
 
     def _sign_later(self) -> None:
         """See to it that the last records before a quiet time are signed too."""

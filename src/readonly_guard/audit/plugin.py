@@ -55,7 +55,7 @@ class JournalPlugin:
     def record_made(self, record: LogRecord) -> None:
         """Put another record into the buffer, to ride along with the next commit.
 
-        If that commit fails, the record is lost with the decisions beside it: nothing was released on it.
+        If that commit fails, the record is put in again: what it tells of has happened, unlike the decisions beside it.
 
         Raises:
             LogUnavailable: the journal takes no records.
