@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .authority import Authority
 
@@ -21,6 +22,10 @@ pytest_plugins = ["build_form", "driver_matrix"]
 
 _ROOT = Path(__file__).parents[1]
 _copies = itertools.count(1)
+
+# how fast a property is tried says how busy the machine is
+settings.register_profile("no clock", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -63,7 +63,7 @@ def test_a_record_is_one_line_and_swedish_stays_readable(decision):
     assert "Nödöppning" in data.decode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(at=st.integers(0, 10**9), flip=st.integers(1, 255))
 def test_no_byte_of_a_line_can_be_another(at, flip):
     data = bytearray(GOLDEN.read_bytes().splitlines(keepends=True)[0])

@@ -95,7 +95,7 @@ def test_a_journal_of_before_whole_questions_stays_right_and_readable(request):
     assert (record.is_bound, record.authentication, record.assurance_level) == (None, None, None)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(at=st.integers(0, 10**9), flip=st.integers(1, 255))
 def test_any_changed_byte_is_found_where_it_is(original, scratch, at, flip):
     whole = b"".join(original.values())
@@ -115,7 +115,7 @@ def test_any_changed_byte_is_found_where_it_is(original, scratch, at, flip):
     assert checked.records == seq - 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_any_other_order_or_selection_of_lines_is_found(original, scratch, data):
     for name, content in original.items():

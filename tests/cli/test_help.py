@@ -113,11 +113,11 @@ def test_version(program):
     assert program("--version") == (0, f"readonly-guard {version('readonly-guard')}\n", "")
 
 
-def _completion(*arguments: str, **env: str) -> str:
-    """As the shell calls it, by the program's own name."""
+def _completion(*arguments: str, within: tuple[str, ...] = (), **env: str) -> str:
+    """As the shell calls it, by the program's own name; `within` a shell where it is to find out which."""
     script = "import sys; sys.argv[0] = 'readonly-guard'; from readonly_guard_cli.app import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
+        [*within, sys.executable, "-c", script, *arguments],
         env={**os.environ, **env},
         capture_output=True,
         text=True,
@@ -128,10 +128,16 @@ def _completion(*arguments: str, **env: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("shell", ["bash", "fish"])
-def test_the_completion_script_is_shown(shell):
-    said = _completion("--show-completion", shell)
-    assert "_READONLY_GUARD_COMPLETE" in said
+def test_the_completion_script_of_the_shell_one_is_in():
+    said = _completion("--show-completion", within=("bash", "-c", '"$@"; exit', "bash"))
+    assert "_READONLY_GUARD_COMPLETE=complete_bash" in said
+    assert "readonly-guard" in said
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_the_completion_script_of_any_shell(shell):
+    said = _completion(_READONLY_GUARD_COMPLETE=f"source_{shell}")
+    assert f"_READONLY_GUARD_COMPLETE=complete_{shell}" in said
     assert "readonly-guard" in said
 
 

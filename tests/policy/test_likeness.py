@@ -106,7 +106,7 @@ def outcome(answer: Callable[[], Answer]) -> Answer | str:
     action=st.sampled_from(["read", "search", "print"]), phase=st.sampled_from(["query", "parse"]),
     seed=st.integers(0, 9),
 )  # fmt: skip
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_answer_is_what_the_rules_would_say(
     engine: EmbeddedEngine,
     request_of: Callable[..., AccessRequest],

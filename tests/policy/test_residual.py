@@ -50,7 +50,7 @@ def outcome(answer: Callable[[], Answer]) -> Answer | str:
 
 
 @given(patients=st.lists(st.lists(st.sampled_from(PATIENTS) | st.text(), max_size=3), min_size=1, max_size=4))
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_of_every_case_the_rest_says_what_the_whole_says(
     engine: EmbeddedEngine,
     asking: EmbeddedEngine,

@@ -160,7 +160,7 @@ WRAPPED = st.sampled_from(
 
 
 @given(st.lists(WRAPPED, min_size=1, max_size=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_literal_reaches_the_analysis(wrapped):
     sql = "SELECT " + ", ".join(one.format(CANARY) for one in wrapped)
     analysis = Analyzer().analyse(sql)

@@ -314,7 +314,7 @@ def test_what_comes_with_bind_bounds_where_its_type_is_sure(where, types, value,
     assert not is_awaited
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.sampled_from(["at", "wall", "day"]),
     st.sampled_from(["<", "<=", "=", ">=", ">"]),

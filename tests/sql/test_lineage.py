@@ -351,7 +351,7 @@ def test_reads_of_the_corpus_are_traced(analyzer):
     assert sum(analyzer.lineage(text).complete for text in reads) > len(reads) // 2
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(st.randoms(use_true_random=False))
 def test_tracing_never_raises(chance: random.Random):
     analyzer = Analyzer()

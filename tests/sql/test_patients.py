@@ -322,7 +322,7 @@ def texts_of_one_shape(draw):
     return [shape.format(*(draw(st.sampled_from(kind)) for kind in kinds)) for _ in range(3)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(texts_of_one_shape())
 def test_a_text_is_traced_through_the_memory_as_it_is_anew(texts):
     analyzer = Analyzer(RULES)
@@ -334,7 +334,7 @@ def without_places(analysis):
     return msgspec.structs.replace(analysis, readings=tuple(map(unplaced, analysis.readings)))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(texts_of_one_shape())
 def test_the_reading_and_the_full_lineage_tell_the_same(texts):
     analyzer = Analyzer(RULES)
