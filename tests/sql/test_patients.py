@@ -155,6 +155,31 @@ def test_information_sets_are_told_by_table_and_predicate(text, expected):
     assert set(analyse(text).information_sets) == set(expected)
 
 
+SPELLINGS = [
+    ("boolean", "true", "t TRUE yes y on 1 f no"),
+    ("boolean", "0", "false n off 0 t"),
+    ("numeric", "3", "3 03 3.0 3e0 +3 300e-2 0x3 4 3.1"),
+    ("int4", "3", "3 03 +3 4"),
+    ("uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "{A0EEBC999C0B4EF8BB6D6BB9BD380A11} a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "member", "written"), SPELLINGS)
+def test_a_set_is_read_however_a_predicate_spells_its_value(millennium, kind, member, written):
+    rules = ReadingSettings(
+        information_sets=(InformationSetSettings(name="Psykiatri", table="note", when={"closed": (member,)}),)
+    )
+    analyzer, seen = Analyzer(rules), set()
+    with psycopg.connect(millennium.admin_dsn, autocommit=True) as connection:
+        for literal in written.split():
+            (same,) = connection.execute(f"SELECT '{member}'::{kind} = '{literal}'").fetchone()
+            for predicate in (f"closed = '{literal}'", f"closed IN ('{literal}')", f"'{literal}' = closed"):
+                sets = analyzer.analyse(f"SELECT * FROM note WHERE {predicate}").information_sets
+                assert bool(sets) == same, (predicate, sets)
+            seen.add(same)
+    assert seen == {True, False}
+
+
 def test_a_shape_gives_each_text_its_own_patients():
     analyzer = Analyzer(RULES)
     analyzer.analyse("SELECT * FROM person WHERE person_id = 7 AND name_last = 'Lind'")

@@ -55,6 +55,7 @@ from readonly_guard.domain.review import (
     ReviewRecord,
     SelectionRecord,
 )
+from readonly_guard.domain.spellings import may_be_same
 from readonly_guard.domain.statement import (
     SYSTEM_SCHEMAS,
     Analysis,
@@ -134,6 +135,7 @@ __all__ = [
     "joined_creation",
     "joined_patients",
     "listed_patients",
+    "may_be_same",
     "patient_names",
     "split_identifiers",
     "visible",

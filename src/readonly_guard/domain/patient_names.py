@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
 from typing import Final
-from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -19,16 +16,13 @@ from readonly_guard.domain.patients import (
     PatientPlace,
     PatientScope,
 )
+from readonly_guard.domain.spellings import is_decimal, other_spelling
 
 __all__ = ["OnePlace", "joined_patients", "listed_patients", "patient_names"]
 
 _LONGEST_VALUE: Final = 64  # characters; an identifier of a patient is shorter, and what is longer may be anything
 
 _MOST_DIGITS: Final = 31
-# what the input functions of PostgreSQL's numbers take, since 16 also 0x1F and 1_000, and of uuid
-_BASED: Final = re.compile(r"([+-]?)(0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+)\Z")
-_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9][0-9_]*)?\Z", re.ASCII)
-_UUID: Final = re.compile(r"\{?(?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}\}?\Z")
 
 
 def patient_names(column: str, value: str | int) -> tuple[str, ...]:
@@ -43,9 +37,9 @@ def patient_names(column: str, value: str | int) -> tuple[str, ...]:
         return (f"{column}:{written}",)  # nearly every identifier
     if len(written) > _LONGEST_VALUE:
         return (f"{column}:{UNKNOWN_VALUE}",)
-    other = _other_spelling(written)
+    other = other_spelling(written)
     spellings = {written if written.isprintable() else UNKNOWN_VALUE: None, other: None}
-    if other is not None and "." in other and _DECIMAL.match(other):
+    if other is not None and "." in other and is_decimal(other):
         spellings[UNKNOWN_VALUE] = None  # to a parameter, and by a cast, 7.4 is 7 where that is a whole number
     return tuple(f"{column}:{spelling}" for spelling in spellings if spelling is not None)
 
@@ -55,24 +49,6 @@ def _is_shortest(written: str) -> bool:
     if not (written.isascii() and written.isdigit() and len(written) <= _MOST_DIGITS):
         return False
     return written[0] != "0" or len(written) == 1
-
-
-def _other_spelling(written: str) -> str | None:
-    """The value as PostgreSQL would write it, were it a number, a uuid or a character(n); None where it is none."""
-    plain = written.strip(" \t\n\r\v\f")
-    try:
-        if _UUID.match(plain):
-            return str(UUID(plain))
-        if found := _BASED.match(plain):
-            return str(int(found[1] + found[2].replace("_", ""), 0))
-        if _DECIMAL.match(plain):
-            number = Decimal(plain.replace("_", ""))
-            if abs(number.adjusted()) > _LONGEST_VALUE:
-                return None
-            return str(int(number)) if number == number.to_integral_value() else f"{number.normalize():f}"
-    except (ValueError, InvalidOperation):
-        return None  # 0x_, 1e9999999999999999999: no value of any type
-    return plain if plain != written and plain.isprintable() else None
 
 
 def listed_patients(scope: PatientScope, parameters: Parameters | None = None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
+from readonly_guard.domain import may_be_same
 from readonly_guard.settings import InformationSetSettings
 from readonly_guard.sql.equalities import Item, Value, equals
 
@@ -58,7 +59,7 @@ def _may_be(value: Value, member: str | int) -> bool:
     if value.parameter:
         return True
     if isinstance(member, str):
-        return str(value.literal).strip().casefold() == member.casefold()
+        return may_be_same(str(value.literal), member)
     try:
         return Decimal(str(value.literal).strip()) == member
     except InvalidOperation:
