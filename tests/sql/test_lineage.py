@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readonly_guard.domain import Binding, Lineage, Name
-from readonly_guard.settings import ReadingSettings
-from readonly_guard.sql import Analyzer
+from readonly_guard.settings import InformationSetSettings, ReadingSettings
+from readonly_guard.sql import Analyzer, Opened
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 SEEDS = [
@@ -336,6 +336,28 @@ def test_the_work_is_bounded(analyzer, text):
     started = time.process_time()
     analyzer.lineage(text, catalog=CATALOG)
     assert time.process_time() - started < 1
+
+
+def test_what_a_function_reads_is_part_of_it():
+    class ReadsNotes:
+        """A function of one's own that reads a table, as the catalog tells."""
+
+        def judge(self, reading, path):
+            return []
+
+        def opens(self, reading, path):
+            return Opened(tables=(Name(name="note", schema="millennium"),) if reading.functions else ())
+
+    rules = ReadingSettings(information_sets=(InformationSetSettings(name="Notes", table="note"),))
+    analyzer = Analyzer(rules, resolver=ReadsNotes())
+    lineage = analyzer.lineage("SELECT name_last, read_note(8) FROM person WHERE person_id = 7", catalog=CATALOG)
+    assert [(str(use.relation), use.is_bound) for use in lineage.relations] == [
+        ("person", True),
+        ("millennium.note", False),
+    ]
+    assert lineage.information_sets == ("Notes",)
+    assert (lineage.is_bound, lineage.complete) == (False, False)
+    assert analyzer.lineage("SELECT name_last FROM person WHERE person_id = 7").is_bound
 
 
 def test_reads_of_the_corpus_are_traced(analyzer):

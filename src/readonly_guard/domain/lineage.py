@@ -56,8 +56,9 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     """What a whole text reads.
 
-    ``complete`` is False where something could not be told: columns, or relations of an earlier statement (EXECUTE,
-    FETCH). What is there is right all the same; what is not there may be read, too.
+    ``complete`` is False where something could not be told: columns, relations of an earlier statement (EXECUTE,
+    FETCH), all but the names of tables that a function reads. What is there is right all the same; what is not there
+    may be read, too.
     """
 
     relations: tuple[RelationUse, ...] = ()

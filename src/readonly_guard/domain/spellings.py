@@ -1,4 +1,4 @@
-"""How else a value may be spelt: what a column that is no string makes of a string (PostgreSQL documentation, chapter 8).
+"""How else a value may be spelt: what a column that is no string makes of a string (PostgreSQL documentation 8).
 
 A text does not tell its columns' types. So whoever compares a constant with a value that somebody has configured, or
 asks about it, has to reckon with every type that would read the two as one.

@@ -61,31 +61,44 @@ def lineage(
         return Lineage()
     try:
         scanned = scan_text(text, bounds or Bounds())
-        return Lineage() if isinstance(scanned, Reason) else _trace(scanned, rules, catalog)
+        return Lineage() if isinstance(scanned, Reason) else _trace(scanned, analysis, rules, catalog)
     except Exception:  # noqa: BLE001  a text that defeats the tracing is one of which nothing is known
         return Lineage()
 
 
-def _trace(scanned: Scanned, rules: ReadingSettings, catalog: Catalog | None) -> Lineage:
+def _trace(scanned: Scanned, analysis: Analysis, rules: ReadingSettings, catalog: Catalog | None) -> Lineage:
     found = [read_statement(tree, rules) for tree in parse(scanned.text)]
     uses = [_uses(one, rules, catalog) for one in found]
     flat = [use for some in uses for use in some or ()]
     columns, all_columns = _columns_of(scanned, found, uses)
     patients = [use for use in flat if not use.exempt]
+    opened = _opened(analysis, found)
     return Lineage(
-        relations=tuple(dict.fromkeys(map(_relation_use, flat))),
+        relations=tuple(dict.fromkeys((*map(_relation_use, flat), *(RelationUse(relation=name) for name in opened)))),
         columns=columns,
         functions=tuple(dict.fromkeys(name for one in found for name in one.functions)),
         patient_bindings=tuple(dict.fromkeys(binding for use in patients for binding in _bindings(use))),
-        information_sets=information_sets(patients, rules.information_sets),
+        information_sets=information_sets([*patients, *_unbound(opened)], rules.information_sets),
         is_bound=bool(patients)
+        and not opened
         and not any(one.kind in EARLIER for one in found)
         and all(
             some is not None and (all(use.exempt for use in some) or is_bound(some, one.uses))
             for one, some in zip(found, uses, strict=True)
         ),
-        complete=all_columns and None not in uses,
+        complete=all_columns and None not in uses and not opened,
     )
+
+
+def _opened(analysis: Analysis, found: list[PostgresReading]) -> list[Name]:
+    """The tables that are read by what the text calls: the catalog has named them when the text was settled."""
+    pairs = zip(analysis.readings, found, strict=True)
+    return [name for reading, one in pairs for name in reading.relations if name not in one.relations]
+
+
+def _unbound(names: Iterable[Name]) -> list[Item]:
+    frame = Frame()
+    return [Item(frame=frame, relation=name) for name in names]
 
 
 def _uses(one: PostgresReading, rules: ReadingSettings, catalog: Catalog | None) -> list[Item] | None:
