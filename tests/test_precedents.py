@@ -12,7 +12,7 @@ import pytest
 from readonly_guard import Declared, Guard, Session, StatementRequest, Subject, hookimpl
 from readonly_guard.asker import Asker
 from readonly_guard.audit import read, verify
-from readonly_guard.domain import Answer, Name, Reason
+from readonly_guard.domain import MOST_PATIENTS, Answer, Name, Reason
 from readonly_guard.errors import LogUnavailable, PolicyUnavailable
 from readonly_guard.hooks import Hooks
 from readonly_guard.policy import EmbeddedEngine, load_policies
@@ -668,3 +668,26 @@ async def test_whether_a_read_is_bound_is_repeated_as_the_catalog_has_it(guard):
         for _ in range(2):
             decision = await soon(guard, request)
             assert without_ids(decision) == without_ids(expected)
+
+
+async def test_a_read_of_more_patients_than_are_listed_is_a_search_whatever_was_decided_before(guard, tmp_path):
+    class Many:
+        def __init__(self, count):
+            self.count = count
+
+        def texts(self, number, *, is_array):
+            return tuple(map(str, range(self.count)))
+
+        def type_name(self, number):
+            return None
+
+    declared = Declared(purpose="TREAT", justification="söker efter provsvar")
+    for count in (3, MOST_PATIENTS, MOST_PATIENTS + 1, 2, MOST_PATIENTS + 50, MOST_PATIENTS + 1, MOST_PATIENTS):
+        text = "SELECT * FROM person WHERE person_id = ANY ($1)"
+        request = asked(text, declared=declared, phase="execute", parameters=Many(count))
+        decision = await soon(guard, request) or await guard.decide(request)
+        assert decision.allowed
+        assert decision.action == last(tmp_path).action == ("search" if count > MOST_PATIENTS else "read")
+    written = ", ".join(map(str, range(MOST_PATIENTS + 1)))
+    decision = await guard.decide(asked(f"SELECT * FROM person WHERE person_id IN ({written})", declared=declared))
+    assert decision.action == "search"

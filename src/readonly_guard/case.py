@@ -25,6 +25,7 @@ from readonly_guard.domain import (
     Subject,
     Verdict,
     creation_window,
+    has_unlisted,
     listed_patients,
 )
 from readonly_guard.sql import is_system_relation
@@ -72,7 +73,7 @@ class Case:
             request_id=decision_id,
             subject=request.subject,
             action=Action(
-                name=_action(analysis, self.declared),
+                name=_action(analysis, self.declared, self.patients),
                 properties={"kinds": [reading.kind for reading in analysis.readings], "phase": request.phase},
             ),
             resources=tuple(Resource(id=name) for name in self.relations),
@@ -225,11 +226,13 @@ def _obligations_of(decision: Decision) -> tuple[str, ...]:
 _SESSION_EFFECTS: Final = frozenset({Effect.SESSION, Effect.TRANSACTION})
 
 
-def _action(analysis: Analysis, declared: Declared) -> str:
+def _action(analysis: Analysis, declared: Declared, patients: tuple[str, ...]) -> str:
     """Which of the actions of :class:`readonly_guard.domain.Action` a text is; the weightiest of its statements."""
     if analysis.reasons:
         return "write"
     names = {_action_of(reading, declared) for reading in analysis.readings}
+    if has_unlisted(patients) and "read" in names:
+        names.add("search")  # of more than are asked about
     return next((name for name in ("print", "search", "read", "catalog") if name in names), "session")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import cast
 
 from readonly_guard.asker import Asker, Found
-from readonly_guard.domain import Analysis, Answer, Parameters, StatementRequest
+from readonly_guard.domain import Analysis, Answer, Parameters, StatementRequest, has_unlisted
 from readonly_guard.errors import DecisionUnavailable
 from readonly_guard.policy import PartialDecisionPoint, SyncPolicyDecisionPoint
 from readonly_guard.precedents import Precedent, Precedents, Repetition
@@ -99,6 +99,8 @@ class Repeater:
         precedent, patients, now = repetition.precedent, repetition.patients, repetition.time
         if patients == precedent.about:
             return True
+        if has_unlisted(patients) != has_unlisted(precedent.about):
+            return False  # it is another action
         residual = precedent.residual
         if residual is not None and residual.holds_at(now):  # made by the same policies: others forget all precedents
             answer = residual.recall(patients)

@@ -33,7 +33,7 @@ from readonly_guard.domain.decision import Answer, Decision, Language, Verdict
 from readonly_guard.domain.identifiers import split_identifiers, visible
 from readonly_guard.domain.identity import Certificate, Login
 from readonly_guard.domain.lineage import Binding, ColumnUse, Lineage, RelationUse
-from readonly_guard.domain.patient_names import OnePlace, joined_patients, listed_patients, patient_names
+from readonly_guard.domain.patient_names import OnePlace, has_unlisted, joined_patients, listed_patients, patient_names
 from readonly_guard.domain.patients import (
     ANY_PATIENT,
     MOST_PATIENTS,
@@ -132,6 +132,7 @@ __all__ = [
     "core_reason",
     "creation_span",
     "creation_window",
+    "has_unlisted",
     "joined_creation",
     "joined_patients",
     "listed_patients",

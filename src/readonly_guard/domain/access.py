@@ -130,7 +130,7 @@ class StatementRequest(msgspec.Struct, frozen=True, kw_only=True):
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for: ``read``, ``search``, ``print``, ``catalog``, ``session`` or ``write``.
 
-    * ``read``: data of patients only that a predicate on a configured patient key names.
+    * ``read``: data of patients only that a predicate on a configured patient key names, of no more than are listed.
     * ``search``: data without such a predicate.
     * ``print``: COPY … TO STDOUT, or any read while a print reason is declared (rule S23).
     * ``catalog``: only the system catalogs, or no relation at all.

@@ -18,7 +18,7 @@ from readonly_guard.domain.patients import (
 )
 from readonly_guard.domain.spellings import is_decimal, other_spelling
 
-__all__ = ["OnePlace", "joined_patients", "listed_patients", "patient_names"]
+__all__ = ["OnePlace", "has_unlisted", "joined_patients", "listed_patients", "patient_names"]
 
 _LONGEST_VALUE: Final = 64  # characters; an identifier of a patient is shorter, and what is longer may be anything
 
@@ -68,6 +68,11 @@ def listed_patients(scope: PatientScope, parameters: Parameters | None = None) -
     if unlisted:
         listed.append(f"*:{unlisted}")
     return tuple(listed)
+
+
+def has_unlisted(patients: tuple[str, ...]) -> bool:
+    """Whether there are more patients than these that are listed, or may be."""
+    return bool(patients) and patients[-1].startswith("*:")
 
 
 def joined_patients(
