@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from readonly_guard.sql import judge_startup
 from readonly_guard_cli.operational_log import configure
 from readonly_guard_cli.output import USAGE_ERROR, fail, speaking_plainly
 from readonly_guard_cli.watching import watch
+from readonly_guard_proxy.lifecycle.hangups import hold_hangups
 from readonly_guard_proxy.net.colleagues import Colleagues
 from readonly_guard_proxy.net.credentials import Credentials
 from readonly_guard_proxy.service import run
@@ -52,7 +52,7 @@ def proxy(
 
     Exit status: 0 told to stop, 2 it could not start.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # there is nothing to reload before the proxy is up
+    hold_hangups()
     with speaking_plainly():
         settings = _settings(config, workers)
         if settings.workers.count == 1:
@@ -97,6 +97,7 @@ def serve_alone(
     """
     settings = adapt(load_settings(config))
     configure(settings.logging)
+    loaded = state_of(settings.policy) if settings.policy.watch_s else ()
     credentials = Credentials(settings)
     guard = Guard.from_settings(settings)
     if guard.recovery is not None and guard.recovery.torn_file:
@@ -116,7 +117,7 @@ def serve_alone(
 
     stop = threading.Event()
     if settings.policy.watch_s:
-        watch(partial(state_of, settings.policy), settings.policy.watch_s, stop)
+        watch(partial(state_of, settings.policy), settings.policy.watch_s, stop, loaded=loaded)
     run(
         settings,
         guard,

@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["watch"]
 
 
-def watch(state: Callable[[], Any], every_s: float, stop: threading.Event) -> threading.Thread:
+def watch(state: Callable[[], Any], every_s: float, stop: threading.Event, *, loaded: Any) -> threading.Thread:
     """Send this process a SIGHUP whenever the state has become another, and stayed so for one look.
 
     A file that is being written is not loaded half way: the state must be the same twice.
@@ -20,14 +20,15 @@ def watch(state: Callable[[], Any], every_s: float, stop: threading.Event) -> th
         state: what is looked at, compared by equality.
         every_s: seconds between two looks.
         stop: set it to end.
+        loaded: the state of before they were loaded.
     """
 
     def look() -> None:
-        loaded = before = state()
+        known = before = loaded
         while not stop.wait(every_s):
             now = state()
-            if now == before and now != loaded:
-                loaded = now
+            if now == before and now != known:
+                known = now
                 os.kill(os.getpid(), signal.SIGHUP)
             before = now
 

@@ -227,6 +227,37 @@ class TestReload:
             connection.execute(_READ)
         assert proxy.stop() == 0
 
+    def test_one_that_is_asked_for_before_the_proxy_is_up_comes_then(self, guard_toml, tmp_path):
+        config, written = tmp_path / "pipe.toml", guard_toml().read_text(encoding="utf-8")
+        os.mkfifo(config)
+
+        def tell(meanwhile=lambda: None) -> None:
+            """Give the settings to who is reading them, and who reads next another pipe."""
+            with config.open("w", encoding="utf-8") as pipe:
+                os.mkfifo(tmp_path / "next.toml")
+                (tmp_path / "next.toml").rename(config)
+                meanwhile()
+                pipe.write(written)
+
+        with subprocess.Popen(
+            [sys.executable, "-m", "readonly_guard_cli", "proxy", "--config", config],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as program:
+            too_late = threading.Timer(60, program.kill)
+            too_late.start()
+            try:
+                tell(lambda: program.send_signal(signal.SIGHUP))
+                tell()  # it reads them twice
+                threading.Thread(target=tell, daemon=True).start()  # and for the reload, if it comes to that
+                assert any('"reloaded"' in line for line in program.stderr)
+                program.send_signal(signal.SIGTERM)
+                assert program.wait(10) == 0
+            finally:
+                too_late.cancel()
+                program.kill()
+
     def test_certificates_with_the_rest_or_not_at_all(
         self, start_proxy, guard_toml, millennium, tmp_path, policy_of, roster, issue
     ):

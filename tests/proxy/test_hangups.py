@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 
-from readonly_guard_proxy.lifecycle.hangups import hangups_heeded
+from readonly_guard_proxy.lifecycle.hangups import hangups_heeded, hold_hangups
 
 
 def _hang_up() -> None:
@@ -38,6 +38,18 @@ async def test_who_asks_while_it_is_done_has_it_done_once_more() -> None:
         await _until(lambda: len(ended) == 2)
         await asyncio.sleep(0.05)
     assert begun == [0, 1]  # those who asked meanwhile are content with one
+
+
+async def test_one_that_came_too_early_waits() -> None:
+    done = asyncio.Event()
+
+    async def act() -> None:
+        done.set()
+
+    hold_hangups()
+    _hang_up()
+    async with hangups_heeded(act):
+        await asyncio.wait_for(done.wait(), 10)
 
 
 async def test_a_defect_does_not_end_the_heeding(logged) -> None:
