@@ -159,3 +159,13 @@ CREATE FUNCTION looped() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN
 CREATE VIEW through AS SELECT l_cursors.swapped('c');
 -- run: SELECT opened('d')
 -- run: SELECT looped()
+
+-- item: json_syntax since 17
+CREATE FUNCTION "json_value"(jsonb, text) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT canary.poke()';
+CREATE FUNCTION "json_array"(int) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT canary.poke()';
+-- run: SELECT JSON_VALUE(jsonb '{"a": 1}', '$.a'), JSON_EXISTS(jsonb '{}', '$.a'), JSON_QUERY(jsonb '{}', '$')
+-- run: SELECT JSON_ARRAY(1), JSON_SCALAR(1), JSON_SERIALIZE('{}'), JSON('{}')
+
+-- item: json_calls before 16
+CREATE FUNCTION json_value(json, text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1 ->> $2';
+-- run: SELECT json_value('{"a": 1}', 'a'), json_object('{a}', '{1}'), json('{}'::text)

@@ -150,7 +150,7 @@ async def test_nothing_changes(proxied, newest, all_traps, all_lookalikes):
                 assert said is not None, sql
                 assert "RG-F" in said[1], (sql, said)
     assert written(newest) == before
-    for item in all_lookalikes:
+    for item in [item for item in all_lookalikes if item.is_for(newest.major)]:
         async with await connect(proxied, item.path.replace(" ", "")) as connection:
             for sql in item.runs:
                 assert await run(connection, sql) is None, sql

@@ -524,3 +524,29 @@ CREATE FUNCTION diag() RETURNS int LANGUAGE plpgsql STABLE AS $f$ DECLARE a int[
 -- run: SELECT query_record()
 -- run: SELECT returned()
 -- run: SELECT diag()
+
+-- item: json_syntax before 16
+CREATE FUNCTION json_value(json, text) RETURNS int LANGUAGE sql STABLE AS 'SELECT canary.poke()';
+CREATE FUNCTION json_query(json, text) RETURNS int LANGUAGE sql STABLE AS 'SELECT canary.poke()';
+CREATE FUNCTION json_exists(json, text) RETURNS int LANGUAGE sql STABLE AS 'SELECT canary.poke()';
+CREATE FUNCTION json_scalar(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT canary.poke()';
+CREATE FUNCTION json_serialize(json) RETURNS int LANGUAGE sql STABLE AS 'SELECT canary.poke()';
+CREATE FUNCTION json(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT canary.poke()';
+CREATE FUNCTION json_array(VARIADIC int[]) RETURNS int LANGUAGE sql STABLE AS 'SELECT canary.poke()';
+CREATE FUNCTION json_object(int, int DEFAULT 0) RETURNS int LANGUAGE sql STABLE AS 'SELECT canary.poke()';
+CREATE FUNCTION json_object() RETURNS int LANGUAGE sql STABLE AS 'SELECT canary.poke()';
+CREATE FUNCTION step(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT canary.poke()';
+CREATE AGGREGATE json_arrayagg(int) (SFUNC = step, STYPE = int, INITCOND = '0');
+-- run: SELECT json_value('{}', '$.a')
+-- run: SELECT 1 FROM json_query('{}', '$.a')
+-- run: SELECT 1 WHERE json_exists('{}', '$.a') > 0
+-- run: SELECT json_scalar(1)
+-- run: SELECT json_serialize('{}')
+-- run: SELECT json(1)
+-- run: SELECT json_array(1, 2, 3)
+-- run: SELECT json_array((SELECT 1))
+-- run: SELECT json_object(n, n) FROM (SELECT 1 AS n) x
+-- run: SELECT json_object()
+-- run: SELECT json_arrayagg(n) FROM (VALUES (1), (2)) x(n)
+-- run: SELECT json_arrayagg(n ORDER BY n) FILTER (WHERE true) FROM (VALUES (1), (2)) x(n)
+-- run: SELECT sum(json_value('{}', '$.a')) OVER ()

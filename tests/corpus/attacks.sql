@@ -50,6 +50,12 @@ SELECT dblink_exec('', 'DELETE FROM person')
 -- expect: RG-F01
 SELECT public.count(1)
 -- expect: RG-F01
+SELECT json_value(a, '$.b') FROM person WHERE person_id = 7
+-- expect: RG-F01
+SELECT json_arrayagg(name_last ORDER BY name_last) FROM person
+-- expect: RG-F01
+SELECT 1 FROM json(1) x
+-- expect: RG-F01
 SELECT domain_in('x', 1, 1)
 -- expect: RG-F03
 SELECT 'x'::evil_domain

@@ -50,7 +50,7 @@ IN_LIST = ", ".join(f"${number}" for number in range(1, 10_001))
         ("joins nested one deeper", "SELECT * FROM " + "(a JOIN " * 10 + "a" + " ON 1=1)" * 10, "RG-T04"),
         ("joins beside each other", "SELECT 1 FROM a" + " JOIN (SELECT (1)) AS b ON ((1=1))" * 20, "read"),
         ("joins nested as mappers write", "SELECT * FROM " + "(a JOIN " * 7 + "a" + " ON 1=1)" * 7, "read"),
-        ("nested calls of json", "SELECT " + "json(" * 28 + "1" + ")" * 28, "read"),
+        ("nested calls of json", "SELECT " + "json(" * 28 + "1" + ")" * 28, "RG-F01"),
         ("minus signs", "SELECT " + "- " * 1_900 + "1", "RG-T01"),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "",

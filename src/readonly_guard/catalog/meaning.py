@@ -50,6 +50,8 @@ def meanings(reading: Reading, names: Names, *, is_deparsed: bool = False) -> It
                     yield from _attribute(reference, reading, names)
             case "function" | "overload":
                 yield from _function(reference, names)
+            case "syntax" if names.is_call(reference.name.name):
+                yield from _function(reference, names)
             case "operator":
                 yield from _operator(reference, names)
             case "type":
@@ -75,7 +77,7 @@ def _function(reference: Reference, names: Names) -> Iterator[Meaning]:
     # f(x) can also be a cast to a type of that name (documentation 4.2.9)
     casts = names.types(name) if reference.arguments == 1 else []
     yield from _types(casts, reference, names)
-    if reference.kind == "function" and (verdict := judge_function(name)) is not None and not candidates and not casts:
+    if reference.kind != "overload" and (verdict := judge_function(name)) is not None and not candidates and not casts:
         yield Meaning(Fault(*verdict), reference)
 
 

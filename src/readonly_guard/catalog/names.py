@@ -17,6 +17,7 @@ from readonly_guard.catalog.snapshot import Cast, Function, Operator, Ref, Relat
 from readonly_guard.domain import Name
 from readonly_guard.sql.bindings import is_system_relation
 from readonly_guard.sql.builtins import RELATIONS, TYPES
+from readonly_guard.sql.json_syntax import SYNTAX_SINCE
 
 __all__ = ["SYSTEM_COLUMNS", "Context", "Names"]
 
@@ -95,6 +96,10 @@ class Names:
                 self._called.clear()
             known = self._called[field] = (*functions, *types)
         return known
+
+    def is_call(self, name: str) -> bool:
+        """Whether a name that newer majors have made syntax can call a function on this server."""
+        return self._objects.major < SYNTAX_SINCE[name]
 
     def operators(self, name: Name) -> list[Operator]:
         """The candidates that people made."""

@@ -30,6 +30,7 @@ class Objects:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self.major = snapshot.server_version // 10_000
         self.schemas = frozenset(snapshot.schemas)
         self.open_schemas = frozenset(snapshot.open_schemas) | {"pg_catalog"}
         self.system_names = frozenset(snapshot.system_names)

@@ -123,7 +123,7 @@ class CatalogResolver:
         chain = self.closure.find(Node(what, context))
         if chain is None:
             return None
-        is_call = isinstance(by, Reference) and by.kind in {"function", "overload"} and len(chain.steps) == 1
+        is_call = isinstance(by, Reference) and by.kind in {"function", "overload", "syntax"} and len(chain.steps) == 1
         return core_reason(chain.code if is_call else "RG-F03", str(chain), position=position)
 
     def find(self, name: str, path: SearchPath | None = None) -> list[Node]:

@@ -67,12 +67,13 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """A name in a statement that the grammar cannot settle: what it means is the catalog's to say.
 
     ``kind``: ``function``, ``operator``, ``type``; ``overload`` is a function whose built-in meaning was judged by its
-    arguments, so that only others of its name are left; ``attribute`` is ``t.f``, a column of t or a call of f, with t
+    arguments, so that only others of its name are left; ``syntax`` is what older servers take for a function
+    (`readonly_guard.sql.json_syntax`); ``attribute`` is ``t.f``, a column of t or a call of f, with t
     as the name's schema; ``field`` is ``(x).f``, likewise. ``arguments`` is how many a function is called with, None
     where that cannot be told. ``position`` is 1-based, in characters, in the client's text, or None.
     """
 
-    kind: Literal["function", "overload", "operator", "type", "attribute", "field"]
+    kind: Literal["function", "overload", "syntax", "operator", "type", "attribute", "field"]
     name: Name
     arguments: int | None = None
     position: int | None = None

@@ -12,6 +12,7 @@ from typing import Final
 from readonly_guard.domain import Effect, Name
 from readonly_guard.sql.builtins import OPERATORS
 from readonly_guard.sql.functions import ATTRIBUTE_CALLS, judge_function
+from readonly_guard.sql.json_syntax import JSON_NODES, visit_json
 from readonly_guard.sql.literal_calls import names_builtin_type, visit_set_config
 from readonly_guard.sql.postgres_reading import PostgresReading, Tree
 
@@ -116,6 +117,15 @@ def _function(found: PostgresReading, node: Tree, _visible: Ctes) -> None:
         found.deny(*verdict, Effect.WRITE, node)
     else:
         found.refer("function", word, schema, node, _count(node))
+        if word == "json_object":  # the grammar qualifies it, which an older server does not
+            found.refer("syntax", word, None, node, _count(node))
+
+
+def _json(kind: str) -> Visit:
+    def visit(found: PostgresReading, node: Tree, _visible: Ctes) -> None:
+        visit_json(found, kind, node)
+
+    return visit
 
 
 def _count(node: Tree) -> int | None:
@@ -180,4 +190,5 @@ VISITS: Final[dict[str, Visit]] = {
     "CaseExpr": _case,
     "SubLink": _sublink,
     "SortBy": _sort,
+    **{kind: _json(kind) for kind in JSON_NODES},
 }

@@ -15,6 +15,7 @@ from readonly_guard.domain import Name, Reading, Reason, Reference, SearchPath, 
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql.bindings import is_system_relation
 from readonly_guard.sql.functions import is_builtin_operator, is_builtin_type, judge_function
+from readonly_guard.sql.json_syntax import SYNTAX_SINCE
 
 __all__ = ["BuiltinResolver", "Opened", "Resolver", "unplaced"]
 
@@ -85,6 +86,10 @@ class BuiltinResolver:
         match reference.kind:
             case "function" if (verdict := judge_function(reference.name)) is not None:
                 code, what = verdict
+            case "syntax" if (since := SYNTAX_SINCE[reference.name.name]) and judge_function(
+                reference.name
+            ) is not None:
+                code, what = "RG-F01", f"{reference.name}, a function of one's own before PostgreSQL {since}"
             case "type" if not is_builtin_type(reference.name):
                 what = f"type {reference.name} is not built in"
             case "operator" if not is_builtin_operator(reference.name):
