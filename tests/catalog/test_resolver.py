@@ -171,6 +171,24 @@ def test_a_function_that_is_called_immutable_and_changes_a_setting(oldest):
     assert codes(resolver, "SELECT canary.isn_weak(true)") == ["RG-F02"]
 
 
+def test_the_statements_of_all_sessions_are_a_search_by_the_view_and_by_its_function(oldest):
+    with psycopg.connect(oldest.dsn, autocommit=True) as admin:
+        admin.execute("CREATE EXTENSION pg_stat_statements SCHEMA canary")
+        try:
+            analyzer = Analyzer(resolver=CatalogResolver(asyncio.run(capture(oldest.dsn))))
+        finally:
+            admin.execute("DROP EXTENSION pg_stat_statements")
+    for source, relation in (
+        ("canary.pg_stat_statements", "canary.pg_stat_statements"),
+        ("canary.pg_stat_statements(true)", "canary.pg_stat_statements"),
+        ("canary.pg_stat_statements_info()", ""),
+    ):
+        request = StatementRequest(text=f"SELECT * FROM {source}", subject=Subject(id="alind"))
+        question = Case(request, analyzer.analyse(request.text), "id", "2024-11-12T00:00:00Z").question
+        assert " ".join(resource.id for resource in question.resources) == relation
+        assert question.action.name == ("search" if relation else "catalog"), source
+
+
 def test_a_cast_of_assignments_is_in_every_function(newest):
     resolver = knowing(
         newest,

@@ -183,6 +183,8 @@ class Closure:
             if isinstance(one, Relation) and one.kind in _TABLES:
                 tables[Name(name=one.name, schema=one.schema)] = None
                 continue
+            if isinstance(one, Function) and self._extensions.reveals(one):
+                tables[Name(name=one.name, schema=one.schema)] = None
             outcome = self.look(node)
             if self._is_allowed(node.ref):
                 self._look(node, outcome := Outcome())

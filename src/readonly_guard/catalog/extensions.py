@@ -57,6 +57,11 @@ class KnownExtensions:
             return False
         return function.volatility != "v" or function.name in known.reads
 
+    def reveals(self, function: Function) -> bool:
+        """Whether a function shows what people have put in."""
+        known = self._known.get(function.extension)
+        return known is not None and function.name in known.reveals
+
     def fault(self, function: Function) -> str | None:
         """Why a function of a known extension is not a read though its volatility says so."""
         known = self._known.get(function.extension)

@@ -89,7 +89,8 @@ class KnownExtensionSettings(Section, frozen=True, kw_only=True):
     """An extension whose compiled functions are as their volatility says: they cannot be read, its authors are trusted.
 
     ``at_least`` and ``below`` bound its version. ``reads`` are volatile functions of it that only read, ``denied``
-    others that do more than their volatility says.
+    others that do more than their volatility says. ``reveals`` are those that show what people have put in, such as the
+    statements of all sessions: to call one is to read the view of its name.
     """
 
     name: str
@@ -97,6 +98,7 @@ class KnownExtensionSettings(Section, frozen=True, kw_only=True):
     below: str
     reads: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
+    reveals: tuple[str, ...] = ()
     reason: str = ""
 
 

@@ -1,10 +1,10 @@
 """Reading SQL: two independent readings of a text, compared. Pure: no I/O, no clock.
 
-``scan`` bounds the text; ``postgres_key`` and ``sqlglot_key`` read it; ``reading`` compares, ``analysis`` remembers
-in its ``memory`` (``outline``, ``exemplar`` and ``variation`` are of texts that differ in literals only). The first key
+``scan`` bounds the text; ``postgres_key`` and ``sqlglot_key`` read it; ``reading`` compares, ``analysis`` remembers in
+its ``memory`` (``outline``, ``exemplar`` and ``variation`` are of texts that differ in literals only). The first key
 goes through PostgreSQL's tree (``postgres_tree``) and notes (``postgres_reading``) what its ``nodes`` say
-(``postgres_visits``, ``literal_calls``, ``json_syntax``). The second reads ``canonical`` text, made with ``respelling`` and
-``shortening``, and goes through the tree of that (``sqlglot_tree``). ``builtins`` holds facts about PostgreSQL,
+(``postgres_visits``, ``literal_calls``, ``json_syntax``). The second reads ``canonical`` text, made with ``respelling``
+and ``shortening``, and goes through the tree of that (``sqlglot_tree``). ``builtins`` holds facts about PostgreSQL,
 ``functions`` and ``session_settings`` what follows from them, ``writes`` how a refusal is called; ``resolution`` is the
 question what names mean, and its answer where no catalog is known. ``bindings`` (with ``names``, ``comparisons``,
 ``equalities``) says which relations a read pins to patients, ``lineage`` what it touches in full. ``explanation`` shows
