@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from readonly_guard.case import Case
-from readonly_guard.catalog import CatalogResolver, capture, closure, names, report
+from readonly_guard.catalog import CatalogResolver, capture, names, outcomes, report
 from readonly_guard.catalog import resolver as resolver_module
 from readonly_guard.catalog.extensions import shipped_extensions
 from readonly_guard.domain import SearchPath, StatementRequest, Subject
@@ -104,7 +104,7 @@ def test_sessions_for_which_names_mean_the_same_share_what_is_known(newest):
 
 
 def test_what_is_known_of_search_paths_is_bounded_and_found_again(newest, monkeypatch):
-    for module in (closure, resolver_module):
+    for module in (outcomes, resolver_module):
         monkeypatch.setattr(module, "_MOST_CONTEXTS", 3)
     resolver = CatalogResolver(newest.snapshot)
     resolver.closure._most_outcomes = 20
@@ -112,7 +112,7 @@ def test_what_is_known_of_search_paths_is_bounded_and_found_again(newest, monkey
         for schema in newest.snapshot.schemas[:30]:
             assert codes(resolver, "SELECT lower(n) FROM t_shadowed.t", (schema, "t_shadowed")) == ["RG-F03"]
             assert codes(resolver, "SELECT n + 1 FROM t_shadowed.t", ("canary", schema)) == []
-    assert len(resolver.closure._names) <= 3
+    assert len(resolver.closure._outcomes._names) <= 3
     assert len(resolver._everywhere) <= 3
     assert len(resolver.closure._outcomes) < 200
 

@@ -6,8 +6,8 @@ that reading the object runs is followed to its end.
 
 ``snapshot`` holds the values, ``capture`` takes them from a live server and ``keeping`` asks it whether they moved (the
 only I/O), ``objects`` finds things in them, ``bodies`` and ``plpgsql`` read the SQL inside them, ``names`` and
-``meaning`` resolve, ``closure`` follows, ``resolver`` judges a statement, ``extensions`` says whose compiled code is
-known, ``report`` sums up for people.
+``meaning`` resolve, ``outcomes`` looks at one object, ``closure`` follows from one to the next, ``resolver`` judges a
+statement, ``extensions`` says whose compiled code is known, ``report`` sums up for people.
 """
 
 from readonly_guard.catalog.capture import CatalogUnavailable, capture, fingerprint

@@ -1,10 +1,10 @@
-"""A snapshot's objects, found by oid and by name."""
+"""A snapshot's objects, found by oid and by name, and what they are called for people."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from readonly_guard.catalog.snapshot import (
     Cast,
@@ -17,12 +17,24 @@ from readonly_guard.catalog.snapshot import (
     Type,
 )
 
-__all__ = ["AnyObject", "Objects"]
+__all__ = ["RELATION_WORDS", "AnyObject", "Objects"]
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 AnyObject = Relation | Function | Operator | Type | Cast | OperatorClass
+
+
+RELATION_WORDS: Final = {
+    "r": "table",
+    "p": "partitioned table",
+    "v": "view",
+    "m": "materialised view",
+    "f": "foreign table",
+    "S": "sequence",
+    "c": "composite type",
+}
+"""What the kinds of relations are called."""
 
 
 class Objects:
@@ -69,6 +81,22 @@ class Objects:
     def _put(self, kind: str, objects: Iterable[AnyObject]) -> None:
         for one in objects:
             self.by_ref[Ref(kind, one.oid)] = one  # type: ignore[arg-type]
+
+    def title(self, ref: Ref) -> str:
+        """What an object is, for people: ``function public.f(integer)``."""
+        match self.by_ref.get(ref):
+            case Relation() as one:
+                return f"{RELATION_WORDS.get(one.kind, 'relation')} {one.schema}.{one.name}"
+            case Function() as one:
+                return f"function {one.schema}.{one.name}({one.signature})"
+            case Operator() as one:
+                return f"operator {one.schema}.{one.name} ({one.operands})"
+            case Type() as one:
+                return f"{'domain' if one.kind == 'd' else 'type'} {one.schema}.{one.name}"
+            case Cast() | OperatorClass() as one:
+                return f"{ref.kind} {one.title}"
+            case _:
+                return f"{ref.kind} {ref.oid}"
 
     @property
     def silent_casts(self) -> list[Cast]:

@@ -54,7 +54,7 @@ def report(resolver: CatalogResolver, *, progress: Callable[[int, int], None] = 
     for done, ref in enumerate(refs):
         progress(done, len(refs))
         if not _is_row_type(closure, ref) and (chain := closure.find(Node(ref, context))) is not None:
-            findings.append(Finding(ref.kind, closure.title(ref), chain))
+            findings.append(Finding(ref.kind, closure.objects.title(ref), chain))
     findings += [
         Finding("event trigger", f"event trigger {name}", Chain((f"event trigger {name}",), "RG-F03", _AT_LOGIN))
         for name in resolver.snapshot.login_triggers
@@ -81,7 +81,7 @@ def outline(closure: Closure, node: Node) -> Outline:
 
 
 def _outline(closure: Closure, node: Node, via: str, seen: set[Node]) -> Outline:
-    title, look = closure.title(node.ref), closure.look(node)
+    title, look = closure.objects.title(node.ref), closure.look(node)
     if node in seen:
         return Outline(title, via, is_repeated=True)
     seen.add(node)
