@@ -21,6 +21,7 @@ from readonly_guard_proxy.admin.readiness import Check, Readiness
 from readonly_guard_proxy.admin.status import OwnStatus, StatusSource
 from readonly_guard_proxy.lifecycle.heeding import Reload, reloads_heeded
 from readonly_guard_proxy.lifecycle.knowing import ReadingGuard, catalog_kept, reading_apart
+from readonly_guard_proxy.lifecycle.life import show_life
 from readonly_guard_proxy.lifecycle.notify import Notifier
 from readonly_guard_proxy.metrics.meters import Meters
 from readonly_guard_proxy.net.colleagues import Colleagues
@@ -176,7 +177,8 @@ def run(
         reload: called at SIGHUP, see `Reload`; a ConfigurationError of its is logged, and all stays as it was.
         credentials: as for :func:`serve`.
         colleagues: as for :func:`serve`.
-        tether: a descriptor that becomes readable when whoever started this process is gone: then it stops.
+        tether: a socket to whoever started this process. Signs of life are written to it; it becomes readable when the
+            other side is gone, and then this process stops.
 
     Raises:
         ConfigurationError: the address cannot be listened on, or a process that reads texts cannot be started.
@@ -211,6 +213,13 @@ async def _main(
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    signs: list[asyncio.Task[None]] = []
+
+    def serving(port: int) -> None:
+        ready(port)
+        if tether is not None:
+            signs.append(loop.create_task(show_life(tether)))
+
     if tether is not None:
         loop.add_reader(tether, _let_go, loop, tether, stop)
     meters, notifier = Meters(), Notifier.from_environment()
@@ -220,7 +229,7 @@ async def _main(
                 settings,
                 guard,
                 judge=judge,
-                ready=ready,
+                ready=serving,
                 stop=stop,
                 reload=reload,
                 notifier=notifier,

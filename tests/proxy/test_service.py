@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -43,10 +44,12 @@ async def reload():
     print("reload", flush=True)
     raise ConfigurationError("policies/x.rego: line 1: not Rego")
 
+tether = int(sys.argv[2]) if len(sys.argv) > 2 else None
 settings = Settings(
     upstream=UpstreamSettings(host=sys.argv[1]), journal=JournalSettings(path="x"), listener=ListenerSettings(port=0)
 )
-run(settings, Guard(), judge=Judgement, ready=lambda port: print(port, flush=True), reload=reload)
+run(settings, Guard(), judge=Judgement, ready=lambda port: print(port, flush=True), reload=reload,
+    tether=tether)
 """
 
 
@@ -81,5 +84,28 @@ def test_the_program_serves_reloads_and_stops(postgres, number) -> None:
             assert "Traceback" not in rest
             assert program.wait(5) == 0
             assert time.monotonic() - began < 5
+        finally:
+            program.kill()
+
+
+def test_one_of_several_shows_that_it_lives_once_it_serves_and_ends_with_who_started_it(postgres) -> None:
+    ours, theirs = socket.socketpair()
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(Path(postgres).parent), str(theirs.fileno())],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        pass_fds=[theirs.fileno()],
+    ) as program:
+        try:
+            theirs.close()
+            ours.settimeout(60)
+            assert ours.recv(10) == b"."
+            assert any(line.strip().isdigit() for line in iter(program.stdout.readline, "closed\n"))
+            ours.close()
+            rest = program.stdout.read()
+            assert "the supervisor is gone" in rest
+            assert "Traceback" not in rest
+            assert program.wait(5) == 0
         finally:
             program.kill()

@@ -31,6 +31,12 @@ print("x", flush=True)
 while True:
     signal.pause()
 """
+_SHOWS_LIFE = """
+import os, time
+while True:
+    os.write(1, b".")
+    time.sleep(0.02)
+"""
 _REFUSES = "import sys; sys.exit(2)"
 _ENDS_SOON = "import time; print('x', flush=True); time.sleep(0.02); raise SystemExit(7)"
 
@@ -132,6 +138,19 @@ class TestWorkers:
         go.touch()
         await _until(reloaded.exists)
         assert seat.worker is not None
+        await supervisor.stop(5.0)
+
+    async def test_one_that_hangs_is_ended_and_replaced_and_the_others_are_left_alone(self, logged):
+        supervisor = _supervisor(_SHOWS_LIFE, look_s=0.25)
+        await supervisor.start()
+        first, second = supervisor.seats
+        before = first.worker.pid, second.worker.pid
+        os.kill(before[0], signal.SIGSTOP)
+        await _until(lambda: first.worker is not None and first.worker.pid != before[0], 30.0)
+        assert second.worker.pid == before[1]
+        assert (first.restarts, second.restarts) == (1, 0)
+        hung = next(entry for entry in logged if entry["event"].startswith("worker hangs"))
+        assert (hung["worker"], hung["pid"]) == (1, before[0])
         await supervisor.stop(5.0)
 
     async def test_when_one_does_not_start_none_is_left(self):

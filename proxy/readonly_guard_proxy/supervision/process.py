@@ -1,8 +1,8 @@
 """One worker process: started, ready, signalled, ended. What follows from its end is the supervisor's business.
 
-Its standard input and output are one socket to the supervisor. The worker says on it that it serves, and nothing else;
-each side learns of the other's end by the socket's, whatever that end was. No child watcher is needed, of which every
-event loop has another.
+Its standard input and output are one socket to the supervisor. The worker says on it that it serves, and from then on
+that it is alive (`readonly_guard_proxy.lifecycle.life`); each side learns of the other's end by the socket's, whatever
+that end was. No child watcher is needed, of which every event loop has another.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class WorkerProcess(asyncio.Protocol):
         self._process = process
         self._serves: asyncio.Future[bool] = loop.create_future()
         self._left: asyncio.Future[None] = loop.create_future()
+        self._looks = 0
 
     @classmethod
     async def start(cls, command: Sequence[str], place: Place) -> Self:
@@ -84,10 +85,16 @@ class WorkerProcess(asyncio.Protocol):
             await asyncio.sleep(_LOOK_AGAIN_S)
         return status
 
+    def look(self) -> int:
+        """How often it has been looked at in a row, this time included, without a sign of life between."""
+        self._looks += 1
+        return self._looks
+
     # ------------------------------------------------------------------ from the transport
 
     def data_received(self, _data: bytes) -> None:
-        """It serves."""
+        """It serves, and is alive."""
+        self._looks = 0
         if not self._serves.done():
             self._serves.set_result(True)
 

@@ -2,6 +2,7 @@
 
 A worker that ends costs its own sessions and nothing else: the others go on serving on the same port, and its records
 are in its own chain, whose tail its successor repairs. One that keeps ending is reported, and the service is not ready.
+One that hangs would keep waiting whom the system leads to it; it is ended once it showed no sign of life for a minute.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 
 import structlog
 
+from readonly_guard_proxy.lifecycle.life import SIGN_EVERY_S
 from readonly_guard_proxy.supervision.place import Place
 from readonly_guard_proxy.supervision.process import NotStartedError, WorkerProcess
 
@@ -25,6 +27,9 @@ _log = structlog.get_logger(__name__)
 _WINDOW_S: Final = 60.0
 _LOOP: Final = 5
 """So many ends within the window are a crash loop."""
+
+_LOOKS: Final = 12
+"""So many looks without a sign of life, and a worker hangs. Where the supervisor itself is halted, it does not look."""
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 10.0
@@ -78,6 +83,7 @@ class Supervisor:
         places: of the workers.
         ended: told of the seat whose process has ended.
         clock: counts seconds.
+        look_s: how often to look whether they are alive, in seconds; as often as they show it.
     """
 
     def __init__(
@@ -87,11 +93,14 @@ class Supervisor:
         *,
         ended: Callable[[Seat], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
+        look_s: float = SIGN_EVERY_S,
     ) -> None:
         self._command = command
         self.seats = tuple(Seat(place, clock) for place in places)
         self._told = ended
         self._keepers: list[asyncio.Task[None]] = []
+        self._look_s = look_s
+        self._looking: asyncio.Task[None] | None = None
         self._reloads = 0
         self._is_stopping = False
 
@@ -108,6 +117,7 @@ class Supervisor:
             await self._end_all(Signals.SIGKILL)
             raise faults[0]
         self._keepers = [asyncio.create_task(self._keep(seat)) for seat in self.seats]
+        self._looking = asyncio.create_task(self._look())
 
     def reload(self) -> tuple[WorkerProcess, ...]:
         """Have every worker reload; one that is being started does so as soon as it serves: it may have read before.
@@ -134,6 +144,8 @@ class Supervisor:
             drain_s: how long a worker may take for that; fifteen seconds later it is killed.
         """
         self._is_stopping = True
+        if self._looking is not None:
+            self._looking.cancel()
         for keeper, seat in zip(self._keepers, self.seats, strict=False):
             if seat.worker is None:
                 keeper.cancel()
@@ -184,6 +196,16 @@ class Supervisor:
                 except OSError as error:
                     _log.error("no process can be started", worker=seat.place.number, reason=error.strerror)
             await self._pause(seat, pid, status)
+
+    async def _look(self) -> None:
+        """End who hangs; his seat is filled anew like any other."""
+        while True:
+            await asyncio.sleep(self._look_s)
+            for seat in self.seats:
+                worker = seat.worker
+                if worker is not None and worker.look() > _LOOKS:
+                    _log.error("worker hangs, and is ended", worker=seat.place.number, pid=worker.pid)
+                    worker.signal(Signals.SIGKILL)
 
     async def _pause(self, seat: Seat, pid: int | None, status: int | None) -> None:
         ends = seat.ended()
