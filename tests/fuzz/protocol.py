@@ -56,6 +56,9 @@ DENIED = (
 )  # fmt: skip
 NAMES = ("", "", "", "s1", "s2", "p1", "x" * 70)
 READY = b"Z\0\0\0\5"
+UNNAMED = {"P": b"\0", "B": b"\0\0", "D": b"P\0", "E": b"\0"}
+"""How the bodies of what prepares and runs begin where neither statement nor portal has a name."""
+MOST_OF_A_TURN = 6
 SPOILED = 0.05
 """Of the sessions in which the server is spoiled, and of its answers in these."""
 SWALLOWED_S = 3.0
@@ -162,6 +165,7 @@ class Tap:
     def __init__(self, server: str) -> None:
         self.server = server
         self.released: Counter[str] = Counter()
+        self.run_at_once = 0  # Parses whose statement is run by what comes right behind them: one decision for both
         self.violations: list[str] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -187,7 +191,7 @@ class Tap:
         self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, spoilers: list[random.Random]
     ) -> None:
         startup, frames = StartupReader(limit=10_000), FrameReader(kinds=FRONTEND_KINDS, limit=2**30)
-        is_open = False
+        is_open, turn = False, b""
         while data := await reader.read(65_536):
             server.write(data)
             await server.drain()
@@ -200,17 +204,22 @@ class Tap:
                         spoilers += [spoiler] * (spoiler.random() < SPOILED)
                     data = startup.rest
                 for message in frames.feed(data) if is_open else ():
-                    self._look_at(chr(message.kind), message.data)
+                    turn = self._look_at(chr(message.kind), message.data, turn)
                 frames.check()
             except ProtocolViolation as violation:
                 self.violations.append(f"the guard sent the server what is no frame: {violation}")
 
-    def _look_at(self, kind: str, data: bytes) -> None:
+    def _look_at(self, kind: str, data: bytes, turn: bytes) -> bytes:
+        """Count a frame; gives what of a turn has come by now, kinds in capitals where nothing in them has a name."""
         if kind in "QP" and POISON in data:
-            return
+            return b""
+        is_unnamed = data[5 : 5 + len(UNNAMED.get(kind, b""))] == UNNAMED.get(kind, b"")
+        turn = (b"" if kind == "P" else turn) + (kind if is_unnamed else kind.lower()).encode()
+        self.run_at_once += turn in {b"PBES", b"PBDES"}
         self.released[kind] += 1
         if kind in "Fdcf" or (kind in "QP" and FORBIDDEN in data):
             self.violations.append(f"released: a frame {kind!r} that was not allowed")
+        return turn[:MOST_OF_A_TURN]
 
     async def _answers(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, spoilers: list[random.Random]
@@ -372,9 +381,10 @@ def account(guard: Guard, tap: Tap) -> dict:
             case CompletionRecord() as record:
                 ends[record.decision_id] += 1
     phases = Counter(allowed.values())
+    apart = tap.released - Counter(P=tap.run_at_once)
     for kind, phase in (("Q", "query"), ("P", "parse"), ("E", "execute")):
-        if tap.released[kind] > phases[phase]:
-            raise Violation(f"{tap.released[kind]} frames {kind} were released on {phases[phase]} records")
+        if apart[kind] > phases[phase]:
+            raise Violation(f"{apart[kind]} frames {kind} were released on {phases[phase]} records")
     if ends != Counter(dict.fromkeys(allowed, 1)):
         missing = len(allowed) - len(ends)
         raise Violation(f"{missing} allowances have no end in the log, or one has several, or one that was none")

@@ -218,7 +218,7 @@ def test_a_denied_query_is_substituted_and_its_error_is_exchanged(stage) -> None
 
 
 def test_a_warning_is_told_before_the_first_reply_and_once_a_session(stage) -> None:
-    """A notice may stand between any two messages of the server, never inside one; Parse is not told, Execute is."""
+    """A notice may stand between any two messages of the server, never inside one; it stands before the rows."""
     stage.play(
         """
         > Q:a + Q:b
@@ -233,16 +233,79 @@ def test_a_warning_is_told_before_the_first_reply_and_once_a_session(stage) -> N
           completed 1 1
           completed 2 0
         > P:=c + B:= + E: + S
-          decide parse c
-        = allow RG-T07
-          server P B
           decide execute c
         = allow RG-T07 RG-T04
-          server E S
+          server P B E S
         < 1 2 D C:SELECT_1 Z:I
           client 1 2 N D C Z
-          completed 3 None
-          completed 4 1
+          completed 3 1
+        """
+    )
+
+
+def test_a_turn_that_comes_whole_is_decided_once(stage) -> None:
+    stage.play(
+        """
+        > P:=a + B:= + D:P + E: + S + P:=b + B:= + E: + S
+          decide execute a
+        = allow
+          server P B D E S
+          decide execute b
+        = deny RG-W02
+          server P/poison S
+        < 1 2 T D C:SELECT_1 Z:I
+          client 1 2 T D C Z
+          completed 1 1
+        < E:42601 Z:I
+          client E(ERROR 25006) Z
+        """
+    )
+
+
+def test_a_turn_that_fails_anywhere_ends_its_one_decision(stage) -> None:
+    for number, (before, sqlstate) in enumerate([("", "42P01"), ("1 ", "22P02"), ("1 2 ", "22012")], 1):
+        stage.play(
+            f"""
+            > P:=a + B:= + E: + S
+              decide execute a
+            = allow
+              server P B E S
+            < {before}E:{sqlstate} Z:I
+              client {before}E(ERROR {sqlstate}) Z
+              completed {number} None {sqlstate}
+            """
+        )
+
+
+def test_a_turn_that_comes_in_pieces_is_decided_message_by_message(stage) -> None:
+    stage.play(
+        """
+        > P:=a + B:= + E:
+          decide parse a
+        > S
+        = allow
+          server P B
+          decide execute a
+        = allow
+          server E S
+        < 1 2 D C:SELECT_1 Z:I
+          client 1 2 D C Z
+          completed 1 None
+          completed 2 1
+        """
+    )
+
+
+def test_a_session_that_ends_while_a_turn_is_decided_sends_none_of_it(stage) -> None:
+    stage.play(
+        """
+        > P:=a + B:= + E: + S
+          decide execute a
+        ! server lost
+          client E(FATAL 08006)
+          abort
+        = allow
+          completed 1 None 08006
         """
     )
 

@@ -75,8 +75,6 @@ class Driven:
         self.turns += 1
         self.machine.release(turn)
         self.turn = turn
-        if turn.has_parse:
-            self.told.append(("decide", turn.parse_token, "parse", turn.text, None))
         values = None if turn.parameters is None else turn.parameters.texts(1, is_array=False)
         self.told.append(("decide", turn.token, turn.phase, turn.text, values))
         self.to_server += data
@@ -88,8 +86,6 @@ class Driven:
             return
         self.settled += 1
         self.to_client += data
-        if turn.has_parse:
-            self.told.append(("completed", turn.parse_token, None, 5, ""))
         self.told.append(("completed", turn.token, reply.rows, reply.bytes_sent, ""))
 
     def happened(self, event: events.Event) -> None:

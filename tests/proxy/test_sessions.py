@@ -47,9 +47,19 @@ async def test_a_denial_in_a_transaction_fails_it_like_any_error(client, pg) -> 
 
 async def test_a_denied_execute_leaves_the_unnamed_statement(client, guard, pg) -> None:
     guard.denies = lambda request: "RG-R01" if request.phase == "execute" else None
-    assert await client.ask(pg.parse("select 1"), pg.bind(), pg.execute(), pg.SYNC) == "1 2 E(42501) Z(I)"
+    assert await client.ask(pg.parse("select 1"), pg.SYNC) == "1 Z(I)"
+    assert await client.ask(pg.bind(), pg.execute(), pg.SYNC) == "2 E(42501) Z(I)"
     guard.denies = lambda request: None
     assert await client.ask(pg.bind(), pg.execute(), pg.SYNC) == "2 D C(SELECT 1) Z(I)"
+
+
+async def test_a_denied_turn_leaves_no_statement(client, guard, pg) -> None:
+    """Its Parse was decided with what runs it: the server has seen nothing of it."""
+    guard.denies = lambda request: "RG-R01"
+    assert await client.ask(pg.parse("select 1"), pg.bind(), pg.execute(), pg.SYNC) == "E(42501) Z(I)"
+    assert guard.asked == [("execute", "select 1")]
+    guard.denies = lambda request: None
+    assert await client.ask(pg.bind(), pg.execute(), pg.SYNC) == "E(26000) Z(I)"
 
 
 async def test_a_function_call_is_refused(client, guard, pg) -> None:

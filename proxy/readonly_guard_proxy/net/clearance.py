@@ -1,4 +1,4 @@
-"""Clearance of a turn: all that it does is allowed by precedents, and all of that is on record."""
+"""Clearance of a turn: what it runs is allowed by a precedent, and that is on record."""
 
 from __future__ import annotations
 
@@ -26,28 +26,25 @@ class Clearance:
         then: called with this clearance once it is granted, or will not be.
 
     Attributes:
-        parse_id: of the decision about the Parse, empty where there is none.
-        decision_id: of the decision about what is run.
+        decision_id: of the decision about what is run, a Parse of it included.
         since_s: when it was looked for and, once it is granted, since when it is, by the monotonic clock.
     """
 
-    __slots__ = ("_awaited", "_guard", "_then", "decision_id", "failed", "parse_failed", "parse_id", "since_s", "turn")
+    __slots__ = ("_awaited", "_guard", "_then", "decision_id", "failed", "since_s", "turn")
 
     def __init__(self, turn: Turn, guard: MeasuredGuard, then: Callable[[Clearance], None]) -> None:
         self.turn: Final = turn
         self.decision_id = ""
-        self.parse_id = ""
         self.failed = False
-        self.parse_failed = False
         self.since_s = 0.0
         self._guard = guard
         self._then = then
-        self._awaited = 1
+        self._awaited = 2  # the record, and the decision's id, which may come in either order
 
     @property
     def is_granted(self) -> bool:
-        """Whether everything is on record."""
-        return not (self.failed or self.parse_failed)
+        """Whether the decision is on record."""
+        return not self.failed
 
     def seek(self, asker: Asker) -> bool:
         """Have the turn allowed as it was before.
@@ -55,38 +52,22 @@ class Clearance:
         Returns:
             False where that cannot be: then nothing is allowed, and nobody is called.
         """
-        turn, guard, parsed = self.turn, self._guard, None
+        turn, guard = self.turn, self._guard
         self.since_s = _now_s()
-        if turn.has_parse:
-            parsed = guard.find_precedent(asker, "parse", turn.text, None)
-            if parsed is None:
-                return False
         found = guard.find_precedent(asker, turn.phase, turn.text, turn.parameters)
         if found is None or not turn.can_be(found.precedent.warnings, moves=found.precedent.moves_transaction):
             return False
         try:
-            if parsed is not None:
-                self._awaited += 1
-                self.parse_id = guard.repeat(parsed, self._parse_recorded)
-            self._awaited += 1
             self.decision_id = guard.repeat(found, self._recorded)
-        except Exception as error:
-            self.revoke()
-            if isinstance(error, DecisionUnavailable):
-                return False
-            raise
+        except DecisionUnavailable:
+            return False
         self._count()
         return True
 
     def revoke(self) -> None:
         """Tell the log that what it has as allowed came to nothing."""
-        for decision_id, failed in ((self.parse_id, self.parse_failed), (self.decision_id, self.failed)):
-            if decision_id and not failed:
-                self._guard.ended(decision_id, None, 0, 0, Sqlstate.CANCELED)
-
-    def _parse_recorded(self, failure: DecisionUnavailable | None) -> None:
-        self.parse_failed = failure is not None
-        self._count()
+        if not self.failed:
+            self._guard.ended(self.decision_id, None, 0, 0, Sqlstate.CANCELED)
 
     def _recorded(self, failure: DecisionUnavailable | None) -> None:
         self.failed = failure is not None
@@ -98,5 +79,5 @@ class Clearance:
             return
         if self.is_granted:  # what is not counts as not made, and is decided once more
             sought_s, self.since_s = self.since_s, _now_s()
-            self._guard.repeated(2 if self.parse_id else 1, self.since_s - sought_s)
+            self._guard.repeated(self.since_s - sought_s)
         self._then(self)

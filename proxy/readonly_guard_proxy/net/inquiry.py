@@ -17,7 +17,7 @@ from readonly_guard_proxy.net.tasks import Tasks
 from readonly_guard_proxy.net.who import Who
 from readonly_guard_proxy.session.commands import Completed, Decide, Refuse
 from readonly_guard_proxy.session.events import Decided, Event, Failed
-from readonly_guard_proxy.wire.turns import PARSE_COMPLETE_BYTES, WholeReply
+from readonly_guard_proxy.wire.turns import WholeReply
 
 __all__ = ["Inquiry"]
 
@@ -121,15 +121,10 @@ class Inquiry:
 
     def complete_turn(self, sent: Clearance, reply: WholeReply) -> None:
         """Tell how a turn has ended that was sent and answered as one."""
-        elapsed_us = _since(sent.since_s)
-        if sent.parse_id:
-            self._guard.ended(sent.parse_id, None, PARSE_COMPLETE_BYTES, elapsed_us, "")
-        self._guard.ended(sent.decision_id, reply.rows, reply.bytes_sent, elapsed_us, "")
+        self._guard.ended(sent.decision_id, reply.rows, reply.bytes_sent, _since(sent.since_s), "")
 
     def unfold(self, sent: Clearance) -> None:
-        """A turn was sent as one, and is told of by its decisions' tokens from now on."""
-        if sent.parse_id:
-            self._released[sent.turn.parse_token] = (sent.parse_id, sent.since_s)
+        """A turn was sent as one, and is told of by its decision's token from now on."""
         self._released[sent.turn.token] = (sent.decision_id, sent.since_s)
 
     def _request(

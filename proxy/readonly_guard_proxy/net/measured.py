@@ -64,12 +64,10 @@ class MeasuredGuard:
         """As the guard behind; what comes of it is counted by :meth:`repeated`."""
         return self._guard.repeat(repetition, then)
 
-    def repeated(self, decisions: int, elapsed_s: float) -> None:
-        """So many decisions were repeated together, and are on record this long after they were looked for."""
-        meters = self._meters
-        meters.allowed += decisions
-        for _ in range(decisions):
-            meters.decision_s.observe(elapsed_s)
+    def repeated(self, elapsed_s: float) -> None:
+        """A decision was repeated, and is on record this long after it was looked for."""
+        self._meters.allowed += 1
+        self._meters.decision_s.observe(elapsed_s)
 
     async def refuse(self, request: StatementRequest, code: str, what: str) -> Decision:
         """As the guard behind."""

@@ -49,7 +49,7 @@ class Turn:
     """
 
     __slots__ = (
-        "_is_touched", "_told", "messages", "number", "parameters", "parse_token", "portal", "text", "token",
+        "_is_touched", "_told", "messages", "number", "parameters", "portal", "text", "token",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917  one caller
@@ -70,7 +70,6 @@ class Turn:
         self._told: Final = told
         self._is_touched: Final = is_touched
         self.token = 0
-        self.parse_token = 0
 
     def can_be(self, warnings: AbstractSet[str], *, moves: bool) -> bool:
         """Whether it can go as one where running its text warns of this, or may begin or end a transaction.
@@ -82,12 +81,12 @@ class Turn:
 
     @property
     def phase(self) -> str:
-        """Of the text that it runs; a Parse of the same text comes before it where :attr:`has_parse`."""
+        """Of the text that it runs; a Parse of it, where :attr:`has_parse`, is decided with it."""
         return "query" if self.portal is None else "execute"
 
     @property
     def has_parse(self) -> bool:
-        """Whether the text is also parsed, which is decided by itself."""
+        """Whether the text is also parsed."""
         return self.messages.parse is not None
 
 
@@ -154,8 +153,6 @@ class QuickLane:
 
     def release(self, turn: Turn) -> None:
         """The turn was allowed and is sent."""
-        if turn.has_parse:
-            turn.parse_token = self._requests.next_token()
         turn.token = self._requests.next_token()
         turn.number = self._replies.sent + 1
         self.turn = turn
@@ -188,7 +185,7 @@ class QuickLane:
             replies.send_released(_QUERY, turn.token, turn.text, NO_CONSEQUENCES)
             return
         if turn.has_parse:
-            replies.send_change(_PARSE, "statement", b"", turn.portal.statement, token=turn.parse_token)
+            replies.send_change(_PARSE, "statement", b"", turn.portal.statement)
         replies.send_change(_BIND, "portal", b"", turn.portal)
         if turn.messages.describes:
             replies.send(_DESCRIBE)

@@ -122,7 +122,10 @@ class ReplyLane:
     def send_change(
         self, message: Frame, kind: Kind, name: bytes, meaning: Meaning | None, *, token: int | None = None
     ) -> None:
-        """Send a request that, when it succeeds, gives a name this meaning, or with None takes it away."""
+        """Send a request that, when it succeeds, gives a name this meaning, or with None takes it away.
+
+        It has a token where it was decided by itself.
+        """
         change = Change(kind, name, meaning, self._next())
         self._names.send(change)
         self._append(Entry(kind=message.kind, number=change.number, token=token, change=change), message.data)

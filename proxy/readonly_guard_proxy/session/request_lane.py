@@ -1,5 +1,7 @@
 """The request lane: what the client sent and has not been dealt with, first in, first out, one decision in flight.
 
+A Parse is decided by itself, or with the Execute that runs it where all of that turn is here (see `turn_ahead`).
+
 Each kind of message has one method. It deals with the message, or says that it must wait: when the text behind a name,
 or the encoding of a text, depends on a request that is still under way. The lane then waits for the reply lane to
 empty, and sends a Flush, without which the server may hold its replies back.
@@ -20,6 +22,7 @@ from readonly_guard_proxy.session.outbox import Outbox
 from readonly_guard_proxy.session.parameters import BoundParameters, EarlierNames
 from readonly_guard_proxy.session.reply_lane import ReplyLane
 from readonly_guard_proxy.session.reported import Reported
+from readonly_guard_proxy.session.turn_ahead import values_ahead
 from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation, frame
 from readonly_guard_proxy.wire.messages import Frontend, execute_portal, query_text, read_bind, read_parse, target
 
@@ -142,8 +145,7 @@ class RequestLane:
                 self._stalled = True
                 self._outbox.send(_FLUSH)
                 return
-            self._waiting.popleft()
-            self._waiting_bytes -= len(message.data)
+            self._take()
 
     def decided(self, event: Decided) -> bool:
         """Release the message that was being decided, or send its substitute.
@@ -171,7 +173,7 @@ class RequestLane:
             after, warnings = consequences(decision.analysis), decision.warnings
             self._reported.released(after)
             self._replies.send_released(
-                pending.message,
+                pending.message if pending.prepared is None else self._send_up_to_execute(pending),
                 event.token,
                 pending.text,
                 after,
@@ -180,6 +182,23 @@ class RequestLane:
                 language=event.language,
             )
         return True
+
+    def _send_up_to_execute(self, pending: _Pending) -> Frame:
+        """Send what stands before the Execute of a turn that was decided as one; gives that Execute."""
+        self._replies.send_change(pending.message, "statement", b"", pending.prepared)
+        message = self._take()
+        while message.kind != Frontend.EXECUTE:
+            if message.kind == Frontend.BIND:
+                self._replies.send_change(message, "portal", b"", pending.portal)
+            else:
+                self._replies.send(message)
+            message = self._take()
+        return message
+
+    def _take(self) -> Frame:
+        message = self._waiting.popleft()
+        self._waiting_bytes -= len(message.data)
+        return message
 
     def _not_told(self, warnings: tuple[Reason, ...]) -> tuple[Reason, ...]:
         """Those of which the session has not been told: each code once, or a report's loop would drown in them."""
@@ -278,7 +297,15 @@ class RequestLane:
         except UnicodeDecodeError:
             self._refuse(message, phase, "RG-T07", f"text that is not {self._reported.codec}", name)
         else:
-            self._decide(message, phase, text, name, prepared=Prepared(text, types) if phase == "parse" else None)
+            if phase != "parse":
+                self._decide(message, phase, text)
+                return True
+            prepared = Prepared(text, types)
+            values = None if name else values_ahead(self._waiting)
+            if values is None:
+                self._decide(message, phase, text, name, prepared=prepared)
+            else:  # what is run is decided, once, and its Parse with it
+                self._decide(message, "execute", text, prepared=prepared, portal=Portal(prepared, values))
         return True
 
     def _decide(

@@ -13,9 +13,8 @@ from typing import Final
 from readonly_guard_proxy.wire.framing import HEADER_BYTES, frame
 from readonly_guard_proxy.wire.messages import MAX_TAG_BYTES, Backend, Frontend
 
-__all__ = ["PARSE_COMPLETE_BYTES", "TurnMessages", "WholeReply", "read_reply", "read_turn"]
+__all__ = ["TurnMessages", "WholeReply", "read_reply", "read_turn"]
 
-PARSE_COMPLETE_BYTES: Final = HEADER_BYTES
 _LEAST_LENGTH: Final = 4  # the length counts itself
 _DESCRIBE_BYTES: Final = HEADER_BYTES + 2  # of the unnamed portal: "P" and an empty name
 _EXECUTE_BYTES: Final = HEADER_BYTES + 5  # of the unnamed portal: an empty name and the limit of rows
