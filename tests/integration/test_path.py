@@ -325,6 +325,10 @@ async def test_fetch_and_execute_are_about_whom_the_earlier_statement_names(path
         both = ("read", "person_id:7 person_id:900001", ("person",))
         assert await run(connection, f"EXECUTE q (7); EXECUTE q ({PATIENT})") == both
         assert await run(connection, "EXECUTE q (3 + 4)") == ("read", "person_id:?", ("person",))
+        real, int8, parsed = 700, 20, b"SELECT name_last FROM person WHERE person_id = $1"
+        for name, kind, expected in ((b"r", real, unknown), (b"i", int8, mine), (b"n", 0, mine)):
+            await asyncio.to_thread(connection.pgconn.prepare, name, parsed, [kind])
+            assert await run(connection, f"EXECUTE {name.decode()} ({PATIENT})") == expected
         await connection.execute("DEALLOCATE ALL")
         assert await run(connection, f"EXECUTE q ({PATIENT})", fails=True) == unknown
         async with connection.transaction(), connection.cursor("named") as named:  # with which Django streams

@@ -7,7 +7,15 @@ from typing import Final, Literal
 from readonly_guard.domain import UNKNOWN_TYPE, EarlierStatement
 from readonly_guard_proxy.session.names import Portal, Prepared, is_followed
 from readonly_guard_proxy.session.reply_lane import ReplyLane
-from readonly_guard_proxy.wire.values import UNDECLARED, Value, array_texts, bound_values, text_of, type_name_of
+from readonly_guard_proxy.wire.values import (
+    UNDECLARED,
+    Value,
+    array_texts,
+    bound_values,
+    tells_apart,
+    text_of,
+    type_name_of,
+)
 
 __all__ = ["BoundParameters", "EarlierNames"]
 
@@ -71,4 +79,7 @@ class EarlierNames:
             portal = self._replies.look_up_cursor(raw)
             return None if portal is None else EarlierStatement(portal.text, BoundParameters(portal, self.codec))
         is_certain, statement = self._replies.look_up("statement", raw)
-        return EarlierStatement(statement.text) if is_certain and isinstance(statement, Prepared) else None
+        if not is_certain or not isinstance(statement, Prepared):
+            return None
+        # what EXECUTE gives is cast to the types that a Parse has declared, of which its text says nothing
+        return EarlierStatement(statement.text) if all(map(tells_apart, statement.types)) else None

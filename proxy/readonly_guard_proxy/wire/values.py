@@ -17,7 +17,7 @@ from struct import Struct
 from typing import Final
 from uuid import UUID
 
-__all__ = ["UNDECLARED", "Value", "array_texts", "bound_values", "text_of", "type_name_of"]
+__all__ = ["UNDECLARED", "Value", "array_texts", "bound_values", "tells_apart", "text_of", "type_name_of"]
 
 _INT32: Final = Struct("!i")
 _INT64: Final = Struct("!q")
@@ -51,6 +51,8 @@ _ELEMENTS: Final = {
     1009: 25, 1015: 1043, 1014: 1042, 1003: 19,
 }  # fmt: skip
 """The types of arrays' elements, by the array's type."""
+
+_APART: Final = (_STRINGS | _NUMBERS | {_UUID}) - {_NAME, _OID}
 
 # one element of an array written as text (documentation 8.15.6): quoted with backslashes, or bare
 _ELEMENT: Final = re.compile(
@@ -135,6 +137,11 @@ def text_of(value: Value, oid: int, codec: str) -> str | None:
         return str(UUID(written)) if oid == _UUID else written
     except (KeyError, ValueError, OverflowError, struct.error, InvalidOperation):
         return None
+
+
+def tells_apart(oid: int) -> bool:
+    """Whether what stands for a parameter is what is written also in its type: to a ``real``, 30000001 is not."""
+    return oid in UNDECLARED or oid in _APART or _ELEMENTS.get(oid) in _APART
 
 
 def type_name_of(oid: int) -> str | None:
