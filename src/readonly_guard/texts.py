@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 import msgspec
 
-from readonly_guard.domain import Analysis, Reading, SearchPath, StatementRequest
+from readonly_guard.domain import Analysis, Reading, SearchPath, StatementRequest, core_reason
 from readonly_guard.earlier import Followed, follow, target_of
 from readonly_guard.settings import ReadingSettings
 from readonly_guard.sql import Analyzer, Resolver, Scanned, Variation
 
 __all__ = ["Reader", "Texts"]
+
+_UNJUDGED: Final = core_reason(
+    "RG-F04",
+    "a statement or cursor that is not known for certain, in a session that has set search_path; give search_path in"
+    " the connection (options) instead",
+)
 
 
 class Reader(Protocol):
@@ -59,32 +66,52 @@ class Texts:
 
     def of_now(self, request: StatementRequest) -> Analysis:
         """What a request's text is, read here if it is new. What an earlier statement says is not looked at."""
-        return self.settled(self._analyzer.of_text(request.text), request)
+        analysis = self.settled(self._analyzer.of_text(request.text), request)
+        return self._judged(analysis, [None] * len(analysis.readings), request)
 
     async def of(self, request: StatementRequest) -> Analysis:
         """What a request's text is, with the earlier statements that it runs."""
         analysis = self.settled(await self._analysis(request.text), request)
-        if request.earlier is None or not analysis.patients.is_elsewhere or not analysis.is_read:
+        if not analysis.patients.is_elsewhere or not analysis.is_read:
             return analysis
         found = [await self._earlier(one, analysis, request) for one in analysis.readings]
         # on the search path or in the catalog of now it may be a read no more: the server looks its names up again
         reasons = [reason for one in found if one is not None for reason in one[0].reasons]
-        return msgspec.structs.replace(analysis, reasons=tuple(reasons)) if reasons else follow(analysis, found)
+        if reasons:
+            return msgspec.structs.replace(analysis, reasons=tuple(reasons))
+        judged = self._judged(analysis, found, request)
+        return follow(judged, found) if judged.is_read else judged
+
+    def _judged(self, analysis: Analysis, found: Sequence[Followed | None], request: StatementRequest) -> Analysis:
+        """The analysis, denied where a search path may be in force on which what it runs has not been judged."""
+        if not analysis.patients.is_elsewhere or not analysis.is_read:
+            return analysis
+        if len(self._path(analysis, request).paths) <= 1:
+            return analysis
+        given: set[tuple[bool, str | None]] = set()
+        for reading, one in zip(analysis.readings, found, strict=True):
+            if reading.refers is not None and one is None and (reading.kind == "fetch", reading.refers) not in given:
+                return msgspec.structs.replace(analysis, reasons=(_UNJUDGED,))
+            given |= {(False, reading.prepares), (True, reading.declares)}
+        return analysis
 
     def settled(self, analysis: Analysis, request: StatementRequest) -> Analysis:
         """What was read, its names held against the catalog on the search paths that the session may be on."""
+        return self._analyzer.settle(analysis, self._path(analysis, request))
+
+    @staticmethod
+    def _path(analysis: Analysis, request: StatementRequest) -> SearchPath:
         declared = request.declared
         if not analysis.reasons:
             for reading in analysis.readings:
                 if reading.settings:  # a text that changes the search path may use it at once
                     declared = declared.after(reading.settings, request.initial)
-        path = SearchPath(
+        return SearchPath(
             database=request.session.database,
             user=request.session.role,
             paths=declared.search_paths,
             has_outlived_prepares=declared.has_outlived_prepares,
         )
-        return self._analyzer.settle(analysis, path)
 
     async def _earlier(self, reading: Reading, analysis: Analysis, request: StatementRequest) -> Followed | None:
         target = target_of(reading, analysis)

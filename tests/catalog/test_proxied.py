@@ -207,3 +207,33 @@ async def eventually(ask, is_so):
     async with asyncio.timeout(20):
         while not is_so(await ask()):  # noqa: ASYNC110  it is the other side's doing
             await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("way", ["in flight", "forgotten", "cursor"])
+async def test_what_is_not_known_for_certain_is_not_run_on_another_search_path(proxied, newest, way):
+    before = written(newest)
+    async with await connect(proxied, "l_overloads,canary") as connection:
+        parsed = await asyncio.to_thread(connection.pgconn.prepare, b"p", b"SELECT lower(n) FROM t_shadowed.t")
+        assert not parsed.error_message
+        assert await run(connection, "BEGIN") is None
+        assert await run(connection, 'DECLARE "å" CURSOR FOR SELECT 1') is None
+        assert await run(connection, 'FETCH FROM "å"') is None  # on the one path that there is
+        assert await run(connection, "EXECUTE p") is None
+        assert await run(connection, "SET search_path = t_shadowed") is None
+        said = []
+        if way == "in flight":
+            try:
+                async with connection.pipeline():
+                    await connection.execute("LISTEN x")  # which may change what names mean, for all that is known
+                    await connection.execute("EXECUTE p")
+            except psycopg.Error as error:
+                said.append(error.diag.message_primary)
+        elif way == "forgotten":
+            assert await run(connection, 'PREPARE "å" AS SELECT 1') is None  # and with it all others
+            said = await run(connection, "EXECUTE p")
+        else:
+            said = await run(connection, 'FETCH FROM "å"')
+        assert "RG-F04" in str(said)
+        assert await run(connection, "ROLLBACK") is None
+        assert await run(connection, "PREPARE q AS SELECT 1; EXECUTE q") is None  # the text itself says what it runs
+    assert written(newest) == before
