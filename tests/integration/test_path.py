@@ -283,6 +283,16 @@ async def test_the_log_names_the_patients_that_parameters_name(path):
     assert canary not in "".join(file.read_text(encoding="utf-8") for file in path.journal.glob("*.jsonl"))
 
 
+async def test_what_is_parsed_and_run_together_is_one_record_about_whom_its_parameters_name(path):
+    async with await connect(path) as connection:
+        for _ in range(2):  # anew, and as it was decided before
+            assert await rows(connection, "SELECT name_last FROM person WHERE person_id = %s", (PATIENT,))
+        await refusal(connection, "UPDATE person SET name_last = %s WHERE person_id = %s", ("X", PATIENT))
+    told = [(record.phase, record.verdict, record.patients) for record in path.decisions()]
+    named = (f"person_id:{PATIENT}",)
+    assert told == [("execute", "allow", named), ("execute", "allow", named), ("execute", "deny", named)]
+
+
 async def test_fetch_and_execute_are_about_whom_the_earlier_statement_names(path):
     async def run(connection, sql, parameters=None, *, fails=False):
         try:
