@@ -27,6 +27,7 @@ from readonly_guard_cli.demo import DemoDatabase, write_policy_data
 
 _PROGRAM = [sys.executable, "-m", "readonly_guard_cli"]
 _START_S = 60.0
+_END_S = 30.0
 
 
 class Ended(NamedTuple):
@@ -140,7 +141,7 @@ class ProxyProcess:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it as a service manager does; its exit status."""
         self.process.send_signal(number)
-        return self.process.wait(8)
+        return self.process.wait(_END_S)
 
     def discard(self) -> None:
         if self.process.poll() is None:
@@ -160,7 +161,8 @@ def guard_toml(tmp_path: Path, millennium: DemoDatabase, roster: Path) -> Callab
             "upstream": f'host = "127.0.0.1"\nport = {millennium.server.port}',
             "policy": f'data = ["{roster}"]',
             "journal": 'path = "journal"',
-            "reading": 'search_path = ["millennium", "public"]',
+            # on a busy machine a text may take longer to be read, and to get its turn, than users would wait
+            "reading": 'search_path = ["millennium", "public"]\ndeadline_s = 20.0\npatience_s = 60.0',
             **sections,
         }
         path = tmp_path / name

@@ -98,7 +98,7 @@ def test_the_whole_run(open_tmp):
         text=True,
         encoding="utf-8",
         env={**os.environ, "TMPDIR": str(open_tmp)},
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -185,7 +185,7 @@ def test_as_an_ordinary_user(open_tmp):
     if probe.stdout != "65534\n":
         pytest.skip(f"no ordinary user can run this interpreter here: {probe.stderr.strip()[-200:]}")
     done = subprocess.run(
-        [*nobody, *_DEMO], env=environment, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False
+        [*nobody, *_DEMO], env=environment, capture_output=True, text=True, encoding="utf-8", timeout=180, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     _assert_whole(done.stdout)
@@ -196,7 +196,7 @@ def test_without_its_extra_it_says_what_to_install(tmp_path):
     (tmp_path / "psycopg").mkdir()
     (tmp_path / "psycopg" / "__init__.py").write_text("raise ImportError\n", encoding="utf-8")
     done = subprocess.run(
-        _DEMO, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=30, check=False
+        _DEMO, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
     assert done.stderr == "error: the demo needs a PostgreSQL driver: pip install 'readonly-guard[demo]'\n"

@@ -39,16 +39,14 @@ def policy_of(policies, roster):
 
 class TestALife:
     def test_from_start_to_sigterm(self, start_proxy, guard_toml, millennium, tmp_path):
-        proxy = start_proxy(guard_toml())
+        proxy = start_proxy(guard_toml(limits="drain_s = 60.0"))
         assert proxy.greeting == f"listening on 127.0.0.1:{proxy.port}"
         with _connect(proxy, millennium) as connection:
             assert len(connection.execute(_READ).fetchall()) == 1
             with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="RG-W05"):
                 connection.execute("DELETE FROM person WHERE name_last = 'Svartvik'")
             assert connection.execute("SELECT 'Svartvik'").fetchone() == ("Svartvik",)  # the session lives on
-        began = time.monotonic()
-        assert proxy.stop() == 0
-        assert time.monotonic() - began < 5
+        assert proxy.stop() == 0  # long before it would cut off a statement
 
         assert proxy.process.stdout.read() == ""
         events = proxy.events()
@@ -297,7 +295,8 @@ class TestReload:
     def test_of_settings_says_what_waits_for_the_next_start(self, start_proxy, guard_toml, millennium):
         proxy = start_proxy(guard_toml())
         with _connect(proxy, millennium):
-            guard_toml(limits="connections = 1\ndrain_s = 1.5\ntokens = 9", listener="port = 1", reading="workers = 1")
+            reading = "workers = 1\ndeadline_s = 20.0\npatience_s = 60.0"
+            guard_toml(limits="connections = 1\ndrain_s = 1.5\ntokens = 9", listener="port = 1", reading=reading)
             proxy.reload()
             assert proxy.wait_for("reloaded")["changed"] == ["limits.drain_s", "limits.connections"]
             told = proxy.wait_for("settings changed that take effect at the next start")

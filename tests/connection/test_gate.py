@@ -197,7 +197,7 @@ class SlowLog:
 async def test_giving_up_while_it_is_decided(connection, guard, log, until, way, many) -> None:
     prepared = await connection.prepare("SELECT set_config('readonly_guard.purpose', 'HSTAT', false) WHERE $1 = 1")
     guard._hooks.register(SlowLog())
-    timeout = 0.1 if way == "too late" else None
+    timeout = 0.5 if way == "too late" else None
     run = prepared.fetchmany([(1,)] * 3, timeout=timeout) if many else prepared.fetchval(1, timeout=timeout)
     running = asyncio.create_task(run)
     if way == "cancelled":

@@ -48,6 +48,8 @@ data = ["roster.json", "demands.json"]
 path = "journal"
 [reading]
 search_path = ["millennium", "public"]
+deadline_s = 20.0
+patience_s = 60.0
 """
 _LOGIN_TOML = """\
 [authentication]

@@ -21,7 +21,7 @@ NEW = "SELECT name_first FROM person WHERE person_id = 900001"
 async def pool(path):
     """One worker for the guard of the path."""
     rules = ReadingSettings(search_path=("millennium", "public"))
-    async with ReadingPool(rules, Bounds(), workers=1, deadline_s=5.0) as pool:
+    async with ReadingPool(rules, Bounds(), workers=1, deadline_s=30.0) as pool:
         path.guard.read_with(pool)
         yield pool
 
@@ -39,7 +39,7 @@ async def test_while_a_text_hangs_sessions_with_known_texts_go_on(path, pool):
         hung = asyncio.create_task(patient.execute(NEW))
         await asyncio.sleep(0.1)
         for number in range(100):
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(10):
                 rows = await (await other.execute(f"{READ} AND {number} < 100")).fetchall()
                 assert rows == [("Tolvansson",)]
         assert not hung.done()

@@ -107,7 +107,7 @@ async def test_whatever_a_server_does_wrong_is_no_answer(
         began = time.monotonic()
         with pytest.raises(PolicyUnavailable, match=says):
             await server.decide(request_of())
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
 
 
 async def test_nothing_is_asked_twice(request_of: Callable[..., AccessRequest]) -> None:

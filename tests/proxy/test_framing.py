@@ -107,10 +107,10 @@ def test_reading_is_linear_in_bytes() -> None:
     data = frame(ord("Q"), bytes(4_000_000))
 
     def elapsed(size: int) -> float:
-        reader, began = FrameReader(kinds=KINDS, limit=10_000_000), time.perf_counter()
+        reader, began = FrameReader(kinds=KINDS, limit=10_000_000), time.process_time()
         for start in range(0, size, 100):
             reader.feed(data[start : start + 100])
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     assert elapsed(4_000_000) < 40 * max(elapsed(400_000), 0.002)
 

@@ -168,7 +168,7 @@ class TestAWorkerThatIsLost:
         pid = stop(pool)
         began = time.monotonic()
         assert what(await pool.read("SELECT 1")) == process.LATE
-        assert 0.3 < time.monotonic() - began < 2
+        assert 0.3 < time.monotonic() - began < 10
         await replaced(pool, pid)
         assert is_gone(pid)
         assert not (await pool.read("SELECT 1")).reasons
@@ -343,7 +343,7 @@ async def test_without_workers_everything_new_is_denied_until_there_is_one_again
         for number in range(2):
             began = time.monotonic()
             assert what(await pool.read(f"SELECT {number}"), "RG-SYS-004") == "its turn did not come in time"
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 10
     await replaced(pool, pid)
     assert not (await pool.read("SELECT 1")).reasons
     pauses = [entry["again_in_s"] for entry in logged if entry["event"] == "reading worker not started"]

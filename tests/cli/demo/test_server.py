@@ -217,6 +217,7 @@ def test_it_runs_from_a_wheel_that_the_servers_user_cannot_reach(
     (private / PACKAGE.name).symlink_to(PACKAGE)
     (private / f"{PACKAGE.name}.libs").symlink_to(PACKAGE.with_name(f"{PACKAGE.name}.libs"))
     monkeypatch.syspath_prepend(private)
+    monkeypatch.delitem(sys.modules, PACKAGE.name, raising=False)  # another test may have imported it from where it is
     with EmbeddedServer() as server:
         assert server.psql.is_relative_to(private)
         assert (server.socket_dir / "wheel").is_dir()
