@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 demo: $(VENV)/.demo  ## the guided run; KEEP=1 leaves the guarded database running
 	@exec $(BIN)/readonly-guard demo $(if $(KEEP),--keep)
 
-test: $(VENV)/.dev  ## all tests; ARGS="-k wire -x" goes to pytest
-	$(BIN)/pytest $(ARGS)
+test: $(VENV)/.dev  ## all tests, a file at a time on each processor; ARGS="tests/proxy -x" runs what it says, in one process
+	$(BIN)/pytest $(or $(ARGS),--numprocesses=logical --maxprocesses=4 --dist=loadfile)
 
 drivers: $(VENV)/.drivers  ## other people's clients through the guard; needs psql, psqlODBC, Node, Java, Go, Rust
 	$(BIN)/pytest tests/drivers --require-drivers $(ARGS)
@@ -63,7 +63,7 @@ axe: .tools/node_modules/axe-core/axe.min.js  ## axe-core, for the tests of the 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "readonly-guard needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }  # half of one, without pip, would be taken for a whole one
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing readonly-guard into $(VENV) …"

@@ -131,7 +131,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One collection of findings a run."""
+    """One collection of findings a run, which is made in one process."""
+    is_held = config.getoption("--record-drivers") or config.getoption("--require-drivers", default=False)
+    if is_held and config.getoption("numprocesses", default=None):
+        raise pytest.UsageError("what the clients showed is gathered in one process: without --numprocesses")
     config.stash[_FINDINGS] = Findings()
     config.stash[_IS_PART] = any("::" in argument for argument in config.args)
     config.stash[_DIFFERENCES] = []
