@@ -90,6 +90,7 @@ MODULES: Final = (
     "readonly_guard_proxy.session.reported",
     "readonly_guard_proxy.session.request_lane",
     "readonly_guard_proxy.session.turn_ahead",
+    "readonly_guard_proxy.wire.authentication",
     "readonly_guard_proxy.wire.framing",
     "readonly_guard_proxy.wire.messages",
     "readonly_guard_proxy.wire.startup",

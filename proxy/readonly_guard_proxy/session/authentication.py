@@ -15,15 +15,15 @@ from __future__ import annotations
 from typing import Final
 
 from readonly_guard_proxy.session.reported import Distrust
-from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation
-from readonly_guard_proxy.wire.messages import (
+from readonly_guard_proxy.wire.authentication import (
     Authentication,
     authentication_code,
     authentication_sasl,
-    negotiated_version,
     sasl_initial_response,
     sasl_mechanisms,
 )
+from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation
+from readonly_guard_proxy.wire.messages import negotiated_version
 
 __all__ = ["NEWEST_VERSION", "PROTOCOL_OPTION_PREFIX", "Handshake", "Turn", "refuse_newer"]
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from readonly_guard_proxy.wire.framing import Frame, FrameReader, ProtocolViolation
-from readonly_guard_proxy.wire.messages import (
-    Frontend,
+from readonly_guard_proxy.wire.authentication import (
     authentication_sasl,
     sasl_continue,
     sasl_final,
     sasl_initial_response,
 )
+from readonly_guard_proxy.wire.framing import Frame, FrameReader, ProtocolViolation
+from readonly_guard_proxy.wire.messages import Frontend
 from readonly_guard_proxy.wire.scram import BOUND_MECHANISM, MECHANISM, ServerExchange, Verifier
 
 __all__ = ["Gatekeeper", "Verdict"]

@@ -11,8 +11,7 @@ from typing import Final
 
 from readonly_guard_proxy.session.authentication import Turn, refuse_newer
 from readonly_guard_proxy.session.reported import Distrust
-from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation
-from readonly_guard_proxy.wire.messages import (
+from readonly_guard_proxy.wire.authentication import (
     Authentication,
     authentication_code,
     authentication_data,
@@ -20,6 +19,7 @@ from readonly_guard_proxy.wire.messages import (
     sasl_mechanisms,
     sasl_response,
 )
+from readonly_guard_proxy.wire.framing import Frame, ProtocolViolation
 from readonly_guard_proxy.wire.scram import MECHANISM, ClientExchange, Keys, keys_of
 
 __all__ = ["ServiceAccount", "ServiceLogin"]
