@@ -62,7 +62,7 @@ def program(tmp_path: Path) -> Callable[..., Ended]:
     here.mkdir()
 
     def call(
-        *arguments: str | Path | bytes, stdin: bytes = b"", env: dict[str, str] | None = None, timeout_s: float = 30
+        *arguments: str | Path | bytes, stdin: bytes = b"", env: dict[str, str] | None = None, timeout_s: float = 120
     ) -> Ended:
         done = subprocess.run(
             [*_PROGRAM, *arguments],
