@@ -26,7 +26,7 @@ def cannot_listen(section: str, host: str, port: int, error: OSError) -> str:
             )
         case errno.EACCES:
             return f"{section}.port: {address} may not be listened on; choose a {section}.port of 1024 or above"
-        case errno.EADDRNOTAVAIL:
+        case errno.EADDRNOTAVAIL | None:  # asyncio's own words since Python 3.13, where a name has no address here
             return f"{section}.host: {host} is not an address of this machine"
         case number:
             reason = os.strerror(number) if number and number > 0 else "the name is not known"
