@@ -112,7 +112,9 @@ class ProxyProcess:
         assert self.process.stdout is not None
         readable, _, _ = select.select([self.process.stdout], [], [], _START_S)
         self.greeting = self.process.stdout.readline().strip() if readable else ""
-        assert self.greeting.startswith("listening on "), self.said()
+        if not self.greeting.startswith("listening on "):
+            self.discard()
+            raise AssertionError(self.said())
         self.host, _, port = self.greeting.removeprefix("listening on ").rpartition(":")
         self.port = int(port)
 
