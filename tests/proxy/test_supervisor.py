@@ -37,6 +37,19 @@ while True:
     os.write(1, b".")
     time.sleep(0.02)
 """
+_TAKES_LEAVE = """
+import pathlib, signal, sys, time
+place = pathlib.Path(sys.argv[4])
+def leave(*_):
+    time.sleep(0.3)
+    (place / "left").touch()
+    sys.exit()
+signal.signal(signal.SIGTERM, leave)
+if sys.argv[1] == "1":
+    print("x", flush=True)
+while True:
+    signal.pause()
+"""
 _REFUSES = "import sys; sys.exit(2)"
 _ENDS_SOON = "import time; print('x', flush=True); time.sleep(0.02); raise SystemExit(7)"
 
@@ -159,6 +172,18 @@ class TestWorkers:
             await supervisor.start()
         assert caught.value.status == 2
         assert all(seat.worker is None for seat in supervisor.seats)
+
+    async def test_one_that_serves_before_the_others_do_may_end_in_good_order(self, tmp_path, logged):
+        places = [Place(number=number, count=2, port=1, directory=str(tmp_path), room=10) for number in (1, 2)]
+        supervisor = Supervisor([sys.executable, "-c", _TAKES_LEAVE], places)
+        starting = asyncio.create_task(supervisor.start())
+        await _until(lambda: supervisor.seats[0].worker is not None)
+        await asyncio.sleep(0.1)
+        starting.cancel()
+        await asyncio.wait({starting})
+        await supervisor.stop(5.0)
+        assert (tmp_path / "left").exists()
+        assert not any(entry["event"].startswith("workers killed") for entry in logged)
 
     async def test_one_that_does_not_heed_the_end_is_killed(self, logged):
         supervisor = _supervisor(_STUBBORN, count=1)

@@ -64,6 +64,7 @@ class WorkerProcess(asyncio.Protocol):
             pass
         except BaseException:
             worker.signal(Signals.SIGKILL)
+            process.wait()  # a moment, and nobody waits for anything else: the start was given up
             raise
         worker.signal(Signals.SIGKILL)
         raise NotStartedError(await worker.ended())

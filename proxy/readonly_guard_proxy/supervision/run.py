@@ -93,7 +93,7 @@ class _Service:
             if not starting.done():  # told to stop before it began
                 starting.cancel()
                 await asyncio.wait({starting})
-                await supervisor.stop(0.0)
+                await supervisor.stop(self._settings.limits.drain_s)
                 return
             await starting
             async with hangups_heeded(partial(self._reload, supervisor, status, reload)):

@@ -149,6 +149,8 @@ class Supervisor:
         for keeper, seat in zip(self._keepers, self.seats, strict=False):
             if seat.worker is None:
                 keeper.cancel()
+        if not self._keepers:  # not all serve yet, but some may have let clients in
+            self._keepers = [asyncio.create_task(self._keep(seat)) for seat in self.seats if seat.worker is not None]
         self._signal(Signals.SIGTERM)
         if self._keepers:
             await asyncio.wait(self._keepers, timeout=drain_s + _FAREWELL_S)
