@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
+import threading
 
 from readonly_guard_proxy.lifecycle.hangups import hangups_heeded, hold_hangups
 
 
 def _hang_up() -> None:
-    os.kill(os.getpid(), signal.SIGHUP)
+    """To this thread: one that another test has left behind would not hold it, and the process would end."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGHUP)
 
 
 async def _until(condition) -> None:
