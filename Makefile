@@ -11,7 +11,7 @@ demo: $(VENV)/.demo  ## the guided run; KEEP=1 leaves the guarded database runni
 	@exec $(BIN)/readonly-guard demo $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev  ## all tests, a file at a time on each processor; ARGS="tests/proxy -x" runs what it says, in one process
-	$(BIN)/pytest $(or $(ARGS),--numprocesses=logical --maxprocesses=4 --dist=loadfile)
+	$(BIN)/pytest $(or $(ARGS),--numprocesses=logical --maxprocesses=4 --dist=loadfile --max-worker-restart=0)
 
 drivers: $(VENV)/.drivers  ## other people's clients through the guard; needs psql, psqlODBC, Node, Java, Go, Rust
 	$(BIN)/pytest tests/drivers --require-drivers $(ARGS)
